@@ -167,7 +167,9 @@ export const ERROR_CODES = {
   BODY_TOO_LARGE: { retryable: 'no', meaning: 'The request body exceeds the size limit.' },
   BODY_TIMEOUT: { retryable: 'yes', meaning: 'The request body did not arrive in time.' },
   CONNECTION_FAILED: { retryable: 'yes', meaning: 'No node could be reached.' },
-} as const satisfies Record<string, CodeInfo>;
+} as const;
+
+ERROR_CODES satisfies Readonly<Record<string, CodeInfo>>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
