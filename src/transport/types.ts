@@ -1,0 +1,106 @@
+/**
+ * Transport: how members of one group reach each other.
+ *
+ * One connection per pair of peers carries messages both ways; a second one carries bulk (snapshots).
+ * Contract:
+ *
+ * - `send` and `sendFrame` never wait and never throw for a peer that is away: what can not be queued
+ *   is dropped, counted, and `unreachable` is reported. Only a peer that nobody added is an error.
+ * - Frames to one peer arrive in the order in which they were sent, each at most once, or not at all.
+ * - No event runs inside a call. Events of one peer are in order.
+ * - Nothing is delivered before `start` resolved or after `stop` was called.
+ */
+import type { Message, RaftId } from '../raft/index.ts';
+
+/** Who this node says it is. Refused by name when it does not fit what the other side knows. */
+export interface LocalPeer {
+  readonly clusterName: string;
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly raftId: RaftId;
+  readonly incarnation: string;
+  /** `host:port` that others are to dial. */
+  readonly address: string;
+}
+
+export interface Peer {
+  readonly raftId: RaftId;
+  readonly nodeId: string;
+  /** `host:port`; the name is resolved at each dial. */
+  readonly address: string;
+}
+
+/** Why a peer was reported: `refused` means that its address answers "nobody listens here". */
+export type UnreachableReason = 'refused' | 'timeout' | 'closed' | 'rejected' | 'overflow';
+
+/** What lies behind a MsgSnap: the file that its descriptor announces. */
+export interface BulkSource {
+  readonly bytes: number;
+  read(position: number, length: number): Promise<Uint8Array>;
+}
+
+export interface BulkSink {
+  /** Bytes that are here from an earlier attempt; the sender goes on from there. */
+  readonly received: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** All bytes are here: make them durable. The sender is told when it settles, and how. */
+  finish(): Promise<void>;
+  abort(reason: Error): void;
+}
+
+export interface TransportEvents {
+  /** Messages of one frame, in order. */
+  messages(from: RaftId, messages: readonly Message[]): void;
+  /** A frame of the node's own protocols. `payload` may be kept. */
+  frame(from: RaftId, kind: number, payload: Uint8Array): void;
+  connected(peer: RaftId): void;
+  unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void;
+  /** A peer wants to send bulk. Reject to refuse it. */
+  bulk(from: RaftId, message: Message): Promise<BulkSink>;
+  /**
+   * Whether a peer's handshake is acceptable beyond cluster and node id; throw to refuse it, the
+   * message is told to the other side. What it learns must be durable when it resolves.
+   */
+  admit(peer: {
+    raftId: RaftId;
+    nodeId: string;
+    incarnation: string;
+    address: string;
+  }): Promise<void>;
+}
+
+export interface PeerStatus {
+  readonly raftId: RaftId;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly connected: boolean;
+  readonly queuedBytes: number;
+  readonly sentFrames: number;
+  readonly receivedFrames: number;
+  readonly droppedFrames: number;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Of the last attempt, for people. */
+  readonly lastError: string | undefined;
+}
+
+export interface Transport {
+  /** `host:port` that was bound; known after `start`. */
+  readonly boundAddress: string;
+  /** @throws ADDRESS_IN_USE, ADDRESS_INVALID. */
+  start(local: LocalPeer, events: TransportEvents): Promise<void>;
+  /** Idempotent, bounded in time. */
+  stop(): Promise<void>;
+  /** Adding again changes the address. @throws PEER_ADDRESS_INVALID. */
+  addPeer(peer: Peer): void;
+  /** Unknown ids are fine. */
+  removePeer(raftId: RaftId): void;
+  /** Queues a message for `message.to`. @throws PEER_UNKNOWN. */
+  send(message: Message): void;
+  /** Queues a frame of the node's own protocols; false when it was dropped. @throws PEER_UNKNOWN. */
+  sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean;
+  /** Sends the queued messages of this turn now, one frame per peer. The node calls it at the end of a turn. */
+  flush(): void;
+  /** Sends `message` (a MsgSnap) once the bytes of `source` are durable on the other side. @throws TRANSFER_FAILED. */
+  sendBulk(message: Message, source: BulkSource): Promise<void>;
+  status(): readonly PeerStatus[];
+}
