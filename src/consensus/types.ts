@@ -1,0 +1,130 @@
+/**
+ * What a Raft node is to those who use it: the state machine that they bring, what they may ask, and
+ * what they are told.
+ */
+import type { LogIndex, RaftId, Term } from '../raft/index.ts';
+import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
+
+/**
+ * The answer of the state machine to one command. `code` 0: done. Any other code is the machine's own
+ * rejection: a result like any other, the same on every node, that stops nothing.
+ */
+export interface CommandResult {
+  readonly code: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface ApplyContext {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+/**
+ * The replicated part. Everything in it must be deterministic: same commands in the same order, same
+ * state and same results, on every node, whatever the clock says. It is called from one place only,
+ * never concurrently.
+ */
+export interface StateMachine {
+  /**
+   * Applies the commands in order; answers one result for each. May keep the bytes, must not change them.
+   * Whatever it throws is a bug in it: the node stops applying and says so. It never skips.
+   */
+  applyBatch(commands: readonly Uint8Array[], at: ApplyContext): readonly CommandResult[];
+  /**
+   * Captures the state as it is now, cheaply (copy-on-write); the sections are iterated later, while
+   * commands go on being applied. Section names must begin with `app.`.
+   */
+  snapshot(): readonly SnapshotSection[];
+  /** Replaces the state by that of a snapshot: at start, and when the node had fallen too far behind. */
+  restore(reader: Pick<SnapshotReader, 'section'>): Promise<void>;
+}
+
+export type SessionId = number;
+
+/** Names one request of one client for ever, so that a retry is applied once. */
+export interface RequestId {
+  readonly session: SessionId;
+  /** Chosen by the client, from 1, never used for another request. */
+  readonly sequence: number;
+  /** The client has the answers of every sequence below this and will not ask for them again. */
+  readonly acknowledgedBelow?: number;
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** Default 5,000 ms. */
+  readonly timeoutMs?: number;
+}
+
+export interface ProposeOptions extends WaitOptions {
+  readonly request?: RequestId;
+}
+
+export interface ProposeResult extends CommandResult {
+  /** Of the log entry that held the command; this node has applied it. */
+  readonly index: LogIndex;
+}
+
+export type Consistency = 'linearizable' | 'local';
+
+export type MemberRole = 'voter' | 'learner';
+
+export interface Member {
+  readonly raftId: RaftId;
+  readonly nodeId: string;
+  /** `host:port` of its peers' door. */
+  readonly address: string;
+  readonly role: MemberRole;
+}
+
+/** Of another member, as this node sees it. Progress is known to the leader only. */
+export interface MemberStatus extends Member {
+  readonly connected: boolean;
+  readonly matchIndex?: LogIndex;
+  readonly progress?: 'probe' | 'replicate' | 'snapshot';
+  readonly active?: boolean;
+  readonly lastError?: string;
+}
+
+export type NodeRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
+
+export type NodePhase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed';
+
+/** A fault that ended this node's participation for good. */
+export interface NodeFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface NodeStatus {
+  readonly nodeId: string;
+  readonly raftId: RaftId;
+  readonly clusterName: string;
+  readonly clusterId: string;
+  readonly incarnation: string;
+  readonly phase: NodePhase;
+  readonly role: NodeRole;
+  readonly term: Term;
+  readonly leader: Member | undefined;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly firstIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly durableIndex: LogIndex;
+  readonly snapshotIndex: LogIndex;
+  /** Rolling hash over every command and result up to `appliedIndex`, in hexadecimal. */
+  readonly stateHash: string;
+  readonly members: readonly MemberStatus[];
+  /** Voters that must be reached for a decision, and how many this node thinks it reaches. */
+  readonly quorum: { readonly needed: number; readonly reached: number };
+  readonly sessions: number;
+  readonly failure: NodeFailure | undefined;
+}
+
+/** Latest-value: a slow reader misses steps, never the newest; `sequence` grows by one per change. */
+export interface LeaderChange {
+  readonly sequence: number;
+  readonly term: Term;
+  readonly leader: Member | undefined;
+  readonly isLeader: boolean;
+}
