@@ -107,12 +107,12 @@ export interface Message {
   readonly entries: readonly Entry[];
   readonly commit: LogIndex;
   readonly vote: RaftId;
-  readonly snapshot?: Snapshot;
+  readonly snapshot?: Snapshot | undefined;
   readonly reject: boolean;
   readonly rejectHint: LogIndex;
-  readonly context?: Uint8Array;
+  readonly context?: Uint8Array | undefined;
   /** Local storage messages only: to be stepped or sent once the work that they wait for is done. */
-  readonly responses?: readonly Message[];
+  readonly responses?: readonly Message[] | undefined;
 }
 
 export const ConfChangeType = {
@@ -196,12 +196,12 @@ export interface LogStorage {
 /** Everything that the core wants done, and the only way it says so. */
 export interface Ready {
   /** Present when leader or role changed. */
-  readonly softState?: SoftState;
+  readonly softState?: SoftState | undefined;
   /** Present when it changed. To be made durable together with `entries`. */
-  readonly hardState?: HardState;
+  readonly hardState?: HardState | undefined;
   readonly readStates: readonly ReadState[];
   readonly entries: readonly Entry[];
-  readonly snapshot?: Snapshot;
+  readonly snapshot?: Snapshot | undefined;
   readonly committedEntries: readonly Entry[];
   /** Synchronous mode: to be sent after `hardState`, `entries` and `snapshot` are durable, unless this node leads. */
   readonly messages: readonly Message[];
@@ -209,4 +209,45 @@ export interface Ready {
   readonly mustSync: boolean;
   /** Ranges that the core waits for. Load them, then call `RawNode.logReadDone()`. */
   readonly logReads: readonly LogRead[];
+}
+
+/** How the leader feeds one follower (thesis 10.2.1: probing, then pipelining). */
+export const ProgressState = { Probe: 0, Replicate: 1, Snapshot: 2 } as const;
+export type ProgressState = (typeof ProgressState)[keyof typeof ProgressState];
+
+/** What the leader knows of one member, itself included. A copy: it does not change afterwards. */
+export interface PeerProgress {
+  /** The highest index known to be durable there. */
+  readonly match: LogIndex;
+  /** The next index to be sent. */
+  readonly next: LogIndex;
+  readonly state: ProgressState;
+  /** Heard of since the last quorum check. */
+  readonly recentActive: boolean;
+  readonly isLearner: boolean;
+  /** Index of the snapshot under way, 0 when there is none. */
+  readonly pendingSnapshot: LogIndex;
+  /** Messages with entries that were sent and not acknowledged yet. */
+  readonly inflightCount: number;
+  readonly inflightFull: boolean;
+  /** Nothing more is sent until an answer arrives. */
+  readonly paused: boolean;
+}
+
+/** The cheap part of a node's status. */
+export interface BasicStatus {
+  readonly id: RaftId;
+  readonly hardState: HardState;
+  readonly softState: SoftState;
+  /** Everything up to here was reported as applied. */
+  readonly applied: LogIndex;
+  readonly lead: RaftId;
+  /** Whom leadership is being handed to, 0 for nobody. */
+  readonly leadTransferee: RaftId;
+  readonly config: ConfState;
+}
+
+export interface RaftStatus extends BasicStatus {
+  /** By member, in ascending order of id; empty unless this node leads. */
+  readonly progress: ReadonlyMap<RaftId, PeerProgress>;
 }
