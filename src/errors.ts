@@ -167,6 +167,16 @@ export const ERROR_CODES = {
   BODY_TOO_LARGE: { retryable: 'no', meaning: 'The request body exceeds the size limit.' },
   BODY_TIMEOUT: { retryable: 'yes', meaning: 'The request body did not arrive in time.' },
   CONNECTION_FAILED: { retryable: 'yes', meaning: 'No node could be reached.' },
+  HEADERS_TOO_LARGE: { retryable: 'no', meaning: 'The request headers exceed the size limit.' },
+  PROTOCOL_UNSUPPORTED: {
+    retryable: 'no',
+    meaning: 'The two sides speak no common version of the client protocol.',
+  },
+  CLIENT_CLOSED: { retryable: 'no', meaning: 'The client was closed by its owner.' },
+  INTERNAL: {
+    retryable: 'unknown-outcome',
+    meaning: 'An unexpected fault inside the node: a bug; its log has the details.',
+  },
 } as const;
 
 ERROR_CODES satisfies Readonly<Record<string, CodeInfo>>;

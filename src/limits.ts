@@ -39,3 +39,72 @@ export const KERNEL_BYTES_OUTSTANDING_MAX: number = 256 * KIB;
 export const PEER_QUEUE_BYTES_MAX: number = 32 * MIB;
 /** One piece of a bulk transfer. */
 export const BULK_CHUNK_BYTES: number = 256 * KIB;
+
+// ---- doors: what every request is held to -------------------------------------------------------
+
+/** Deadline of a request that names none. */
+export const REQUEST_TIMEOUT_MS_DEFAULT: number = 5_000;
+/** Longest deadline that a request may ask for: a node that stops need not wait longer for anybody. */
+export const REQUEST_TIMEOUT_MS_MAX: number = 60_000;
+/** Bytes of keys and values in one page of a range; the page then ends early and says that there is more. */
+export const RANGE_BYTES_MAX: number = 4 * MIB;
+/** Steps and comparisons of one transaction given as JSON. */
+export const TRANSACTION_STEPS_MAX: number = 1_024;
+/** Entries behind the commit index at which a node still counts as caught up. */
+export const READY_LAG_ENTRIES_MAX: number = 1_000;
+/** How long a readiness check tries a linearizable read before it answers "not ready". */
+export const READY_CHECK_MS_MAX: number = 1_000;
+/** How long a door that closes lets requests finish before it cuts connections. */
+export const DOOR_DRAIN_MS_MAX: number = 5_000;
+
+// ---- the HTTP door ------------------------------------------------------------------------------
+
+/** Open HTTP connections; more are dropped at once. */
+export const HTTP_CONNECTIONS_MAX: number = 1_024;
+/** HTTP requests being answered at the same time, watches aside; beyond it OVERLOADED. */
+export const HTTP_INFLIGHT_MAX: number = 1_024;
+/** Watches over HTTP at the same time: each holds a connection and a buffer. */
+export const HTTP_WATCHES_MAX: number = 256;
+/** A JSON body: a command of full size grows by a third as base64, and has framing. */
+export const HTTP_JSON_BYTES_MAX: number = 2 * MIB;
+/** All headers of one request, request line included. */
+export const HTTP_HEADER_BYTES_MAX: number = 16 * KIB;
+/** From the first byte of a request to its last: a body that never ends holds a connection no longer. */
+export const HTTP_BODY_TIMEOUT_MS: number = 15_000;
+/** A silent watch sends a line this often, so that both sides notice a dead connection. */
+export const WATCH_HEARTBEAT_MS: number = 10_000;
+
+// ---- the binary client protocol -----------------------------------------------------------------
+
+/** Open client connections; more are told OVERLOADED and closed. */
+export const CLIENT_CONNECTIONS_MAX: number = 1_024;
+/** Requests of one connection being answered; beyond it the server stops reading from it. */
+export const CLIENT_INFLIGHT_MAX: number = 1_024;
+/** One frame to the server: a command of full size and its framing. */
+export const CLIENT_REQUEST_BYTES_MAX: number = 2 * MIB;
+/** One frame to the client: what a transaction of many reads may answer. */
+export const CLIENT_RESPONSE_BYTES_MAX: number = 64 * MIB;
+/** Answers waiting for a client that does not read; beyond it the server stops reading from it. */
+export const CLIENT_OUTPUT_BYTES_MAX: number = 4 * MIB;
+/** Watches of one connection. */
+export const CLIENT_WATCHES_MAX: number = 256;
+/** Bytes of changes that a client lets a watch send ahead of what its program has taken. */
+export const WATCH_CREDIT_BYTES: number = 256 * KIB;
+/** From connecting to the end of the handshake, on both sides. */
+export const CLIENT_HANDSHAKE_MS_MAX: number = 3_000;
+
+// ---- the network client -------------------------------------------------------------------------
+
+/** Calls that wait in one client, sent or not; beyond it a call is refused as OVERLOADED. */
+export const CLIENT_QUEUE_MAX: number = 65_536;
+/** With requests outstanding and nothing heard for so long, a client asks whether the node is there. */
+export const CLIENT_PING_AFTER_MS: number = 1_000;
+/** With requests outstanding and nothing heard for so long, a client tries another node. */
+export const CLIENT_SILENCE_MS_MAX: number = 2_500;
+/** First and longest pause between attempts to reach a node, when all have failed once. */
+export const CLIENT_BACKOFF_MS_MIN: number = 25;
+export const CLIENT_BACKOFF_MS_MAX: number = 500;
+/** What a first attempt gets of the caller's time before another node is tried; doubled each time. */
+export const CLIENT_ATTEMPT_MS: number = 1_500;
+/** Writes that may follow on one of unknown outcome until it can not be retried any more. */
+export const CLIENT_RETRY_WINDOW: number = 2_048;
