@@ -53,6 +53,10 @@ export const ERROR_CODES = {
     retryable: 'no',
     meaning: 'The data folder has a format that this version does not read.',
   },
+  DATA_DIR_UNUSABLE: {
+    retryable: 'no',
+    meaning: 'The data folder is no folder, or may not be written to.',
+  },
   DATA_CORRUPT: {
     retryable: 'no',
     meaning: 'Stored data is damaged; the message names file and offset.',

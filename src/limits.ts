@@ -108,3 +108,30 @@ export const CLIENT_BACKOFF_MS_MAX: number = 500;
 export const CLIENT_ATTEMPT_MS: number = 1_500;
 /** Writes that may follow on one of unknown outcome until it can not be retried any more. */
 export const CLIENT_RETRY_WINDOW: number = 2_048;
+
+// ---- the log and the snapshots on disk ----------------------------------------------------------
+
+/** Largest segment of the log. Segments start at the smallest size and double up to this. */
+export const WAL_SEGMENT_BYTES: number = 64 * MIB;
+/** First segment: zero-filled before the first write, so it must cost milliseconds only. */
+export const WAL_FIRST_SEGMENT_BYTES: number = 1 * MIB;
+/** Batches that wait are merged up to this much: one record, one write, one sync. */
+export const WAL_RECORD_BYTES: number = 4 * MIB;
+/** Hard end of one record (one batch is never split): offsets on disk are 32 bits wide. */
+export const WAL_RECORD_BYTES_MAX: number = 1024 * MIB;
+/** One step of zero-filling: an append that comes meanwhile waits behind no more than that. */
+export const WAL_FILL_STEP_BYTES: number = 1 * MIB;
+/** One read while a log is opened or checked. */
+export const STORAGE_READ_BYTES: number = 1 * MIB;
+/** Recent entries in memory; what is not synced yet is kept beyond it. */
+export const LOG_CACHE_BYTES: number = 64 * MIB;
+/** Entries read back for slow followers, apart from the recent ones, so that they evict each other only. */
+export const LOG_READ_CACHE_BYTES: number = 16 * MIB;
+/** Newest snapshots kept: a second one, should the newest turn out to be unreadable. */
+export const SNAPSHOTS_KEPT: number = 2;
+/** Data of one checksummed frame inside a snapshot file. */
+export const SNAPSHOT_FRAME_BYTES: number = 256 * KIB;
+/** A snapshot is synced in steps of this: one huge sync at its end would hold up the log's. */
+export const SNAPSHOT_SYNC_BYTES: number = 8 * MIB;
+/** One fact is read and written as a whole. */
+export const FACT_BYTES_MAX: number = 16 * MIB;
