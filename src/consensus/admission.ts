@@ -1,0 +1,99 @@
+/**
+ * Whom this node talks to. A peer is known by its raft id, its name and the incarnation of its data
+ * folder; the first incarnation that is seen of a member is made durable before the peer is answered,
+ * and any other one is refused from then on.
+ *
+ * The rule that it protects: a voter that lost its data has forgotten its votes and what it
+ * acknowledged. Let back in under its old id it could vote twice in a term, or help to commit over
+ * entries that it had acknowledged. It must come back as a new member.
+ */
+import { ClusterError } from '../errors.ts';
+import type { RaftId } from '../raft/index.ts';
+import type { Storage } from '../storage/index.ts';
+import type { MemberTable } from './members.ts';
+
+const FACT = 'incarnations';
+const VERSION = 1;
+
+export interface PeerIdentity {
+  readonly raftId: RaftId;
+  readonly nodeId: string;
+  readonly incarnation: string;
+}
+
+export class Admission {
+  readonly #storage: Storage;
+  readonly #members: MemberTable;
+  readonly #incarnations = new Map<RaftId, string>();
+  /** Writes one after the other: each holds everything that is known by then. */
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(storage: Storage, members: MemberTable) {
+    this.#storage = storage;
+    this.#members = members;
+  }
+
+  async load(): Promise<void> {
+    const bytes = await this.#storage.readFact(FACT);
+    if (bytes === undefined) return;
+    const fact = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
+      version: number;
+      incarnations: [RaftId, string][];
+    };
+    if (fact.version !== VERSION) {
+      throw new ClusterError(
+        'DATA_DIR_FORMAT',
+        `fact ${FACT} has version ${fact.version}, this release reads ${VERSION}: ` +
+          'use the release that wrote it',
+      );
+    }
+    for (const [raftId, incarnation] of fact.incarnations) {
+      this.#incarnations.set(raftId, incarnation);
+    }
+  }
+
+  /** Durable when it resolves. @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED. */
+  async admit(peer: PeerIdentity): Promise<void> {
+    this.#checkMember(peer);
+    const known = this.#incarnations.get(peer.raftId);
+    if (known !== undefined && known !== peer.incarnation) {
+      throw new ClusterError(
+        'MEMBER_WIPED',
+        `node ${peer.nodeId} (raft id ${peer.raftId}) came with data folder ${peer.incarnation}, ` +
+          `but is known with ${known}: it lost its data or runs on a copy. ` +
+          'Remove the member and add it again as a new one',
+        { details: { nodeId: peer.nodeId, known, found: peer.incarnation } },
+      );
+    }
+    if (known === undefined) {
+      this.#incarnations.set(peer.raftId, peer.incarnation);
+      this.#written = this.#written.then(() => this.#write());
+    }
+    await this.#written;
+  }
+
+  #checkMember({ raftId, nodeId }: PeerIdentity): void {
+    const member = this.#members.get(raftId);
+    if (member?.nodeId === nodeId) return;
+    if (this.#members.wasRemoved(raftId)) {
+      throw new ClusterError(
+        'MEMBER_REMOVED',
+        `node ${nodeId} (raft id ${raftId}) was removed from the cluster: ` +
+          'empty its data folder and add it as a new member',
+        { details: { nodeId, raftId } },
+      );
+    }
+    throw new ClusterError(
+      'MEMBER_UNKNOWN',
+      `node ${nodeId} (raft id ${raftId}) is not a member here` +
+        `${member === undefined ? '' : `; that id belongs to ${member.nodeId}`}: ` +
+        'check cluster.members, which must be the same list on all founding members',
+      { details: { nodeId, raftId } },
+    );
+  }
+
+  async #write(): Promise<void> {
+    const fact = { version: VERSION, incarnations: [...this.#incarnations] };
+    await this.#storage.writeFact(FACT, Buffer.from(JSON.stringify(fact)));
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What a Raft node can be told, with the defaults. Each option says what breaks when it is wrong.
+ *
+ * Times are counted in ticks because the algorithm counts them so; a tick is `tickIntervalMs` long.
+ * With the defaults a silent leader is replaced after 1 to 2 seconds; one whose process died is
+ * replaced at once, because its address refuses connections.
+ */
+import { ClusterError } from '../errors.ts';
+import { COMMAND_BYTES_MAX } from '../limits.ts';
+import { checkNodeId } from './members.ts';
+
+export interface FoundingMember {
+  readonly nodeId: string;
+  /** `host:port` of the member's door for peers. Names are resolved at each dial. */
+  readonly address: string;
+}
+
+export interface ClusterConfig {
+  /** For people, and in every handshake: strangers are refused by it. */
+  readonly name: string;
+  /**
+   * 32 hexadecimal digits. Default: derived from the name and the founding members. Give one to tell
+   * clusters apart that have the same name and addresses (test beds that are founded again and again).
+   */
+  readonly id?: string;
+  /** Those who found the cluster: the same list on each of them. Ignored once the data folder is founded. */
+  readonly members: readonly FoundingMember[];
+}
+
+export interface RaftNodeConfig {
+  /** 1 to 128 of `A-Za-z0-9._-`; one of the founding members. */
+  readonly nodeId: string;
+  readonly cluster: ClusterConfig;
+  /** Length of a tick in ms. Below about 10 the timers of a busy process are too coarse for it. */
+  readonly tickIntervalMs: number;
+  /**
+   * Ticks without a leader before an election; the actual timeout is drawn from [1, 2) times this.
+   * Must exceed `heartbeatTicks`, and by far: a slow disk or a busy loop otherwise starts elections.
+   */
+  readonly electionTicks: number;
+  /** Ticks between heartbeats. */
+  readonly heartbeatTicks: number;
+  /** Bound on the entries of one message; one larger entry still travels alone. */
+  readonly maxBytesPerMessage: number;
+  /** Append messages on their way to one follower, before the leader waits for an answer. */
+  readonly maxInflightMessages: number;
+  /** Bytes on their way to one follower, likewise. */
+  readonly maxInflightBytes: number;
+  /** Bytes appended by the leader and not committed yet; beyond it proposals wait in the queue. */
+  readonly maxUncommittedBytes: number;
+  /** Entries applied between two snapshots. Small: more work; large: longer restarts. */
+  readonly snapshotIntervalEntries: number;
+  /** Bytes of entries applied between two snapshots, whichever comes first. */
+  readonly snapshotIntervalBytes: number;
+  /** Entries kept behind a snapshot: a follower that lags by more gets the snapshot instead. */
+  readonly snapshotCatchUpEntries: number;
+  /** Ask before raising the term: a node that comes back does not depose a healthy leader. */
+  readonly preVote: boolean;
+  /** A leader that does not hear a majority for an election timeout steps down. */
+  readonly checkQuorum: boolean;
+  /** Refuse proposals on followers instead of sending them to the leader. */
+  readonly disableProposalForwarding: boolean;
+  /** The largest command, in bytes. */
+  readonly commandBytesMax: number;
+  /** A session that nobody used for that long is ended by the leader, in ms. */
+  readonly sessionIdleMs: number;
+  /** Bound on handing over leadership and finishing work in `stop`, in ms. */
+  readonly stopTimeoutMs: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** Every default of a node; what only the caller can know is empty and must be filled in. */
+export function defaultConfig(): RaftNodeConfig {
+  return {
+    nodeId: '',
+    cluster: { name: '', members: [] },
+    tickIntervalMs: 100,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    maxBytesPerMessage: 1 * MIB,
+    maxInflightMessages: 256,
+    maxInflightBytes: 16 * MIB,
+    maxUncommittedBytes: 64 * MIB,
+    snapshotIntervalEntries: 10_000,
+    snapshotIntervalBytes: 256 * MIB,
+    snapshotCatchUpEntries: 5_000,
+    preVote: true,
+    checkQuorum: true,
+    disableProposalForwarding: false,
+    commandBytesMax: COMMAND_BYTES_MAX,
+    sessionIdleMs: 60 * 60 * 1000,
+    stopTimeoutMs: 3_000,
+  };
+}
+
+export function cloneConfig(config: RaftNodeConfig): RaftNodeConfig {
+  const members = config.cluster.members.map((member) => ({ ...member }));
+  return { ...config, cluster: { ...config.cluster, members } };
+}
+
+const POSITIVE = [
+  'tickIntervalMs',
+  'electionTicks',
+  'heartbeatTicks',
+  'maxBytesPerMessage',
+  'maxInflightMessages',
+  'maxInflightBytes',
+  'maxUncommittedBytes',
+  'snapshotIntervalEntries',
+  'snapshotIntervalBytes',
+  'snapshotCatchUpEntries',
+  'commandBytesMax',
+  'sessionIdleMs',
+  'stopTimeoutMs',
+] as const satisfies readonly (keyof RaftNodeConfig)[];
+
+/** The first mistake wins. @throws ClusterError CONFIG_INVALID naming field, value and rule. */
+export function validateConfig(config: RaftNodeConfig): void {
+  checkNodeId(config.nodeId, 'nodeId');
+  const { name, id, members } = config.cluster;
+  if (name === '' || name.length > 128) {
+    throw invalid('cluster.name', name, 'give a name of 1 to 128 characters');
+  }
+  if (id !== undefined && !/^[0-9a-f]{32}$/.test(id)) {
+    throw invalid('cluster.id', id, 'give 32 hexadecimal digits, or leave it out');
+  }
+  for (const field of POSITIVE) {
+    const value = config[field];
+    if (!Number.isSafeInteger(value) || value <= 0) {
+      throw invalid(field, value, 'give a whole number above 0');
+    }
+  }
+  if (config.electionTicks <= config.heartbeatTicks) {
+    const rule = `it must be greater than heartbeatTicks (${config.heartbeatTicks})`;
+    throw invalid('electionTicks', config.electionTicks, rule);
+  }
+  if (config.commandBytesMax > COMMAND_BYTES_MAX * 4) {
+    throw invalid('commandBytesMax', config.commandBytesMax, 'at most 4 MiB fit into a frame');
+  }
+  checkMembers(config.nodeId, members);
+}
+
+function checkMembers(nodeId: string, members: readonly FoundingMember[]): void {
+  const ids = new Set<string>();
+  const addresses = new Set<string>();
+  for (const [i, member] of members.entries()) {
+    checkNodeId(member.nodeId, `cluster.members[${i}].nodeId`);
+    if (!/^.+:\d{1,5}$/.test(member.address)) {
+      throw invalid(`cluster.members[${i}].address`, member.address, 'give host:port');
+    }
+    if (ids.has(member.nodeId)) {
+      throw invalid(`cluster.members[${i}].nodeId`, member.nodeId, 'each member is listed once');
+    }
+    if (addresses.has(member.address)) {
+      const rule = 'two members can not share an address';
+      throw invalid(`cluster.members[${i}].address`, member.address, rule);
+    }
+    ids.add(member.nodeId);
+    addresses.add(member.address);
+  }
+  if (!ids.has(nodeId)) {
+    const known = [...ids].join(', ') || 'nobody';
+    throw invalid('nodeId', nodeId, `it is not among cluster.members (${known}); add it there`);
+  }
+}
+
+function invalid(field: string, value: unknown, rule: string): ClusterError {
+  return new ClusterError('CONFIG_INVALID', `${field} is ${JSON.stringify(value)}: ${rule}`, {
+    details: { field, value },
+  });
+}

@@ -1,0 +1,153 @@
+/**
+ * The data of a log entry: a versioned envelope of one or more commands.
+ *
+ * Whatever waits for a place in the log at the same moment travels in one entry: one frame, one
+ * record, one sync. A command is encoded once, where it is proposed ("part"); a follower sends its
+ * parts to the leader, which copies them into the envelope as they are.
+ *
+ *     envelope  u8 version (1) | u8 zero | u16 zero | u32 count | part ...
+ *     part      u8 kind | u8 flags | u16 zero | u32 body length
+ *               | f64 session, f64 sequence, f64 acknowledgedBelow   (flag 1)
+ *               | body
+ *
+ * Little endian; f64 holds safe integers only. A committed envelope of a version or a kind that this
+ * node does not know stops it with COMMAND_UNKNOWN: skipping it would fork the state.
+ */
+import { ClusterError } from '../errors.ts';
+import type { RequestId } from './types.ts';
+
+export const ENVELOPE_VERSION = 1;
+export const ENVELOPE_HEADER_BYTES = 8;
+const PART_HEADER_BYTES = 8;
+const REQUEST_BYTES = 24;
+const FLAG_REQUEST = 1;
+
+/** What a part asks for. Numbers are on disk: never reused. */
+export const CommandKind = {
+  /** For the application's state machine. */
+  Application: 1,
+  /** Opens a client session; the result is its id. */
+  OpenSession: 2,
+  /** Ends the session whose id is the body. */
+  CloseSession: 3,
+  /** Ends a session if it was not used since an index; body: id, index. Proposed by the leader. */
+  ExpireSession: 4,
+  /** Mints a raft id for a node; body: see membership. */
+  MintMember: 5,
+} as const;
+export type CommandKind = (typeof CommandKind)[keyof typeof CommandKind];
+
+export interface Part {
+  readonly kind: CommandKind;
+  readonly request: RequestId | undefined;
+  readonly body: Uint8Array;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function encodePart(
+  kind: CommandKind,
+  body: Uint8Array,
+  request: RequestId | undefined,
+): Uint8Array {
+  const head = PART_HEADER_BYTES + (request === undefined ? 0 : REQUEST_BYTES);
+  const part = new Uint8Array(head + body.length);
+  part[0] = kind;
+  const view = viewOf(part);
+  view.setUint32(4, body.length, true);
+  if (request !== undefined) {
+    part[1] = FLAG_REQUEST;
+    view.setFloat64(8, request.session, true);
+    view.setFloat64(16, request.sequence, true);
+    view.setFloat64(24, request.acknowledgedBelow ?? 0, true);
+  }
+  part.set(body, head);
+  return part;
+}
+
+/** Copies the parts into one entry's data. */
+export function encodeEnvelope(parts: readonly Uint8Array[], partsBytes: number): Uint8Array {
+  const envelope = new Uint8Array(ENVELOPE_HEADER_BYTES + partsBytes);
+  envelope[0] = ENVELOPE_VERSION;
+  viewOf(envelope).setUint32(4, parts.length, true);
+  let offset = ENVELOPE_HEADER_BYTES;
+  for (const part of parts) {
+    envelope.set(part, offset);
+    offset += part.length;
+  }
+  return envelope;
+}
+
+/** @throws ClusterError COMMAND_UNKNOWN, CODEC_INVALID. */
+export function decodeEnvelope(envelope: Uint8Array): Part[] {
+  if (envelope[0] !== ENVELOPE_VERSION) {
+    throw new ClusterError(
+      'COMMAND_UNKNOWN',
+      `log entry has envelope version ${envelope[0]}, this node knows ${ENVELOPE_VERSION}: ` +
+        'start it with the release that the other members run',
+    );
+  }
+  if (envelope.length < ENVELOPE_HEADER_BYTES) throw malformed('is cut off');
+  const view = viewOf(envelope);
+  const count = view.getUint32(4, true);
+  return readParts(envelope, view, ENVELOPE_HEADER_BYTES, count);
+}
+
+/** Reads `count` parts that fill `bytes` from `start` to its end. */
+export function readParts(bytes: Uint8Array, view: DataView, start: number, count: number): Part[] {
+  if (count * PART_HEADER_BYTES > bytes.length) throw malformed(`claims ${count} commands`);
+  const parts: Part[] = new Array<Part>(count);
+  let offset = start;
+  for (let i = 0; i < count; i++) {
+    const end = partEnd(bytes, view, offset);
+    parts[i] = readPart(bytes, view, offset, end);
+    offset = end;
+  }
+  if (offset !== bytes.length) throw malformed(`has ${bytes.length - offset} bytes too many`);
+  return parts;
+}
+
+/** Where the part at `offset` ends. @throws ClusterError CODEC_INVALID when it does not fit. */
+export function partEnd(bytes: Uint8Array, view: DataView, offset: number): number {
+  if (offset + PART_HEADER_BYTES > bytes.length) throw malformed('is cut off');
+  const head = PART_HEADER_BYTES + (bytes[offset + 1] === FLAG_REQUEST ? REQUEST_BYTES : 0);
+  const end = offset + head + view.getUint32(offset + 4, true);
+  if (end > bytes.length) throw malformed('is cut off');
+  return end;
+}
+
+function readPart(bytes: Uint8Array, view: DataView, offset: number, end: number): Part {
+  const kind = bytes[offset] as CommandKind;
+  if (kind < CommandKind.Application || kind > CommandKind.MintMember) {
+    throw new ClusterError(
+      'COMMAND_UNKNOWN',
+      `log entry holds a command of kind ${kind}, which this node does not know: ` +
+        'start it with the release that the other members run',
+    );
+  }
+  const flags = bytes[offset + 1] as number;
+  if (flags > FLAG_REQUEST) throw malformed(`has flags ${flags}`);
+  if (flags === 0) {
+    return { kind, request: undefined, body: bytes.subarray(offset + PART_HEADER_BYTES, end) };
+  }
+  return {
+    kind,
+    request: {
+      session: safeInteger(view.getFloat64(offset + 8, true)),
+      sequence: safeInteger(view.getFloat64(offset + 16, true)),
+      acknowledgedBelow: safeInteger(view.getFloat64(offset + 24, true)),
+    },
+    body: bytes.subarray(offset + PART_HEADER_BYTES + REQUEST_BYTES, end),
+  };
+}
+
+function safeInteger(value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw malformed(`holds the number ${value}`);
+  return value;
+}
+
+function malformed(what: string): ClusterError {
+  return new ClusterError('CODEC_INVALID', `command envelope ${what}`);
+}

@@ -1,0 +1,108 @@
+/**
+ * The node's own frames between peers: proposals on their way from a follower to the leader, and the
+ * answers on their way back.
+ *
+ *     proposals  u8 version (1) | u8 zero | u16 zero | u32 count | { f64 id | part } ...
+ *     answers    u8 version (1) | u8 zero | u16 zero | u32 count
+ *                | { f64 id | f64 index | u32 status | u32 code | u32 length | bytes } ...
+ *
+ * Little endian. `part` is that of the envelope: the leader copies it into the log as it is.
+ */
+import { ClusterError } from '../errors.ts';
+import { partEnd } from './envelope.ts';
+import type { ForwardAnswer, ForwardStatus, LocalProposal } from './proposals.ts';
+
+/** Kinds of frames of the transport. Numbers are on the wire. */
+export const FrameKind = { Proposals: 1, Answers: 2 } as const;
+
+const VERSION = 1;
+const HEADER_BYTES = 8;
+const ID_BYTES = 8;
+const ANSWER_BYTES = 28;
+
+function header(count: number): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  bytes[0] = VERSION;
+  new DataView(bytes.buffer).setUint32(4, count, true);
+  return bytes;
+}
+
+export function encodeProposals(proposals: readonly LocalProposal[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [header(proposals.length)];
+  for (const { forwardId, part } of proposals) {
+    const id = new Uint8Array(ID_BYTES);
+    new DataView(id.buffer).setFloat64(0, forwardId, true);
+    chunks.push(id, part);
+  }
+  return chunks;
+}
+
+function open(payload: Uint8Array, what: string, itemBytesMin: number): DataView {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  if (payload.length < HEADER_BYTES || payload[0] !== VERSION) {
+    throw new ClusterError('CODEC_INVALID', `frame of ${what} has version ${payload[0]}`);
+  }
+  const count = view.getUint32(4, true);
+  if (count * itemBytesMin > payload.length) {
+    throw new ClusterError('CODEC_INVALID', `frame of ${what} claims ${count} items`);
+  }
+  return view;
+}
+
+/** @throws ClusterError CODEC_INVALID. */
+export function decodeProposals(payload: Uint8Array): { id: number; part: Uint8Array }[] {
+  const view = open(payload, 'proposals', ID_BYTES);
+  const proposals: { id: number; part: Uint8Array }[] = [];
+  let offset = HEADER_BYTES;
+  for (let left = view.getUint32(4, true); left > 0; left--) {
+    if (offset + ID_BYTES > payload.length) throw cutOff('proposals');
+    const id = view.getFloat64(offset, true);
+    offset += ID_BYTES;
+    const end = partEnd(payload, view, offset);
+    proposals.push({ id, part: payload.subarray(offset, end) });
+    offset = end;
+  }
+  return proposals;
+}
+
+export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [header(answers.length)];
+  for (const { id, status, index, result } of answers) {
+    const head = new Uint8Array(ANSWER_BYTES);
+    const view = new DataView(head.buffer);
+    view.setFloat64(0, id, true);
+    view.setFloat64(8, index, true);
+    view.setUint32(16, status, true);
+    view.setUint32(20, result.code, true);
+    view.setUint32(24, result.bytes.length, true);
+    chunks.push(head, result.bytes);
+  }
+  return chunks;
+}
+
+/** @throws ClusterError CODEC_INVALID. */
+export function decodeAnswers(payload: Uint8Array): ForwardAnswer[] {
+  const view = open(payload, 'answers', ANSWER_BYTES);
+  const answers: ForwardAnswer[] = [];
+  let offset = HEADER_BYTES;
+  for (let left = view.getUint32(4, true); left > 0; left--) {
+    if (offset + ANSWER_BYTES > payload.length) throw cutOff('answers');
+    const end = offset + ANSWER_BYTES + view.getUint32(offset + 24, true);
+    if (end > payload.length) throw cutOff('answers');
+    answers.push({
+      id: view.getFloat64(offset, true),
+      index: view.getFloat64(offset + 8, true),
+      status: view.getUint32(offset + 16, true) as ForwardStatus,
+      result: {
+        code: view.getUint32(offset + 20, true),
+        bytes: payload.subarray(offset + ANSWER_BYTES, end),
+      },
+    });
+    offset = end;
+  }
+  return answers;
+}
+
+function cutOff(what: string): ClusterError {
+  return new ClusterError('CODEC_INVALID', `frame of ${what} is cut off`);
+}

@@ -1,0 +1,112 @@
+/**
+ * The node's own section of a snapshot: lines of JSON, the first for the node, then one for each
+ * session. Text, because it is small beside the application's state and is read by people when
+ * something is wrong. The first line carries the version; a reader refuses one that it does not know.
+ */
+import { ClusterError } from '../errors.ts';
+import type { ConfState, LogIndex, RaftId, Term } from '../raft/index.ts';
+import type { MemberRecord } from './members.ts';
+import type { SessionRecord } from './sessions.ts';
+import type { SessionId } from './types.ts';
+
+export const NODE_SECTION = 'node';
+const VERSION = 1;
+
+export interface NodeSectionState {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly hash: number;
+  readonly nextSession: SessionId;
+  readonly nextRaftId: RaftId;
+  readonly confState: ConfState;
+  readonly members: readonly MemberRecord[];
+}
+
+export function* encodeNodeSection(
+  state: NodeSectionState,
+  sessions: readonly SessionRecord[],
+): Generator<Uint8Array> {
+  yield line({ version: VERSION, ...state });
+  for (const { id, lastIndex, windowStart, results } of sessions) {
+    const kept = results.map(([sequence, { code, bytes }]) => [
+      sequence,
+      code,
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+    ]);
+    yield line({ id, lastIndex, windowStart, results: kept });
+  }
+}
+
+function line(value: unknown): Uint8Array {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+interface SessionLine {
+  readonly id: SessionId;
+  readonly lastIndex: LogIndex;
+  readonly windowStart: number;
+  readonly results: readonly (readonly [sequence: number, code: number, base64: string])[];
+}
+
+/** @throws ClusterError DATA_CORRUPT, DATA_DIR_FORMAT. */
+export async function decodeNodeSection(
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ state: NodeSectionState; sessions: SessionRecord[] }> {
+  let state: NodeSectionState | undefined;
+  const sessions: SessionRecord[] = [];
+  for await (const text of lines(chunks)) {
+    const value = parse(text);
+    if (state === undefined) {
+      const { version } = value as { version: unknown };
+      if (version !== VERSION) {
+        throw new ClusterError(
+          'DATA_DIR_FORMAT',
+          `snapshot section ${NODE_SECTION} has version ${String(version)}, ` +
+            `this release reads ${VERSION}: use the release that wrote it`,
+        );
+      }
+      state = value as NodeSectionState;
+    } else {
+      sessions.push(toSession(value as SessionLine));
+    }
+  }
+  if (state === undefined) {
+    throw new ClusterError('DATA_CORRUPT', `snapshot section ${NODE_SECTION} is empty`);
+  }
+  return { state, sessions };
+}
+
+function toSession({ id, lastIndex, windowStart, results }: SessionLine): SessionRecord {
+  return {
+    id,
+    lastIndex,
+    windowStart,
+    results: results.map(([sequence, code, base64]) => [
+      sequence,
+      { code, bytes: Buffer.from(base64, 'base64') },
+    ]),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `snapshot section ${NODE_SECTION} holds a line that is no JSON`;
+    throw new ClusterError('DATA_CORRUPT', message, { cause });
+  }
+}
+
+async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    let from = 0;
+    const bytes = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+      yield bytes.toString('utf8', from, at);
+      from = at + 1;
+    }
+    rest = bytes.subarray(from);
+  }
+  if (rest.length > 0) yield rest.toString('utf8');
+}

@@ -1,0 +1,398 @@
+/**
+ * The life of a proposal, from the call to its answer.
+ *
+ *     queued ──► appended (this node leads) ──► applied here: answered
+ *        │   └─► forwarded to the leader ────► answered by it ──► applied here: answered
+ *        └─ no leader: waits, until its deadline
+ *
+ * The rules that it protects:
+ * - An answer is given only after the command was applied on this node.
+ * - "Nothing was proposed" is said only when that is certain: the command never left the queue, the
+ *   leader said so, or another entry was committed in its place. Then it is queued again by itself,
+ *   until its deadline.
+ * - Whatever else goes wrong is OUTCOME_UNKNOWN; only a request with an id is tried again by itself.
+ *
+ * Places in the log are told apart by (index, term): another term at the index means that the entry
+ * of ours can never be committed (log matching).
+ */
+import { assert, ClusterError } from '../errors.ts';
+import { BATCH_BYTES_MAX, PROPOSAL_BYTES_WAITING_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
+import type { LogIndex, RaftId, Term } from '../raft/index.ts';
+import { encodeEnvelope } from './envelope.ts';
+import type { CommandResult, ProposeResult } from './types.ts';
+
+/** What the leader says of one forwarded proposal. Numbers are on the wire. */
+export const ForwardStatus = { Applied: 0, NotProposed: 1, Unknown: 2 } as const;
+export type ForwardStatus = (typeof ForwardStatus)[keyof typeof ForwardStatus];
+
+export interface ForwardAnswer {
+  readonly id: number;
+  readonly status: ForwardStatus;
+  readonly index: LogIndex;
+  readonly result: CommandResult;
+}
+
+/** Somebody in this process waits for it. */
+export interface LocalProposal {
+  readonly origin: 'local';
+  readonly part: Uint8Array;
+  /** It carries a request id: trying again is safe. */
+  readonly repeatable: boolean;
+  /** By `Clock.now()`. */
+  readonly deadline: number;
+  readonly resolve: (result: ProposeResult) => void;
+  readonly reject: (error: Error) => void;
+  /** `queued` means for certain: nothing was proposed. */
+  stage: 'queued' | 'appended' | 'forwarded' | 'answered' | 'done';
+  forwardId: number;
+}
+
+/** A follower waits for it. */
+export interface RemoteProposal {
+  readonly origin: 'remote';
+  readonly part: Uint8Array;
+  readonly from: RaftId;
+  readonly id: number;
+}
+
+export type Proposal = LocalProposal | RemoteProposal;
+
+export interface ProposalHost {
+  now(): number;
+  /** A batch goes into the log as one entry; its place, or `undefined` when the core refused it. */
+  append(envelope: Uint8Array): { readonly index: LogIndex; readonly term: Term } | undefined;
+  /** False: it could not be sent, for certain. */
+  forward(to: RaftId, proposals: readonly LocalProposal[]): boolean;
+  answer(to: RaftId, answer: ForwardAnswer): void;
+  appliedIndex(): LogIndex;
+  /** Why a proposal that waited for a leader or for a majority got none. */
+  explainWaiting(stage: LocalProposal['stage']): ClusterError;
+}
+
+interface Placed {
+  readonly term: Term;
+  readonly proposals: readonly Proposal[];
+}
+
+interface Answered {
+  readonly proposal: LocalProposal;
+  readonly result: CommandResult;
+}
+
+const NO_RESULT: CommandResult = { code: 0, bytes: new Uint8Array(0) };
+
+export class Proposals {
+  readonly #host: ProposalHost;
+  #queue: Proposal[] = [];
+  #queuedBytes = 0;
+  /** Entries of ours in the log, by index. */
+  readonly #placed = new Map<LogIndex, Placed>();
+  readonly #forwarded = new Map<number, { to: RaftId; proposal: LocalProposal }>();
+  /** Answered by the leader; this node has not applied that far. By index. */
+  readonly #answered = new Map<LogIndex, Answered[]>();
+  /** Everything local that has no answer yet, for deadlines. */
+  readonly #local = new Set<LocalProposal>();
+  #earliestDeadline = Number.POSITIVE_INFINITY;
+  #nextForwardId = 1;
+
+  constructor(host: ProposalHost) {
+    this.#host = host;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Local proposals without an answer. */
+  get unanswered(): number {
+    return this.#local.size;
+  }
+
+  /** @throws ClusterError OVERLOADED. */
+  addLocal(
+    part: Uint8Array,
+    repeatable: boolean,
+    deadline: number,
+  ): { promise: Promise<ProposeResult>; proposal: LocalProposal } {
+    if (
+      this.#local.size >= PROPOSALS_WAITING_MAX ||
+      this.#queuedBytes + part.length > PROPOSAL_BYTES_WAITING_MAX
+    ) {
+      throw new ClusterError(
+        'OVERLOADED',
+        `${this.#local.size} proposals (${this.#queuedBytes} bytes) wait already: ` +
+          'slow down and try again; nothing was proposed',
+      );
+    }
+    let resolve!: (result: ProposeResult) => void;
+    let reject!: (error: Error) => void;
+    const promise = new Promise<ProposeResult>((ok, fail) => {
+      resolve = ok;
+      reject = fail;
+    });
+    const proposal: LocalProposal = {
+      origin: 'local',
+      part,
+      repeatable,
+      deadline,
+      resolve,
+      reject,
+      stage: 'queued',
+      forwardId: 0,
+    };
+    this.#local.add(proposal);
+    this.#earliestDeadline = Math.min(this.#earliestDeadline, deadline);
+    this.#push(proposal);
+    return { promise, proposal };
+  }
+
+  addRemote(from: RaftId, id: number, part: Uint8Array): void {
+    const full =
+      this.#queue.length >= PROPOSALS_WAITING_MAX ||
+      this.#queuedBytes + part.length > PROPOSAL_BYTES_WAITING_MAX;
+    if (full) this.#answerNotProposed(from, id);
+    else this.#push({ origin: 'remote', part, from, id });
+  }
+
+  /** This node leads: everything that waits goes into the log, in few entries. */
+  appendQueued(): void {
+    while (this.#queue.length > 0) {
+      const { proposals, parts, bytes } = this.#takeBatch();
+      if (proposals.length === 0) continue;
+      const place = this.#host.append(encodeEnvelope(parts, bytes));
+      if (place === undefined) {
+        this.#putBack(proposals);
+        return;
+      }
+      for (const proposal of proposals) {
+        if (proposal.origin === 'local') proposal.stage = 'appended';
+      }
+      this.#placed.set(place.index, { term: place.term, proposals });
+    }
+  }
+
+  /** Another node leads, or (`leader` 0) nobody. */
+  forwardQueued(leader: RaftId): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    const mine: LocalProposal[] = [];
+    for (const proposal of queue) {
+      if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
+      else if (proposal.stage === 'queued') mine.push(proposal);
+    }
+    if (leader === 0) this.#putBack(mine);
+    else this.#forwardInBatches(leader, mine);
+  }
+
+  /** An entry was applied. `results` is undefined for entries that hold no commands. */
+  applied(index: LogIndex, term: Term, results: readonly CommandResult[] | undefined): void {
+    const placed = this.#placed.get(index);
+    if (placed !== undefined) {
+      this.#placed.delete(index);
+      if (placed.term === term && results !== undefined) this.#settle(placed, index, results);
+      else for (const proposal of placed.proposals) this.#replaced(proposal);
+    }
+    const answered = this.#answered.get(index);
+    if (answered === undefined) return;
+    this.#answered.delete(index);
+    for (const { proposal, result } of answered) this.#resolve(proposal, index, result);
+  }
+
+  /** A snapshot took the place of all entries up to `index`; their results were not seen here. */
+  skippedTo(index: LogIndex): void {
+    for (const [at, placed] of this.#placed) {
+      if (at > index) continue;
+      this.#placed.delete(at);
+      for (const proposal of placed.proposals) this.#lost(proposal, 'a snapshot took its place');
+    }
+    for (const [at, answered] of this.#answered) {
+      if (at > index) continue;
+      this.#answered.delete(at);
+      for (const { proposal, result } of answered) this.#resolve(proposal, at, result);
+    }
+  }
+
+  /** What a leader says of a proposal that was forwarded to it. */
+  forwardAnswered(from: RaftId, answer: ForwardAnswer): void {
+    const entry = this.#forwarded.get(answer.id);
+    if (entry === undefined || entry.to !== from) return;
+    this.#forwarded.delete(answer.id);
+    const { proposal } = entry;
+    if (proposal.stage !== 'forwarded') return;
+    if (answer.status === ForwardStatus.NotProposed) this.#requeue(proposal);
+    else if (answer.status === ForwardStatus.Unknown) this.#lost(proposal, 'the leader lost it');
+    else if (this.#host.appliedIndex() >= answer.index) {
+      this.#resolve(proposal, answer.index, answer.result);
+    } else {
+      proposal.stage = 'answered';
+      const waiting = this.#answered.get(answer.index);
+      if (waiting === undefined) {
+        this.#answered.set(answer.index, [{ proposal, result: answer.result }]);
+      } else waiting.push({ proposal, result: answer.result });
+    }
+  }
+
+  /** The connection to a peer broke: its answers may be lost. */
+  peerLost(peer: RaftId): void {
+    for (const [id, { to, proposal }] of this.#forwarded) {
+      if (to !== peer) continue;
+      this.#forwarded.delete(id);
+      if (proposal.stage === 'forwarded')
+        this.#lost(proposal, 'the connection to the leader broke');
+    }
+  }
+
+  /** Ends what is past its deadline. Called on every tick. */
+  expire(): void {
+    const now = this.#host.now();
+    if (now < this.#earliestDeadline) return;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const proposal of this.#local) {
+      if (proposal.deadline <= now) {
+        this.#fail(proposal, this.#host.explainWaiting(proposal.stage));
+      } else earliest = Math.min(earliest, proposal.deadline);
+    }
+    this.#earliestDeadline = earliest;
+  }
+
+  /** The caller gave up. What it proposed may still happen, unless it never left the queue. */
+  abandon(proposal: LocalProposal, error: Error): void {
+    this.#fail(proposal, error);
+  }
+
+  /** The node ends: nobody will be answered any more. */
+  failAll(notProposed: ClusterError): void {
+    for (const proposal of this.#local) {
+      const error =
+        proposal.stage === 'queued'
+          ? notProposed
+          : new ClusterError(
+              'OUTCOME_UNKNOWN',
+              `${notProposed.message}; the proposal was on its way and may take effect`,
+            );
+      this.#fail(proposal, error);
+    }
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#placed.clear();
+    this.#forwarded.clear();
+    this.#answered.clear();
+  }
+
+  #push(proposal: Proposal): void {
+    this.#queue.push(proposal);
+    this.#queuedBytes += proposal.part.length;
+  }
+
+  #putBack(proposals: readonly Proposal[]): void {
+    this.#queue = [...proposals, ...this.#queue];
+    for (const proposal of proposals) this.#queuedBytes += proposal.part.length;
+  }
+
+  #takeBatch(): { proposals: Proposal[]; parts: Uint8Array[]; bytes: number } {
+    const proposals: Proposal[] = [];
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const proposal of this.#queue) {
+      if (bytes > 0 && bytes + proposal.part.length > BATCH_BYTES_MAX) break;
+      taken++;
+      this.#queuedBytes -= proposal.part.length;
+      if (proposal.origin === 'local' && proposal.stage !== 'queued') continue;
+      proposals.push(proposal);
+      parts.push(proposal.part);
+      bytes += proposal.part.length;
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    return { proposals, parts, bytes };
+  }
+
+  #forwardInBatches(leader: RaftId, proposals: readonly LocalProposal[]): void {
+    let from = 0;
+    while (from < proposals.length) {
+      let to = from;
+      let bytes = 0;
+      do {
+        bytes += (proposals[to] as LocalProposal).part.length;
+        to++;
+      } while (
+        to < proposals.length &&
+        bytes + (proposals[to] as LocalProposal).part.length <= BATCH_BYTES_MAX
+      );
+      const batch = proposals.slice(from, to);
+      for (const proposal of batch) proposal.forwardId = this.#nextForwardId++;
+      if (!this.#host.forward(leader, batch)) {
+        this.#putBack(proposals.slice(from));
+        return;
+      }
+      for (const proposal of batch) {
+        proposal.stage = 'forwarded';
+        this.#forwarded.set(proposal.forwardId, { to: leader, proposal });
+      }
+      from = to;
+    }
+  }
+
+  #settle(placed: Placed, index: LogIndex, results: readonly CommandResult[]): void {
+    const { proposals } = placed;
+    assert(proposals.length === results.length, 'one result for each proposal of an entry', {
+      index,
+      proposals: proposals.length,
+      results: results.length,
+    });
+    for (const [i, proposal] of proposals.entries()) {
+      const result = results[i] as CommandResult;
+      if (proposal.origin === 'local') this.#resolve(proposal, index, result);
+      else {
+        const { id } = proposal;
+        this.#host.answer(proposal.from, { id, status: ForwardStatus.Applied, index, result });
+      }
+    }
+  }
+
+  /** Another entry was committed in its place: certainly without effect. */
+  #replaced(proposal: Proposal): void {
+    if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
+    else this.#requeue(proposal);
+  }
+
+  #requeue(proposal: LocalProposal): void {
+    if (proposal.stage === 'done') return;
+    proposal.stage = 'queued';
+    this.#push(proposal);
+  }
+
+  #lost(proposal: Proposal, why: string): void {
+    if (proposal.origin === 'remote') {
+      const { from, id } = proposal;
+      const status = ForwardStatus.Unknown;
+      this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
+    } else if (proposal.repeatable) this.#requeue(proposal);
+    else {
+      const advice = 'it may or may not take effect; give a request id to make retries safe';
+      this.#fail(proposal, new ClusterError('OUTCOME_UNKNOWN', `${why}: ${advice}`));
+    }
+  }
+
+  #answerNotProposed(from: RaftId, id: number): void {
+    const status = ForwardStatus.NotProposed;
+    this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
+  }
+
+  #resolve(proposal: LocalProposal, index: LogIndex, result: CommandResult): void {
+    if (proposal.stage === 'done') return;
+    proposal.stage = 'done';
+    this.#local.delete(proposal);
+    proposal.resolve({ index, code: result.code, bytes: result.bytes });
+  }
+
+  #fail(proposal: LocalProposal, error: Error): void {
+    if (proposal.stage === 'done') return;
+    proposal.stage = 'done';
+    this.#local.delete(proposal);
+    this.#forwarded.delete(proposal.forwardId);
+    proposal.reject(error);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Reads that must see every write acknowledged before them.
+ *
+ * All reads that wait at the same moment share one question to the core ("up to which index is it
+ * confirmed that nobody else led?", read index, thesis 6.4); they are released once this node has
+ * applied that index. One question is under way at a time, the next gathers meanwhile. A question
+ * that gets no answer (the leader changed, a message was lost) is asked again with a new context, so
+ * that an answer to the old one can not confirm the new one (NASTY 21).
+ */
+import type { ClusterError } from '../errors.ts';
+import type { LogIndex, ReadState } from '../raft/index.ts';
+
+export interface ReadHost {
+  now(): number;
+  appliedIndex(): LogIndex;
+  /** Asks the core. False: nobody leads as far as it knows; ask again later. */
+  askReadIndex(context: Uint8Array): boolean;
+  explainWaiting(): ClusterError;
+}
+
+export interface WaitingRead {
+  readonly deadline: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  done: boolean;
+}
+
+interface Question {
+  readonly context: Uint8Array;
+  readonly reads: WaitingRead[];
+  readonly askedAtTick: number;
+}
+
+interface Confirmed {
+  readonly index: LogIndex;
+  readonly reads: readonly WaitingRead[];
+}
+
+export class Reads {
+  readonly #host: ReadHost;
+  readonly #retryTicks: number;
+  #waiting: WaitingRead[] = [];
+  #question: Question | undefined;
+  /** In the order of their indexes. */
+  #confirmed: Confirmed[] = [];
+  readonly #all = new Set<WaitingRead>();
+  #contextCounter = 0;
+  #ticks = 0;
+  readonly #contextPrefix: number;
+
+  /** `contextPrefix`: random per start, so that contexts of an earlier life are told apart. */
+  constructor(host: ReadHost, contextPrefix: number, retryTicks: number) {
+    this.#host = host;
+    this.#contextPrefix = contextPrefix;
+    this.#retryTicks = retryTicks;
+  }
+
+  add(deadline: number): { promise: Promise<void>; read: WaitingRead } {
+    let resolve!: () => void;
+    let reject!: (error: Error) => void;
+    const promise = new Promise<void>((ok, fail) => {
+      resolve = ok;
+      reject = fail;
+    });
+    const read: WaitingRead = { deadline, resolve, reject, done: false };
+    this.#all.add(read);
+    this.#waiting.push(read);
+    return { promise, read };
+  }
+
+  /** Asks for those who wait, unless a question is under way. Called once a turn. */
+  ask(): void {
+    if (this.#question !== undefined || this.#waiting.length === 0) return;
+    const context = this.#nextContext();
+    if (!this.#host.askReadIndex(context)) return;
+    this.#question = { context, reads: this.#waiting, askedAtTick: this.#ticks };
+    this.#waiting = [];
+  }
+
+  answered(states: readonly ReadState[]): void {
+    for (const { context, index } of states) {
+      const question = this.#question;
+      if (question === undefined || !sameBytes(context, question.context)) continue;
+      this.#question = undefined;
+      this.#confirmed.push({ index, reads: question.reads });
+    }
+    this.release();
+  }
+
+  /** Lets those go whose index has been applied. */
+  release(): void {
+    if (this.#confirmed.length === 0) return;
+    const applied = this.#host.appliedIndex();
+    const waiting: Confirmed[] = [];
+    for (const confirmed of this.#confirmed) {
+      if (confirmed.index > applied) {
+        waiting.push(confirmed);
+        continue;
+      }
+      for (const read of confirmed.reads) this.#finish(read);
+    }
+    this.#confirmed = waiting;
+  }
+
+  /** The leader is another one, or gone: the answer will not come. */
+  leaderChanged(): void {
+    this.#forget();
+  }
+
+  tick(): void {
+    this.#ticks++;
+    const question = this.#question;
+    if (question !== undefined && this.#ticks - question.askedAtTick >= this.#retryTicks) {
+      this.#forget();
+    }
+    const now = this.#host.now();
+    for (const read of this.#all) {
+      if (read.deadline <= now) this.#finish(read, this.#host.explainWaiting());
+    }
+  }
+
+  abandon(read: WaitingRead, error: Error): void {
+    this.#finish(read, error);
+  }
+
+  failAll(error: ClusterError): void {
+    for (const read of this.#all) this.#finish(read, error);
+    this.#waiting = [];
+    this.#confirmed = [];
+    this.#question = undefined;
+  }
+
+  #forget(): void {
+    if (this.#question === undefined) return;
+    this.#waiting = [...this.#question.reads.filter((read) => !read.done), ...this.#waiting];
+    this.#question = undefined;
+  }
+
+  #finish(read: WaitingRead, error?: Error): void {
+    if (read.done) return;
+    read.done = true;
+    this.#all.delete(read);
+    if (error === undefined) read.resolve();
+    else read.reject(error);
+  }
+
+  #nextContext(): Uint8Array {
+    const context = new Uint8Array(12);
+    const view = new DataView(context.buffer);
+    view.setUint32(0, this.#contextPrefix, true);
+    view.setFloat64(4, ++this.#contextCounter, true);
+    return context;
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
