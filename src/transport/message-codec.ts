@@ -1,0 +1,2 @@
+/** The one place where transport/ knows how raft's messages look as bytes: raft's own codec. */
+export { decodeMessage, encodeInto, encodeMessage, messageSize } from '../raft/index.ts';

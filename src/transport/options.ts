@@ -1,0 +1,62 @@
+/**
+ * What can be tuned about connections between peers, and the values that suit members of one cluster
+ * in one network. Times are milliseconds of the monotonic clock.
+ */
+import type { BackoffOptions } from './backoff.ts';
+import type { CircuitBreakerOptions } from './circuit-breaker.ts';
+
+export interface TransportOptions {
+  /** From connecting to the end of the handshake, on either side, `admit` included. */
+  readonly handshakeTimeoutMs?: number;
+  /** A side that has sent nothing for so long sends a ping. */
+  readonly pingIntervalMs?: number;
+  /** A connection on which nothing arrived for so long is dead. At least twice the ping interval. */
+  readonly deadAfterMs?: number;
+  readonly backoff?: BackoffOptions;
+  readonly breaker?: CircuitBreakerOptions;
+  /** A bulk transfer without a byte or a credit for so long is given up, on either side. */
+  readonly bulkProgressTimeoutMs?: number;
+  /** Longest time that the receiver of a transfer may take to make it durable. */
+  readonly bulkFinishTimeoutMs?: number;
+  /** Bytes a second of one outgoing bulk transfer; absent: as fast as it goes. */
+  readonly bulkBytesPerSecond?: number;
+  /** Bytes that the receiver of a transfer lets the sender be ahead of its disk. */
+  readonly bulkWindowBytes?: number;
+}
+
+export interface ResolvedOptions {
+  readonly handshakeTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly deadAfterMs: number;
+  readonly backoff: BackoffOptions;
+  readonly breaker: CircuitBreakerOptions;
+  readonly bulkProgressTimeoutMs: number;
+  readonly bulkFinishTimeoutMs: number;
+  readonly bulkBytesPerSecond: number | undefined;
+  readonly bulkWindowBytes: number;
+}
+
+/**
+ * The caps of backoff and breaker are far below those of the classes: a member that comes back must
+ * be reached within about a second, and a dial a second to a dead neighbour costs nothing.
+ */
+export const TRANSPORT_DEFAULTS: ResolvedOptions = {
+  handshakeTimeoutMs: 5_000,
+  pingIntervalMs: 1_000,
+  deadAfterMs: 3_000,
+  backoff: { initialMs: 100, maxMs: 1_000 },
+  breaker: { failuresMax: 5, resetMs: 1_000 },
+  bulkProgressTimeoutMs: 10_000,
+  bulkFinishTimeoutMs: 300_000,
+  bulkBytesPerSecond: undefined,
+  bulkWindowBytes: 1024 * 1024,
+};
+
+export function resolveOptions(options: TransportOptions = {}): ResolvedOptions {
+  return {
+    ...TRANSPORT_DEFAULTS,
+    ...options,
+    backoff: { ...TRANSPORT_DEFAULTS.backoff, ...options.backoff },
+    breaker: { ...TRANSPORT_DEFAULTS.breaker, ...options.breaker },
+  };
+}
