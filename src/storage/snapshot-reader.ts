@@ -1,0 +1,169 @@
+/**
+ * Reads a snapshot file: what it is (cheap: both ends of the file), its sections as streams, and any
+ * range of the raw bytes. Every frame is checked as it is read; damage names file and offset. What a
+ * consumer got before the damage showed was correct, but the state that it builds is not whole, so a
+ * restore that throws must not be used.
+ */
+import { crc32 } from 'node:zlib';
+import { ClusterError } from '../errors.ts';
+import { SNAPSHOT_FRAME_BYTES } from '../limits.ts';
+import { asBuffer } from './bytes.ts';
+import {
+  decodeFrameHeader,
+  decodePreamble,
+  decodeTrailer,
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
+  FrameKind,
+  PREAMBLE_BYTES,
+  parseMeta,
+  parseTable,
+  type SectionEntry,
+  SNAPSHOT_VERSION,
+  type SnapshotMeta,
+  TRAILER_BYTES,
+} from './snapshot-format.ts';
+import { corrupt } from './storage-errors.ts';
+import type { SnapshotReader, StoredSnapshot } from './types.ts';
+
+/** Where the bytes come from. `path` is for messages to people. */
+export interface ByteSource {
+  readonly path: string;
+  readonly bytes: number;
+  /** Fewer bytes than asked for only at the end. */
+  read(position: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface SnapshotLayout {
+  readonly meta: SnapshotMeta;
+  readonly sections: readonly SectionEntry[];
+}
+
+const ADVICE =
+  'Move the file away: the node then starts from an older snapshot if its log still reaches back ' +
+  'that far, and says so if not; in that case remove this member and let it join again, empty';
+
+/** Meta and table frames hold names and ids only; more than this was never written. */
+const JSON_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Checks both ends of the file, which a crash can not have left half-written: it was synced, then named. */
+export async function readLayout(source: ByteSource): Promise<SnapshotLayout> {
+  const start = asBuffer(await source.read(0, PREAMBLE_BYTES));
+  const version = decodePreamble(start);
+  if (version === undefined) throw damage(source, 0, 'these are not the first bytes of a snapshot');
+  if (version !== SNAPSHOT_VERSION) throw unknownVersion(source.path, version);
+  const end = Math.max(0, source.bytes - TRAILER_BYTES);
+  const trailer = decodeTrailer(await source.read(end, TRAILER_BYTES), source.bytes);
+  if (trailer === undefined) throw damage(source, end, 'its end is missing or was changed');
+  const meta = parseMeta(await readFrame(source, PREAMBLE_BYTES, FrameKind.Meta));
+  if (meta === undefined) throw damage(source, PREAMBLE_BYTES, 'its description can not be read');
+  const sections = parseTable(await readFrame(source, trailer.tablePosition, FrameKind.Table));
+  if (sections === undefined) {
+    throw damage(source, trailer.tablePosition, 'its table of sections can not be read');
+  }
+  return { meta, sections };
+}
+
+export class FileSnapshotReader implements SnapshotReader {
+  readonly snapshot: StoredSnapshot;
+  readonly #source: ByteSource;
+  readonly #sections: readonly SectionEntry[];
+
+  constructor(snapshot: StoredSnapshot, source: ByteSource, layout: SnapshotLayout) {
+    this.snapshot = snapshot;
+    this.#source = source;
+    this.#sections = layout.sections;
+  }
+
+  section(name: string): AsyncIterable<Uint8Array> | undefined {
+    const entry = this.#sections.find((section) => section.name === name);
+    return entry === undefined ? undefined : readSection(this.#source, entry);
+  }
+
+  read(position: number, length: number): Promise<Uint8Array> {
+    return this.#source.read(position, length);
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+}
+
+async function* readSection(source: ByteSource, entry: SectionEntry): AsyncGenerator<Uint8Array> {
+  const name = await readFrame(source, entry.position, FrameKind.Section);
+  if (asBuffer(name).toString('utf8') !== entry.name) {
+    throw damage(source, entry.position, `section "${entry.name}" does not begin here`);
+  }
+  let position = entry.position + FRAME_HEADER_BYTES + name.length;
+  let left = entry.bytes;
+  while (left > 0) {
+    const data = await readFrame(source, position, FrameKind.Data);
+    if (data.length === 0 || data.length > left) {
+      throw damage(
+        source,
+        position,
+        `section "${entry.name}" has another length than its table says`,
+      );
+    }
+    yield data;
+    position += FRAME_HEADER_BYTES + data.length;
+    left -= data.length;
+  }
+}
+
+async function readFrame(
+  source: ByteSource,
+  position: number,
+  kind: FrameKind,
+): Promise<Uint8Array> {
+  const header = decodeFrameHeader(await source.read(position, FRAME_HEADER_BYTES));
+  if (header === undefined || header.kind !== kind || !isSaneLength(header)) {
+    throw damage(source, position, 'a frame header is not what was written');
+  }
+  const data = await source.read(position + FRAME_HEADER_BYTES, header.length);
+  if (data.length !== header.length || crc32(data) !== header.checksum) {
+    throw damage(source, position, `the ${header.length} bytes of a frame fail their checksum`);
+  }
+  return data;
+}
+
+function isSaneLength(header: FrameHeader): boolean {
+  return header.length <= (header.kind === FrameKind.Data ? SNAPSHOT_FRAME_BYTES : JSON_BYTES_MAX);
+}
+
+/**
+ * How far a file that was being received is whole: the end of its last good frame, and the running
+ * checksum up to there. After a power cut the size of a file says nothing about its contents.
+ */
+export async function wholePrefix(
+  source: ByteSource,
+): Promise<{ readonly bytes: number; readonly checksum: number }> {
+  const preamble = asBuffer(await source.read(0, PREAMBLE_BYTES));
+  if (decodePreamble(preamble) !== SNAPSHOT_VERSION) return { bytes: 0, checksum: 0 };
+  let bytes = PREAMBLE_BYTES;
+  let checksum = crc32(preamble);
+  for (;;) {
+    const head = await source.read(bytes, FRAME_HEADER_BYTES);
+    const header = decodeFrameHeader(head);
+    if (header === undefined || !isSaneLength(header)) return { bytes, checksum };
+    const data = await source.read(bytes + FRAME_HEADER_BYTES, header.length);
+    if (data.length !== header.length || crc32(data) !== header.checksum) {
+      return { bytes, checksum };
+    }
+    checksum = crc32(data, crc32(head, checksum));
+    bytes += FRAME_HEADER_BYTES + data.length;
+  }
+}
+
+function damage(source: ByteSource, offset: number, what: string): ClusterError {
+  return corrupt(source.path, offset, what, ADVICE);
+}
+
+function unknownVersion(path: string, version: number): ClusterError {
+  return new ClusterError(
+    'DATA_DIR_FORMAT',
+    `${path} has snapshot format ${version}; this version reads format ${SNAPSHOT_VERSION}. Start the version that wrote it`,
+    { details: { path, version, reads: SNAPSHOT_VERSION } },
+  );
+}
