@@ -1,0 +1,57 @@
+/**
+ * Takes committed entries to the replicated state, in order, and tells those who wait for them.
+ * Synchronous: when it returns, the state has them.
+ */
+import {
+  type ConfChange,
+  type ConfChangeV2,
+  type ConfState,
+  decodeConfChange,
+  decodeConfChangeV2,
+  type Entry,
+  EntryType,
+} from '../raft/index.ts';
+import { decodeMember, type MembershipChanges } from './membership-changes.ts';
+import type { Proposals } from './proposals.ts';
+import type { Replica } from './replica.ts';
+
+export interface ApplierHost {
+  readonly replica: Replica;
+  readonly proposals: Proposals;
+  readonly changes: MembershipChanges;
+  /** The core takes the change over. */
+  applyConfChange(change: ConfChange | ConfChangeV2): ConfState;
+  /** The members are others now. */
+  membersChanged(): void;
+}
+
+/** Returns the bytes that were applied. */
+export function applyEntries(host: ApplierHost, entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const entry of entries) {
+    bytes += entry.data.length;
+    if (entry.type === EntryType.Normal) applyNormal(host, entry);
+    else applyMembership(host, entry);
+  }
+  return bytes;
+}
+
+function applyNormal({ replica, proposals, changes }: ApplierHost, entry: Entry): void {
+  const results = replica.applyNormal(entry);
+  const { index, term } = entry;
+  proposals.applied(index, term, entry.data.length === 0 ? undefined : results);
+  changes.applied(index, term, false);
+}
+
+function applyMembership(host: ApplierHost, entry: Entry): void {
+  const { replica, proposals, changes } = host;
+  const change =
+    entry.type === EntryType.ConfChange
+      ? decodeConfChange(entry.data)
+      : decodeConfChangeV2(entry.data);
+  const confState = host.applyConfChange(change);
+  replica.applyMembership(entry, confState, decodeMember(change.context));
+  proposals.applied(entry.index, entry.term, undefined);
+  changes.applied(entry.index, entry.term, true);
+  host.membersChanged();
+}

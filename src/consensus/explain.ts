@@ -1,0 +1,95 @@
+/**
+ * What a node says of itself, and why it can not do what it was asked: "no leader" without who is
+ * missing helps nobody (WISHES 41). Facts only: what this node sees, not what it guesses.
+ */
+import { ClusterError, type ErrorDetails } from '../errors.ts';
+import type { RaftStatus } from '../raft/index.ts';
+import { StateType } from '../raft/index.ts';
+import type { PeerStatus } from '../transport/index.ts';
+import type { LocalProposal } from './proposals.ts';
+import type { Member, MemberStatus, NodeRole, NodeStatus } from './types.ts';
+
+export const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
+  [StateType.Follower]: 'follower',
+  [StateType.Candidate]: 'candidate',
+  [StateType.Leader]: 'leader',
+  [StateType.PreCandidate]: 'pre-candidate',
+};
+
+/** Each member with what the transport and, on the leader, raft know of it. */
+export function memberStatuses(
+  self: number,
+  members: readonly Member[],
+  peers: readonly PeerStatus[],
+  raft: RaftStatus,
+): MemberStatus[] {
+  const byId = new Map(peers.map((peer) => [peer.raftId, peer]));
+  return members.map((member) => {
+    const peer = byId.get(member.raftId);
+    const progress = raft.progress.get(member.raftId);
+    return {
+      ...member,
+      address: peer?.address ?? member.address,
+      connected: member.raftId === self || peer?.connected === true,
+      ...(progress === undefined
+        ? {}
+        : {
+            matchIndex: progress.match,
+            progress: progress.state,
+            active: progress.recentActive || member.raftId === self,
+          }),
+      ...(peer?.lastError === undefined || peer.connected ? {} : { lastError: peer.lastError }),
+    };
+  });
+}
+
+/** Voters needed for a decision, and those that this node is in touch with (itself included). */
+export function quorumOf(members: readonly MemberStatus[]): { needed: number; reached: number } {
+  const voters = members.filter((member) => member.role === 'voter');
+  const reached = voters.filter((member) => member.connected).length;
+  return { needed: Math.floor(voters.length / 2) + 1, reached };
+}
+
+/** The error for one who waited for a leader or a majority until the deadline. */
+export function waitedInVain(
+  status: NodeStatus,
+  stage: LocalProposal['stage'] | 'read',
+): ClusterError {
+  const { leader, quorum, term } = status;
+  const missing = status.members.filter((m) => m.role === 'voter' && !m.connected);
+  const details: ErrorDetails = {
+    stage,
+    term,
+    leader: leader?.nodeId ?? null,
+    quorum,
+    missing: missing.map(({ nodeId, address, lastError }) => ({ nodeId, address, lastError })),
+    node: status.nodeId,
+  };
+  const who = missing
+    .map(
+      ({ nodeId, address, lastError }) =>
+        `${nodeId} at ${address}${lastError ? ` (${lastError})` : ''}`,
+    )
+    .join(', ');
+  const seen =
+    `node ${status.nodeId} reaches ${quorum.reached} of the ${quorum.needed} voters needed` +
+    `${who === '' ? '' : `; missing: ${who}`}`;
+  const leads = leader === undefined ? `no leader in term ${term}` : `leader is ${leader.nodeId}`;
+  const advice =
+    quorum.reached < quorum.needed
+      ? 'start the missing nodes or mend the network between them, then try again'
+      : 'try again; an election or an overload may be passing';
+  if (stage === 'queued' || stage === 'read') {
+    const code = quorum.reached < quorum.needed || leader !== undefined ? 'NO_QUORUM' : 'NO_LEADER';
+    const what = stage === 'read' ? 'the read was not confirmed' : 'nothing was proposed';
+    return new ClusterError(code, `deadline passed, ${what}: ${leads}, ${seen}; ${advice}`, {
+      details,
+    });
+  }
+  return new ClusterError(
+    'OUTCOME_UNKNOWN',
+    `deadline passed while the proposal was on its way, it may still take effect: ${leads}, ` +
+      `${seen}; ${advice}, with the same request id`,
+    { details },
+  );
+}

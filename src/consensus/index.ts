@@ -1,0 +1,20 @@
+/**
+ * consensus/: a durable Raft node. `RaftNode` ties the pure core to a storage, a transport and a state
+ * machine.
+ *
+ * What it promises: a proposal that resolved was applied here, is durable on a majority, and is never
+ * lost or undone; all nodes apply the same commands in the same order; a read after `readIndex` sees
+ * every write that was acknowledged before it. What the caller must do: bring a deterministic state
+ * machine, a storage that keeps its word, and give each request that it may retry an id.
+ */
+export {
+  type ClusterConfig,
+  cloneConfig,
+  defaultConfig,
+  type FoundingMember,
+  type RaftNodeConfig,
+  validateConfig,
+} from './config.ts';
+export { foundingClusterId } from './founding.ts';
+export { RaftNode, type RaftNodeParts } from './raft-node.ts';
+export * from './types.ts';

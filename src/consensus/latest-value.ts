@@ -1,0 +1,49 @@
+/**
+ * A value that changes, as an async iterable: a reader gets the present value at once and then each
+ * newer one that it has time for. A slow reader misses steps, never the newest, and never slows down
+ * the one who sets it (WISHES 6).
+ */
+export class LatestValue<T> {
+  #value: T;
+  #version = 1;
+  #ended = false;
+  #waiting = new Set<() => void>();
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  set(value: T): void {
+    if (this.#ended) return;
+    this.#value = value;
+    this.#version++;
+    this.#wake();
+  }
+
+  /** Ends every iteration, after the newest value was seen. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    let seen = 0;
+    for (;;) {
+      if (seen !== this.#version) {
+        seen = this.#version;
+        yield this.#value;
+      } else if (this.#ended) return;
+      else await new Promise<void>((wake) => this.#waiting.add(wake));
+    }
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const wake of waiting) wake();
+  }
+}

@@ -1,0 +1,3 @@
+/** The door of engine/: what agreement offers, and the embedded Raft that gives it. */
+export { EmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.ts';
+export type { Engine, ReadOptions } from './types.ts';
