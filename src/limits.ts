@@ -135,3 +135,24 @@ export const SNAPSHOT_FRAME_BYTES: number = 256 * KIB;
 export const SNAPSHOT_SYNC_BYTES: number = 8 * MIB;
 /** One fact is read and written as a whole. */
 export const FACT_BYTES_MAX: number = 16 * MIB;
+
+// ---- connections between peers ------------------------------------------------------------------
+
+/** One piece of a frame: between two pieces of a large frame an urgent one may go first. */
+export const FRAGMENT_BYTES_MAX: number = 64 * KIB;
+/** Appends gathered into one frame: enough to be efficient, little enough to be handled in one turn. */
+export const FRAME_BATCH_BYTES: number = 256 * KIB;
+/** A larger message is never urgent: it would be what the others wait for. */
+export const URGENT_MESSAGE_BYTES_MAX: number = 16 * KIB;
+/** Urgent messages queued for one peer, beside its queue of appends: thousands of heartbeats. */
+export const URGENT_QUEUE_BYTES_MAX: number = 1 * MIB;
+/** One message of a handshake: what a stranger can make us hold. */
+export const HANDSHAKE_BYTES_MAX: number = 4 * KIB;
+/** Bytes that may follow a handshake's message before it was dealt with: a few reads of a socket. */
+export const HANDSHAKE_REST_BYTES_MAX: number = 1 * MIB;
+/** Incoming connections whose handshake is not complete; more are dropped at once. */
+export const HANDSHAKES_MAX: number = 128;
+/** Connected nodes that nobody added as peers. A cluster is small; more than this is a mistake. */
+export const PEERS_NOT_ADDED_MAX: number = 64;
+/** How long `stop` of a transport waits for the connections that it destroyed. */
+export const TRANSPORT_STOP_MS_MAX: number = 1_000;
