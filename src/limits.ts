@@ -156,3 +156,25 @@ export const HANDSHAKES_MAX: number = 128;
 export const PEERS_NOT_ADDED_MAX: number = 64;
 /** How long `stop` of a transport waits for the connections that it destroyed. */
 export const TRANSPORT_STOP_MS_MAX: number = 1_000;
+
+// ---- keys and values ----------------------------------------------------------------------------
+// What changes here changes what commands answer, on all replicas at once: only with a feature level.
+
+/** Items of one page of a range. */
+export const RANGE_ITEMS_MAX: number = 1_000;
+/** Keys and values that the reads of one transaction answer: sessions keep the answer for retries. */
+export const TRANSACTION_READ_BYTES_MAX: number = 256 * KIB;
+/** Changes kept for watches: a watcher that is further behind must read the keys again. */
+export const HISTORY_CHANGES_MAX: number = 65_536;
+/** Bytes of changes kept for watches; the newest change stays, however large. */
+export const HISTORY_BYTES_MAX: number = 16 * MIB;
+/** Revisions noted for a watcher that has not asked for them yet; further ones are found in the history. */
+export const WATCH_REVISIONS_NOTED_MAX: number = 1_024;
+/** One piece of memory for many keys and values. */
+export const SLAB_BYTES: number = 512 * KIB;
+/** A key with its value above this gets memory of its own: the end of a slab left free stays below it. */
+export const SLAB_RECORD_BYTES_MAX: number = 32 * KIB;
+/** Bytes moved after one batch to give back the memory of sparse slabs: about a millisecond of work. */
+export const SLAB_MOVE_BYTES_MAX: number = 1 * MIB;
+/** One chunk of a snapshot's section. */
+export const SNAPSHOT_CHUNK_BYTES: number = 256 * KIB;
