@@ -1,48 +1,326 @@
-/** The core as its caller sees it. Signatures first; the behaviour follows. */
-import type { RaftConfig } from './config.ts';
-import type {
-  BasicStatus,
-  ConfChange,
-  ConfChangeV2,
-  ConfState,
-  Message,
-  RaftId,
-  RaftStatus,
-  Ready,
+/**
+ * The core as its caller sees it: inputs as methods, one output, `ready()`. See `index.ts` for the
+ * contract. Everything happens inside the call; nothing is kept of what was passed in but entries'
+ * and contexts' bytes, which must not be changed afterwards.
+ */
+import { assert, ClusterError } from '../errors.ts';
+import { encodeConfChange, encodeConfChangeV2 } from './codec/index.ts';
+import { isConfChangeV2, toConfChangeV2 } from './confchange/conf-change.ts';
+import { checkConfig, type RaftConfig } from './config.ts';
+import { makeEntry } from './entries.ts';
+import { applyConfChange } from './membership.ts';
+import {
+  draftMessage,
+  isLocalType,
+  isResponseType,
+  isStorageThread,
+  type MessageDraft,
+} from './messages.ts';
+import { Raft } from './raft.ts';
+import {
+  appendedAnswer,
+  appliedAnswer,
+  hasWrites,
+  needsAppendedAnswer,
+  storageAppend,
+  storageApply,
+  type Writes,
+} from './ready.ts';
+import { sendAllAppends } from './replication.ts';
+import { step } from './step.ts';
+import { tick } from './ticking.ts';
+import {
+  type BasicStatus,
+  type ConfChange,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  EntryType,
+  type HardState,
+  type Message,
+  MessageType,
+  NONE,
+  type PeerProgress,
+  type RaftId,
+  type RaftStatus,
+  type ReadState,
+  type Ready,
+  type SoftState,
 } from './types.ts';
 
-/* biome-ignore-all lint/correctness/noUnusedFunctionParameters: signatures first */
+const NO_MESSAGES: readonly Message[] = [];
+const NO_READ_STATES: readonly ReadState[] = [];
+
 export class RawNode {
+  readonly #raft: Raft;
+  readonly #isAsync: boolean;
+  #lastSoftState: SoftState;
+  #lastHardState: HardState;
+  /** Synchronous mode: what `advance` steps, because the last Ready has been dealt with. */
+  #onAdvance: Message[] = [];
+
+  /** @throws ClusterError CONFIG_INVALID */
   constructor(config: RaftConfig) {
-    throw new Error(`not built yet: ${config.id}`);
+    const checked = checkConfig(config);
+    this.#raft = new Raft(checked);
+    this.#isAsync = checked.asyncStorageWrites;
+    this.#lastSoftState = this.#raft.softState();
+    this.#lastHardState = this.#raft.hardState();
   }
-  tick(): void {}
-  campaign(): void {}
-  propose(data: Uint8Array): void {}
-  proposeEntries(datas: readonly Uint8Array[]): void {}
-  proposeConfChange(change: ConfChange | ConfChangeV2): void {}
+
+  // ---- inputs -----------------------------------------------------------------------------------
+
+  /** One unit of time has passed. */
+  tick(): void {
+    tick(this.#raft);
+  }
+
+  /** Campaigns now (with a pre-vote first, if so configured), unless this node leads or must not. */
+  campaign(): void {
+    step(this.#raft, this.#draft(MessageType.Hup));
+  }
+
+  /** @throws ClusterError PROPOSAL_DROPPED when there is no leader, or it does not take it. */
+  propose(data: Uint8Array): void {
+    this.#propose([makeEntry(0, 0, EntryType.Normal, data)]);
+  }
+
+  /**
+   * Several entries in one proposal: taken or dropped together.
+   * @throws ClusterError PROPOSAL_DROPPED
+   */
+  proposeEntries(datas: readonly Uint8Array[]): void {
+    if (datas.length === 0) return;
+    this.#propose(datas.map((data) => makeEntry(0, 0, EntryType.Normal, data)));
+  }
+
+  /**
+   * A change that must not be made now comes out as an empty entry instead.
+   * @throws ClusterError PROPOSAL_DROPPED
+   */
+  proposeConfChange(change: ConfChange | ConfChangeV2): void {
+    const entry = isConfChangeV2(change)
+      ? makeEntry(0, 0, EntryType.ConfChangeV2, encodeConfChangeV2(change))
+      : makeEntry(0, 0, EntryType.ConfChange, encodeConfChange(change));
+    this.#propose([entry]);
+  }
+
+  /**
+   * A committed change takes effect. Must be called for each one, before the entry is reported as
+   * applied; with the node id 0 in it for a change that the application refuses.
+   */
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
-    throw new Error('not built yet');
+    return applyConfChange(this.#raft, toConfChangeV2(change));
   }
-  step(message: Message): void {}
-  readIndex(context: Uint8Array): void {}
-  transferLeadership(to: RaftId): void {}
-  forgetLeader(): void {}
-  reportUnreachable(id: RaftId): void {}
-  reportSnapshot(id: RaftId, ok: boolean): void {}
+
+  /**
+   * A message came from a peer, or a response from a storage thread.
+   * @throws ClusterError STEP_LOCAL, STEP_PEER_UNKNOWN, PROPOSAL_DROPPED
+   */
+  step(message: Message): void {
+    const { type, from } = message;
+    if (!isStorageThread(from)) {
+      if (isLocalType(type)) {
+        throw new ClusterError('STEP_LOCAL', 'raft: cannot step raft local message', {
+          details: { type, from },
+        });
+      }
+      if (isResponseType(type) && this.#raft.tracker.get(from) === undefined) {
+        throw new ClusterError('STEP_PEER_UNKNOWN', 'raft: cannot step as peer not found', {
+          details: { type, from },
+        });
+      }
+    }
+    this.#step(message);
+  }
+
+  /**
+   * Asks for a linearizable read. The answer comes as a ReadState with the same context, or not at
+   * all (no leader, lost messages): ask again, with a context of its own.
+   */
+  readIndex(context: Uint8Array): void {
+    const message = draftMessage(MessageType.ReadIndex, NONE, NONE, 0);
+    message.entries = [makeEntry(0, 0, EntryType.Normal, context)];
+    step(this.#raft, message);
+  }
+
+  /** Asks the leader, be it this node or not, to hand over to `to`. It may fail silently. */
+  transferLeadership(to: RaftId): void {
+    const message = this.#draft(MessageType.TransferLeader);
+    message.from = to;
+    step(this.#raft, message);
+  }
+
+  /** The leader is known to be gone: votes may be granted, and asked for, at once. */
+  forgetLeader(): void {
+    step(this.#raft, this.#draft(MessageType.ForgetLeader));
+  }
+
+  /** The last message to `id` was not sent. */
+  reportUnreachable(id: RaftId): void {
+    const message = this.#draft(MessageType.Unreachable);
+    message.from = id;
+    step(this.#raft, message);
+  }
+
+  /** How sending a snapshot ended. Must be called for each one, or the follower stays paused. */
+  reportSnapshot(id: RaftId, ok: boolean): void {
+    const message = this.#draft(MessageType.SnapStatus);
+    message.from = id;
+    message.reject = !ok;
+    step(this.#raft, message);
+  }
+
+  /** What was asked for in `Ready.logReads` has been loaded, or can be had as a snapshot only. */
+  logReadDone(): void {
+    const raft = this.#raft;
+    for (const id of raft.log.reads.done()) {
+      if (raft.isLeader && raft.tracker.get(id) !== undefined) sendAllAppends(raft, id);
+    }
+  }
+
+  // ---- output -----------------------------------------------------------------------------------
+
   hasReady(): boolean {
-    return false;
+    const raft = this.#raft;
+    const { log } = raft;
+    return (
+      raft.messages.length > 0 ||
+      raft.messagesAfterAppend.length > 0 ||
+      log.unstable.hasNextEntries ||
+      log.hasNextCommitted(!this.#isAsync) ||
+      raft.readStates.length > 0 ||
+      log.unstable.nextSnapshot() !== undefined ||
+      log.reads.hasWanted ||
+      this.#isSoftStateChanged() ||
+      this.#isHardStateChanged()
+    );
   }
+
+  /** Takes everything that is to be done now. The core counts on it being done. */
   ready(): Ready {
-    throw new Error('not built yet');
+    const raft = this.#raft;
+    const { log } = raft;
+    const isMustSync = this.#isTermOrVoteChanged() || log.unstable.hasNextEntries;
+    const softState = this.#isSoftStateChanged() ? raft.softState() : undefined;
+    const hardState = this.#isHardStateChanged() ? raft.hardState() : undefined;
+    const writes: Writes = {
+      entries: log.unstable.nextEntries(),
+      hardState,
+      snapshot: log.unstable.nextSnapshot(),
+    };
+    const committedEntries = log.nextCommitted(!this.#isAsync);
+    const messages = this.#outgoing(writes, committedEntries);
+    const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READ_STATES;
+
+    if (softState !== undefined) this.#lastSoftState = softState;
+    if (hardState !== undefined) this.#lastHardState = hardState;
+    if (raft.readStates.length > 0) raft.readStates = [];
+    if (raft.messagesAfterAppend.length > 0) raft.messagesAfterAppend = [];
+    log.unstable.acceptInProgress();
+    if (committedEntries.length > 0) log.acceptApplying(committedEntries, !this.#isAsync);
+    return {
+      softState,
+      hardState,
+      readStates,
+      entries: writes.entries,
+      snapshot: writes.snapshot,
+      committedEntries,
+      messages,
+      mustSync: isMustSync,
+      logReads: log.reads.take(),
+    };
   }
-  advance(): void {}
-  logReadDone(): void {}
-  status(): RaftStatus {
-    throw new Error('not built yet');
+
+  /** Synchronous mode: the last Ready has been written, sent and applied. */
+  advance(): void {
+    assert(!this.#isAsync, 'advance is for synchronous storage; step the responses instead');
+    const messages = this.#onAdvance;
+    this.#onAdvance = [];
+    for (const message of messages) step(this.#raft, message);
   }
+
+  // ---- observation ------------------------------------------------------------------------------
+
   basicStatus(): BasicStatus {
-    throw new Error('not built yet');
+    const raft = this.#raft;
+    return {
+      id: raft.id,
+      hardState: raft.hardState(),
+      softState: raft.softState(),
+      applied: raft.log.applied,
+      lead: raft.lead,
+      leadTransferee: raft.leadTransferee,
+      config: raft.confState(),
+    };
   }
-  setRandomizedElectionTimeout(ticks: number): void {}
+
+  status(): RaftStatus {
+    const progress = new Map<RaftId, PeerProgress>();
+    if (this.#raft.isLeader) {
+      for (const [id, peer] of this.#raft.tracker.progress) progress.set(id, peer.report());
+    }
+    return { ...this.basicStatus(), progress };
+  }
+
+  /** For tests only: holds until the core draws the next timeout. */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#raft.randomizedElectionTimeout = ticks;
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------
+
+  #draft(type: MessageType): MessageDraft {
+    return draftMessage(type, NONE, NONE, 0);
+  }
+
+  #propose(entries: readonly Entry[]): void {
+    const message = draftMessage(MessageType.Prop, NONE, this.#raft.id, 0);
+    message.entries = entries;
+    this.#step(message);
+  }
+
+  #step(message: Message): void {
+    if (step(this.#raft, message)) return;
+    const { lead, leadTransferee, role } = this.#raft;
+    throw new ClusterError('PROPOSAL_DROPPED', 'raft proposal dropped', {
+      details: { lead, leadTransferee, role },
+    });
+  }
+
+  /** The messages of this Ready; in synchronous mode also what `advance` will step. */
+  #outgoing(writes: Writes, committed: readonly Entry[]): readonly Message[] {
+    const raft = this.#raft;
+    const messages = raft.messages;
+    if (messages.length > 0) raft.messages = [];
+    if (this.#isAsync) {
+      if (hasWrites(raft, writes)) messages.push(storageAppend(raft, writes));
+      if (committed.length > 0) messages.push(storageApply(raft, committed));
+    } else {
+      assert(this.#onAdvance.length === 0, 'ready was called twice without advance');
+      for (const message of raft.messagesAfterAppend) {
+        (message.to === raft.id ? this.#onAdvance : messages).push(message);
+      }
+      if (needsAppendedAnswer(raft, writes)) this.#onAdvance.push(appendedAnswer(raft, writes));
+      if (committed.length > 0) this.#onAdvance.push(appliedAnswer(raft, committed));
+    }
+    if (messages.length === 0) return NO_MESSAGES;
+    // Taken over by the Ready, whether it was filled before or only now.
+    raft.messages = [];
+    return messages;
+  }
+
+  #isSoftStateChanged(): boolean {
+    const { lead, role } = this.#raft;
+    return lead !== this.#lastSoftState.lead || role !== this.#lastSoftState.state;
+  }
+
+  #isHardStateChanged(): boolean {
+    return this.#raft.log.committed !== this.#lastHardState.commit || this.#isTermOrVoteChanged();
+  }
+
+  #isTermOrVoteChanged(): boolean {
+    const { term, vote } = this.#raft;
+    return term !== this.#lastHardState.term || vote !== this.#lastHardState.vote;
+  }
 }

@@ -1,0 +1,106 @@
+/**
+ * Elections: campaigning, granting and counting votes.
+ *
+ * With pre-vote a node first asks whether it would win, in the term it would use and without
+ * entering it; only a majority of yeses makes it raise its term. A node that returns from a
+ * partition then disturbs nobody (thesis 9.6). A transfer of leadership skips this: the leader
+ * itself has asked for the election.
+ */
+
+import { VoteResult } from './quorum/majority.ts';
+import type { Raft } from './raft.ts';
+import { broadcastAppend } from './replication.ts';
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
+import { votingIds } from './tracker/configuration.ts';
+import { type Message, MessageType, NONE, StateType } from './types.ts';
+
+export type CampaignKind = 'pre-election' | 'election' | 'transfer';
+
+/** Marks a vote request that the leader itself has called for, so that its lease does not count. */
+const TRANSFER_CONTEXT: Uint8Array = Uint8Array.from('CampaignTransfer', (c) => c.charCodeAt(0));
+
+export function isTransferContext(context: Uint8Array | undefined): boolean {
+  if (context?.length !== TRANSFER_CONTEXT.length) return false;
+  return context.every((byte, at) => byte === TRANSFER_CONTEXT[at]);
+}
+
+/** Campaigns, unless this node must not: it leads, has no vote, or does not know the membership. */
+export function maybeCampaign(raft: Raft, kind: CampaignKind): void {
+  if (raft.isLeader || !raft.isPromotable || raft.log.hasUnappliedChanges()) return;
+  campaign(raft, kind);
+}
+
+function campaign(raft: Raft, kind: CampaignKind): void {
+  let request: MessageType;
+  let response: MessageType;
+  let term = raft.term;
+  if (kind === 'pre-election') {
+    becomePreCandidate(raft);
+    request = MessageType.PreVote;
+    response = MessageType.PreVoteResp;
+    term += 1;
+  } else {
+    becomeCandidate(raft);
+    request = MessageType.Vote;
+    response = MessageType.VoteResp;
+    term = raft.term;
+  }
+  for (const id of votingIds(raft.tracker.config)) {
+    // Its own vote counts once it is durable (NASTY 2), so it comes as an answer like the others.
+    const message = raft.draft(id === raft.id ? response : request, id);
+    message.term = term;
+    if (id !== raft.id) {
+      message.index = raft.log.lastIndex();
+      message.logTerm = raft.log.lastTerm();
+      if (kind === 'transfer') message.context = TRANSFER_CONTEXT;
+    }
+    raft.send(message);
+  }
+}
+
+/**
+ * A request for a vote, in this node's term, or for a pre-vote in any later one. Granted at most once
+ * a term, to a log that has everything this one has (paper 5.4.1); repeated to the same candidate.
+ * A learner that is asked votes: it may have been promoted and not know it yet (NASTY 31).
+ */
+export function handleVoteRequest(raft: Raft, message: Message): void {
+  const isPreVote = message.type === MessageType.PreVote;
+  const mayVote =
+    raft.vote === message.from ||
+    (raft.vote === NONE && raft.lead === NONE) ||
+    (isPreVote && message.term > raft.term);
+  const type = isPreVote ? MessageType.PreVoteResp : MessageType.VoteResp;
+  const response = raft.draft(type, message.from);
+  if (mayVote && raft.log.isUpToDate(message.index, message.logTerm)) {
+    // In the request's term: a pre-vote is granted for a term that this node is not in (NASTY 7).
+    response.term = message.term;
+    if (!isPreVote) {
+      raft.electionElapsed = 0;
+      raft.vote = message.from;
+    }
+  } else {
+    response.reject = true;
+  }
+  raft.send(response);
+}
+
+/** A vote came in for the campaign under way. */
+export function handleVoteResponse(raft: Raft, message: Message): void {
+  raft.tracker.recordVote(message.from, !message.reject);
+  switch (raft.tracker.voteResult()) {
+    case VoteResult.Won:
+      if (raft.role === StateType.PreCandidate) {
+        campaign(raft, 'election');
+      } else {
+        becomeLeader(raft);
+        broadcastAppend(raft);
+      }
+      return;
+    case VoteResult.Lost:
+      // A pre-vote's answer may carry the term asked for; this node stays in its own.
+      becomeFollower(raft, raft.term, NONE);
+      return;
+    case VoteResult.Pending:
+      return;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * All members with what is known of them: the configuration, a Progress each, and the votes of the
+ * election under way. It answers the questions that need a quorum: what is committed, is a majority
+ * alive, is the election decided.
+ *
+ * Members are visited in ascending order of id, always: the order of messages is part of what makes
+ * two runs with the same input identical.
+ */
+import { jointCommitted, jointVote } from '../quorum/joint.ts';
+import { type AckedIndexes, VoteResult } from '../quorum/majority.ts';
+import type { LogIndex, RaftId } from '../types.ts';
+import { type Configuration, EMPTY_CONFIGURATION } from './configuration.ts';
+import { Inflights } from './inflights.ts';
+import { Progress } from './progress.ts';
+
+/** By member, in ascending order of id. */
+export type ProgressMap = ReadonlyMap<RaftId, Progress>;
+
+export class ProgressTracker implements AckedIndexes {
+  readonly #inflightCountMax: number;
+  readonly #inflightBytesMax: number;
+  #config: Configuration = EMPTY_CONFIGURATION;
+  #progress: Map<RaftId, Progress> = new Map();
+  #ids: readonly RaftId[] = [];
+  readonly #votes = new Map<RaftId, boolean>();
+  readonly #active = new Map<RaftId, boolean>();
+
+  constructor(inflightCountMax: number, inflightBytesMax: number) {
+    this.#inflightCountMax = inflightCountMax;
+    this.#inflightBytesMax = inflightBytesMax;
+  }
+
+  get config(): Configuration {
+    return this.#config;
+  }
+
+  get progress(): ProgressMap {
+    return this.#progress;
+  }
+
+  /** Every member, ascending. */
+  get ids(): readonly RaftId[] {
+    return this.#ids;
+  }
+
+  get(id: RaftId): Progress | undefined {
+    return this.#progress.get(id);
+  }
+
+  newInflights(): Inflights {
+    return new Inflights(this.#inflightCountMax, this.#inflightBytesMax);
+  }
+
+  /** A membership change took effect. */
+  adopt(config: Configuration, progress: ProgressMap): void {
+    this.#config = config;
+    this.#ids = [...progress.keys()].sort((a, b) => a - b);
+    this.#progress = new Map(this.#ids.map((id) => [id, progress.get(id)!]));
+  }
+
+  /** A new term: nothing is known of anybody, this node's own log aside. */
+  reset(ownId: RaftId, lastIndex: LogIndex): void {
+    this.resetVotes();
+    for (const id of this.#ids) {
+      const fresh = new Progress({
+        match: id === ownId ? lastIndex : 0,
+        next: lastIndex + 1,
+        isLearner: this.#progress.get(id)!.isLearner,
+        recentActive: false,
+        inflights: this.newInflights(),
+      });
+      this.#progress.set(id, fresh);
+    }
+  }
+
+  get isSingleton(): boolean {
+    return this.#config.voters.length === 1 && this.#config.votersOutgoing.length === 0;
+  }
+
+  ackedIndex(id: RaftId): LogIndex | undefined {
+    return this.#progress.get(id)?.match;
+  }
+
+  /** The largest index that is durable on a quorum. */
+  committed(): LogIndex {
+    return jointCommitted(this.#config.voters, this.#config.votersOutgoing, this);
+  }
+
+  /** Whether a quorum was heard of since the last check. */
+  isQuorumActive(): boolean {
+    this.#active.clear();
+    for (const [id, progress] of this.#progress) {
+      if (!progress.isLearner) this.#active.set(id, progress.recentActive);
+    }
+    return this.#vote(this.#active) === VoteResult.Won;
+  }
+
+  resetVotes(): void {
+    this.#votes.clear();
+  }
+
+  /** The first vote of a member counts; a repeated one changes nothing (NASTY 4). */
+  recordVote(id: RaftId, granted: boolean): void {
+    if (!this.#votes.has(id)) this.#votes.set(id, granted);
+  }
+
+  voteResult(): VoteResult {
+    return this.#vote(this.#votes);
+  }
+
+  #vote(votes: ReadonlyMap<RaftId, boolean>): VoteResult {
+    return jointVote(this.#config.voters, this.#config.votersOutgoing, votes);
+  }
+}
