@@ -4,7 +4,7 @@
  */
 import { ClusterError, type ErrorDetails } from '../errors.ts';
 import type { RaftStatus } from '../raft/index.ts';
-import { StateType } from '../raft/index.ts';
+import { ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
 import type { LocalProposal } from './proposals.ts';
 import type { Member, MemberStatus, NodeRole, NodeStatus } from './types.ts';
@@ -14,6 +14,12 @@ export const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
   [StateType.Candidate]: 'candidate',
   [StateType.Leader]: 'leader',
   [StateType.PreCandidate]: 'pre-candidate',
+};
+
+const PROGRESS_NAMES: Readonly<Record<ProgressState, NonNullable<MemberStatus['progress']>>> = {
+  [ProgressState.Probe]: 'probe',
+  [ProgressState.Replicate]: 'replicate',
+  [ProgressState.Snapshot]: 'snapshot',
 };
 
 /** Each member with what the transport and, on the leader, raft know of it. */
@@ -35,7 +41,7 @@ export function memberStatuses(
         ? {}
         : {
             matchIndex: progress.match,
-            progress: progress.state,
+            progress: PROGRESS_NAMES[progress.state],
             active: progress.recentActive || member.raftId === self,
           }),
       ...(peer?.lastError === undefined || peer.connected ? {} : { lastError: peer.lastError }),

@@ -1,50 +1,39 @@
 /**
- * A durable Raft node: the pure core, a storage, a transport and a state machine, tied together by
- * one loop.
+ * A durable Raft node: the pure core, a storage, a transport and a state machine.
  *
- * The loop never waits. Every input (a message, a tick, a proposal, a finished write) changes the core
- * at once and asks for a turn; a turn takes what waits, lets the core say what is to be done, and
- * starts it: appends go to the storage, messages to the peers, side by side; committed entries to the
- * state machine. What finishes later is another input. So while one batch is synced the next gathers.
- *
- * The rules that it protects:
- * - What depends on durability (votes, acknowledgements) leaves only as the response of the append
- *   that holds it: the core runs with asynchronous storage writes, which tie the two together.
- * - After a fault (a failed write, a bug) nothing leaves any more: the node stops taking part.
- * - Nothing is assumed after an `await`: what comes back checks first whether the node still runs.
+ * This is the surface: the node's life, and what may be asked of it. The loop that does the work is
+ * `Loop`. A node lives once: new, starting, running, stopping, stopped; or failed, when a fault (a
+ * failed write, a broken invariant) ended its part for good. Then nothing leaves it any more, and
+ * everybody who waits is told.
  */
 import { ClusterError } from '../errors.ts';
 import {
-  APPEND_THREAD,
-  APPLY_THREAD,
   type ConfChangeV2,
   type LogIndex,
-  type Message,
-  MessageType,
   NONE,
   type RaftId,
   RawNode,
-  type Ready,
   StateType,
-  type Term,
 } from '../raft/index.ts';
 import type { Identity, Storage } from '../storage/index.ts';
 import type { Transport, UnreachableReason } from '../transport/index.ts';
-import type { Logger, Timer, World } from '../world/index.ts';
+import type { Logger, World } from '../world/index.ts';
 import { Admission } from './admission.ts';
-import { applyEntries } from './applier.ts';
+import {
+  abandonedBefore,
+  checkRequest,
+  onAbort,
+  sequenceStale,
+  sessionExpired,
+  toFailure,
+  unknownMember,
+} from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { memberStatuses, quorumOf, ROLE_NAMES, waitedInVain } from './explain.ts';
-import {
-  decodeAnswers,
-  decodeProposals,
-  encodeAnswers,
-  encodeProposals,
-  FrameKind,
-} from './forwarding.ts';
 import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
+import { Loop } from './loop.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
@@ -52,35 +41,33 @@ import {
   MembershipChanges,
   removeChange,
 } from './membership-changes.ts';
-import { type ForwardAnswer, type LocalProposal, Proposals } from './proposals.ts';
+import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { decodeNumber, encodeNumbers, Replica } from './replica.ts';
+import { SessionExpiry } from './session-expiry.ts';
 import { NodeResultCode } from './sessions.ts';
 import { Snapshots } from './snapshots.ts';
+import { Succession } from './succession.ts';
 import { Ticker } from './ticker.ts';
 import type {
   LeaderChange,
   Member,
-  NodeFailure,
   NodePhase,
   NodeStatus,
   ProposeOptions,
   ProposeResult,
-  RequestId,
   SessionId,
   StateMachine,
   WaitOptions,
 } from './types.ts';
 
-/** Rounds of the core's output handled in one turn before sockets and timers get theirs. */
-const READY_ROUNDS_MAX = 16;
 /** Committed bytes applied in one round, so that applying never holds the loop for long. */
 const APPLY_BYTES_MAX = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Ticks between two looks for sessions that nobody uses. */
 const SESSION_CHECK_TICKS = 100;
-/** Between two followers that both saw their leader's process die, the later one waits this long. */
-const SUCCESSION_STEP_MS = 25;
+/** How often a condition is looked at while the node hands over or stops, in ms. */
+const WATCH_INTERVAL_MS = 5;
 
 export interface RaftNodeParts {
   readonly world: World;
@@ -88,6 +75,15 @@ export interface RaftNodeParts {
   readonly storage: Storage;
   readonly transport: Transport;
   readonly machine: StateMachine;
+}
+
+/** What exists from `start` on. */
+interface Live {
+  readonly identity: Identity;
+  readonly core: RawNode;
+  readonly loop: Loop;
+  readonly snapshots: Snapshots;
+  readonly succession: Succession;
 }
 
 export class RaftNode implements AsyncDisposable {
@@ -98,36 +94,19 @@ export class RaftNode implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #replica: Replica;
   readonly #proposals: Proposals;
-  readonly #changes = new MembershipChanges();
+  readonly #changes: MembershipChanges = new MembershipChanges();
   readonly #reads: Reads;
   readonly #admission: Admission;
   readonly #ticker: Ticker;
-  readonly #leaderChange = new LatestValue<LeaderChange>({
-    sequence: 0,
-    term: 0,
-    leader: undefined,
-    isLeader: false,
-  });
-  #snapshots!: Snapshots;
-  #core!: RawNode;
-  #identity: Identity | undefined;
+  readonly #sessionExpiry: SessionExpiry;
+  readonly #leaderChange: LatestValue<LeaderChange>;
+  readonly #refusedBy = new Set<RaftId>();
+  #live: Live | undefined;
   #phase: NodePhase = 'new';
   #failure: ClusterError | undefined;
   #resolveFailed!: (error: Error) => void;
   #stopping: Promise<void> | undefined;
-
-  #role: StateType = StateType.Follower;
-  #leaderId: RaftId = NONE;
-  #turnAsked = false;
   #ticks = 0;
-  /** Answers to followers' proposals, gathered during a turn. */
-  #answers = new Map<RaftId, ForwardAnswer[]>();
-  /** Set while a snapshot is being installed: what must be stored after it. */
-  #installing: Promise<void> | undefined;
-  #succession: Timer | undefined;
-  readonly #refusedBy = new Set<RaftId>();
-  /** When each session was first seen with its newest use; the leader's view, for expiry. */
-  #sessionUses = new Map<SessionId, { lastIndex: LogIndex; since: number }>();
 
   /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
   readonly failed: Promise<Error>;
@@ -135,33 +114,44 @@ export class RaftNode implements AsyncDisposable {
   /** @throws ClusterError CONFIG_INVALID. */
   constructor(config: RaftNodeConfig, parts: RaftNodeParts) {
     validateConfig(config);
+    const { clock, random, logger } = parts.world;
     this.#config = cloneConfig(config);
     this.#world = parts.world;
     this.#storage = parts.storage;
     this.#transport = parts.transport;
-    this.#logger = parts.world.logger.child({ node: config.nodeId });
+    this.#logger = logger.child({ node: config.nodeId });
     this.#replica = new Replica(parts.machine);
     this.#admission = new Admission(parts.storage, this.#replica.members);
+    this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
+    this.#leaderChange = new LatestValue<LeaderChange>({
+      sequence: 0,
+      term: 0,
+      leader: undefined,
+      isLeader: false,
+    });
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
-    const { clock, random } = parts.world;
+    const now = (): number => clock.now();
+    const appliedIndex = (): LogIndex => this.#replica.appliedIndex;
     this.#proposals = new Proposals({
-      now: () => clock.now(),
-      append: (envelope) => this.#appendToLog(envelope),
-      forward: (to, proposals) => this.#forward(to, proposals),
-      answer: (to, answer) => this.#queueAnswer(to, answer),
-      appliedIndex: () => this.#replica.appliedIndex,
+      now,
+      appliedIndex,
+      append: (envelope) => this.#loop.propose(envelope),
+      forward: (to, batch) => !config.disableProposalForwarding && this.#loop.forward(to, batch),
+      answer: (to, answer) => this.#loop.answer(to, answer),
       explainWaiting: (stage) => waitedInVain(this.status(), stage),
     });
-    const readHost = {
-      now: () => clock.now(),
-      appliedIndex: () => this.#replica.appliedIndex,
-      askReadIndex: (context: Uint8Array) => this.#askReadIndex(context),
-      explainWaiting: () => waitedInVain(this.status(), 'read'),
-    };
-    const retryTicks = 2 * config.heartbeatTicks + 1;
-    this.#reads = new Reads(readHost, random.below(2 ** 32), retryTicks);
+    this.#reads = new Reads(
+      {
+        now,
+        appliedIndex,
+        askReadIndex: (context) => this.#loop.askReadIndex(context),
+        explainWaiting: () => waitedInVain(this.status(), 'read'),
+      },
+      random.below(2 ** 32),
+      2 * config.heartbeatTicks + 1,
+    );
     this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
   }
 
@@ -174,7 +164,7 @@ export class RaftNode implements AsyncDisposable {
   }
 
   get isLeader(): boolean {
-    return this.#role === StateType.Leader && this.#phase !== 'failed';
+    return this.#takesPart && this.#live?.loop.role === StateType.Leader;
   }
 
   get leader(): Member | undefined {
@@ -183,6 +173,20 @@ export class RaftNode implements AsyncDisposable {
 
   get appliedIndex(): LogIndex {
     return this.#replica.appliedIndex;
+  }
+
+  /** Whether the core may still change and anything may still leave. */
+  get #takesPart(): boolean {
+    return this.#phase === 'running' || this.#phase === 'stopping';
+  }
+
+  get #started(): Live {
+    if (this.#live !== undefined) return this.#live;
+    throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
+  }
+
+  get #loop(): Loop {
+    return this.#started.loop;
   }
 
   // ---- life -------------------------------------------------------------------------------------
@@ -207,43 +211,29 @@ export class RaftNode implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { config, storage, replica } = this.#internals();
-    storage.onFailure((error) => this.#fail(error));
-    this.#identity = await foundOrCheck(config, storage, replica, this.#world.random);
+    this.#storage.onFailure((error) => this.#fail(error));
+    const { random } = this.#world;
+    const identity = await foundOrCheck(this.#config, this.#storage, this.#replica, random);
     await this.#restoreNewest();
     await this.#admission.load();
-    this.#snapshots = new Snapshots({
-      config,
-      storage,
-      replica,
-      logger: this.#logger,
-      sendBulk: (message, source) => this.#transport.sendBulk(message, source),
-      stepSnapshot: (message) => this.#step(message),
-      reportSnapshot: (to, ok) => {
-        if (!this.#takesPart) return;
-        this.#core.reportSnapshot(to, ok);
-        this.#askTurn();
-      },
-    });
-    this.#core = this.#newCore(this.#identity.raftId);
+    const live = this.#assemble(identity);
+    this.#live = live;
     this.#phase = 'running';
     this.#syncPeers();
-    await this.#startTransport(this.#identity);
+    await this.#startTransport(live);
     this.#ticker.start();
+    const { voters } = this.#replica.members.confState;
     this.#logger.info('node.started', {
-      cluster: this.#identity.clusterName,
-      raftId: this.#identity.raftId,
-      term: this.#core.term,
-      lastIndex: storage.lastIndex(),
-      appliedIndex: replica.appliedIndex,
-      voters: replica.members.confState.voters.length,
+      cluster: identity.clusterName,
+      raftId: identity.raftId,
+      term: live.core.term,
+      lastIndex: this.#storage.lastIndex(),
+      appliedIndex: this.#replica.appliedIndex,
+      voters: voters.length,
     });
-    if (replica.members.confState.voters.length === 1) this.#core.campaign();
-    this.#askTurn();
-  }
-
-  #internals(): { config: RaftNodeConfig; storage: Storage; replica: Replica } {
-    return { config: this.#config, storage: this.#storage, replica: this.#replica };
+    live.loop.guard(() => {
+      if (voters.length === 1 && voters[0] === identity.raftId) live.core.campaign();
+    });
   }
 
   async #restoreNewest(): Promise<void> {
@@ -257,6 +247,50 @@ export class RaftNode implements AsyncDisposable {
     } finally {
       await reader.close();
     }
+  }
+
+  #assemble(identity: Identity): Live {
+    const core = this.#newCore(identity.raftId);
+    const snapshots = new Snapshots({
+      config: this.#config,
+      storage: this.#storage,
+      replica: this.#replica,
+      logger: this.#logger,
+      sendBulk: (message, source) => this.#transport.sendBulk(message, source),
+      stepSnapshot: (message) => loop.step(message),
+      reportSnapshot: (to, ok) => loop.guard(() => core.reportSnapshot(to, ok)),
+    });
+    const loop: Loop = new Loop({
+      core,
+      clock: this.#world.clock,
+      storage: this.#storage,
+      transport: this.#transport,
+      logger: this.#logger,
+      replica: this.#replica,
+      proposals: this.#proposals,
+      changes: this.#changes,
+      reads: this.#reads,
+      snapshots,
+      loadBytesMax: this.#config.maxBytesPerMessage,
+      takesPart: () => this.#takesPart,
+      leadershipChanged: () => this.#leadershipChanged(),
+      membersChanged: () => this.#syncPeers(),
+      restoreNewest: () => this.#restoreNewest(),
+      fail: (error) => this.#fail(error),
+    });
+    const succession = new Succession(
+      {
+        clock: this.#world.clock,
+        random: this.#world.random,
+        leaderId: () => loop.leaderId,
+        isLeader: () => this.isLeader,
+        voters: () => this.#replica.members.confState.voters,
+        forgetLeader: () => loop.guard(() => core.forgetLeader()),
+        campaign: () => loop.guard(() => core.campaign()),
+      },
+      identity.raftId,
+    );
+    return { identity, core, loop, snapshots, succession };
   }
 
   #newCore(id: RaftId): RawNode {
@@ -281,17 +315,17 @@ export class RaftNode implements AsyncDisposable {
     });
   }
 
-  async #startTransport(identity: Identity): Promise<void> {
+  async #startTransport({ identity, loop, snapshots }: Live): Promise<void> {
     const self = this.#config.cluster.members.find((m) => m.nodeId === this.nodeId);
     const address = self?.address ?? this.#replica.members.get(identity.raftId)?.address ?? '';
     await this.#transport.start(
       { ...identity, address },
       {
-        messages: (from, messages) => this.#receive(from, messages),
-        frame: (from, kind, payload) => this.#receiveFrame(from, kind, payload),
+        messages: (from, messages) => loop.receive(from, messages),
+        frame: (from, kind, payload) => loop.receiveFrame(from, kind, payload),
         connected: (peer) => this.#connected(peer),
         unreachable: (peer, reason, error) => this.#unreachable(peer, reason, error),
-        bulk: (from, message) => this.#snapshots.receive(from, message),
+        bulk: (from, message) => snapshots.receive(from, message),
         admit: (peer) => this.#admission.admit(peer),
       },
     );
@@ -313,56 +347,47 @@ export class RaftNode implements AsyncDisposable {
   async #stop(): Promise<void> {
     if (this.#phase === 'running') {
       this.#phase = 'stopping';
-      const until = this.#world.clock.now() + this.#config.stopTimeoutMs;
-      await this.#waitUntil(
-        () => this.#proposals.unanswered === 0,
-        until - 0.5 * this.#config.stopTimeoutMs,
-      );
-      await this.#handOver(until);
+      const { stopTimeoutMs } = this.#config;
+      const now = this.#world.clock.now();
+      await this.#waitUntil(() => this.#proposals.unanswered === 0, now + stopTimeoutMs / 2);
+      await this.#handOver(now + stopTimeoutMs);
     }
+    this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
     if (this.#phase !== 'failed') this.#phase = 'stopped';
-    this.#shutDown(new ClusterError('NODE_STOPPED', 'the node was stopped'));
     await this.#transport.stop();
-    await this.#snapshots?.settle();
+    await this.#live?.snapshots.settle();
     await this.#storage.close();
     this.#logger.info('node.stopped');
   }
 
   /** Hands leadership to the follower that is furthest, and waits until it has it. */
   async #handOver(until: number): Promise<void> {
-    if (!this.isLeader || this.#phase !== 'stopping') return;
-    const to = this.#bestSuccessor();
+    const to = this.isLeader ? this.#bestSuccessor() : undefined;
     if (to === undefined) return;
+    const { core, loop } = this.#started;
     this.#logger.info('leader.handingOver', { to: this.#memberOf(to)?.nodeId });
-    this.#core.transferLeadership(to);
-    this.#askTurn();
-    await this.#waitUntil(() => !this.isLeader && this.#leaderId !== NONE, until);
+    loop.guard(() => core.transferLeadership(to));
+    await this.#waitUntil(() => !this.isLeader && loop.leaderId !== NONE, until);
   }
 
   #bestSuccessor(): RaftId | undefined {
+    const { core, identity } = this.#started;
     const { voters } = this.#replica.members.confState;
     let best: RaftId | undefined;
     let furthest = -1;
-    for (const [id, progress] of this.#core.status().progress) {
-      if (id === this.#identity?.raftId || !voters.includes(id) || !progress.recentActive) continue;
-      if (progress.match > furthest) [best, furthest] = [id, progress.match];
+    for (const [id, { match, recentActive }] of core.status().progress) {
+      if (id === identity.raftId || !voters.includes(id) || !recentActive) continue;
+      if (match > furthest) [best, furthest] = [id, match];
     }
     return best;
   }
 
-  /** Resolves when the condition holds after some turn, at the latest at `until`. */
+  /** Resolves when the condition holds, at the latest at `until`. */
   async #waitUntil(condition: () => boolean, until: number): Promise<void> {
     const { clock } = this.#world;
     while (this.#takesPart && !condition() && clock.now() < until) {
-      await new Promise<void>((resolve) => {
-        clock.after(Math.min(5, Math.max(0, until - clock.now())), resolve);
-      });
+      await new Promise<void>((resolve) => clock.after(WATCH_INTERVAL_MS, resolve));
     }
-  }
-
-  /** Whether the core may still change and anything may still leave. */
-  get #takesPart(): boolean {
-    return this.#phase === 'running' || this.#phase === 'stopping';
   }
 
   /** A fault that can not be mended here: this node stops taking part, for good. */
@@ -370,23 +395,27 @@ export class RaftNode implements AsyncDisposable {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
-    this.#phase = 'failed';
     this.#logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
+    this.#phase = 'failed';
     void this.#transport.stop().catch(() => undefined);
     this.#resolveFailed(error);
   }
 
+  /** Everybody who waits is told; nothing ticks any more. */
   #shutDown(error: ClusterError): void {
     this.#ticker.stop();
-    this.#succession?.cancel();
-    this.#role = StateType.Follower;
-    this.#setLeader(NONE);
-    this.#leaderChange.end();
+    this.#live?.succession.stop();
     this.#proposals.failAll(error);
     this.#reads.failAll(error);
     this.#changes.failAll(error);
+    const { sequence, term, leader, isLeader } = this.#leaderChange.value;
+    if (leader !== undefined || isLeader) {
+      const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
+      this.#leaderChange.set(next);
+    }
+    this.#leaderChange.end();
   }
 
   // ---- what may be asked -------------------------------------------------------------------------
@@ -395,23 +424,26 @@ export class RaftNode implements AsyncDisposable {
    * Proposes a command; resolves with the state machine's result once this node has applied it.
    *
    * Rejects with
-   * - COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was proposed;
+   * - COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was
+   *   proposed;
    * - OUTCOME_UNKNOWN, ABORTED: it may or may not take effect;
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
   async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
-    if (command.length > this.#config.commandBytesMax) {
+    const { commandBytesMax } = this.#config;
+    if (command.length > commandBytesMax) {
       throw new ClusterError(
         'COMMAND_TOO_LARGE',
-        `the command has ${command.length} bytes, at most ${this.#config.commandBytesMax} are taken`,
-        { details: { bytes: command.length, max: this.#config.commandBytesMax } },
+        `the command has ${command.length} bytes, at most ${commandBytesMax} are taken`,
+        { details: { bytes: command.length, max: commandBytesMax } },
       );
     }
-    if (options.request !== undefined) checkRequest(options.request);
-    const part = encodePart(CommandKind.Application, command, options.request);
-    const result = await this.#proposePart(part, options.request !== undefined, options);
-    if (result.code === NodeResultCode.SessionExpired) throw sessionExpired(options.request);
-    if (result.code === NodeResultCode.SequenceStale) throw sequenceStale(options.request);
+    const { request } = options;
+    if (request !== undefined) checkRequest(request);
+    const part = encodePart(CommandKind.Application, command, request);
+    const result = await this.#proposePart(part, request !== undefined, options);
+    if (result.code === NodeResultCode.SessionExpired) throw sessionExpired(request);
+    if (result.code === NodeResultCode.SequenceStale) throw sequenceStale(request);
     return result;
   }
 
@@ -434,7 +466,7 @@ export class RaftNode implements AsyncDisposable {
     this.#checkTakesPart();
     const { promise, read } = this.#reads.add(this.#deadline(options));
     const stopListening = onAbort(options.signal, (error) => this.#reads.abandon(read, error));
-    this.#askTurn();
+    this.#loop.askTurn();
     try {
       await promise;
     } finally {
@@ -456,24 +488,26 @@ export class RaftNode implements AsyncDisposable {
     return { ...member, role: 'learner' };
   }
 
+  /** Gives a learner its vote. Only on the leader. */
   async promoteLearner(nodeId: string, options: WaitOptions = {}): Promise<void> {
     await this.#change(addVoterChange(this.#memberNamed(nodeId)), options);
   }
 
+  /** Only on the leader; removing itself it steps down. */
   async removeMember(nodeId: string, options: WaitOptions = {}): Promise<void> {
     await this.#change(removeChange(this.#memberNamed(nodeId).raftId), options);
   }
 
-  /** Hands leadership to another voter; resolves when this node knows that it leads. Only on the leader. */
+  /** Hands leadership to another voter; resolves when it leads. Only on the leader. */
   async transferLeadership(toNodeId: string, options: WaitOptions = {}): Promise<void> {
     this.#checkTakesPart();
-    const to = this.#memberNamed(toNodeId);
-    if (this.#leaderId === to.raftId) return;
+    const { core, loop } = this.#started;
+    const { raftId } = this.#memberNamed(toNodeId);
+    if (loop.leaderId === raftId) return;
     this.#checkLeads();
-    this.#core.transferLeadership(to.raftId);
-    this.#askTurn();
-    await this.#waitUntil(() => this.#leaderId === to.raftId, this.#deadline(options));
-    if (this.#leaderId === to.raftId) return;
+    loop.guard(() => core.transferLeadership(raftId));
+    await this.#waitUntil(() => loop.leaderId === raftId, this.#deadline(options));
+    if (loop.leaderId === raftId) return;
     throw new ClusterError(
       'TRANSFER_TIMED_OUT',
       `${toNodeId} did not take over in time; ${this.leader?.nodeId ?? 'nobody'} leads: ` +
@@ -484,14 +518,14 @@ export class RaftNode implements AsyncDisposable {
   /** Stands for election now, whatever the timers say. */
   campaign(): void {
     this.#checkTakesPart();
-    this.#core.campaign();
-    this.#askTurn();
+    const { core, loop } = this.#started;
+    loop.guard(() => core.campaign());
   }
 
   /** Takes a snapshot of the applied state now. */
   async snapshot(): Promise<void> {
     this.#checkTakesPart();
-    await this.#snapshots.save();
+    await this.#started.snapshots.save();
   }
 
   /** Begins with the present state; ends when the node does. */
@@ -500,32 +534,31 @@ export class RaftNode implements AsyncDisposable {
   }
 
   status(): NodeStatus {
-    const { config, storage, replica } = this.#internals();
-    const raft = this.#core?.status();
-    const self = this.#identity?.raftId ?? 0;
+    const { identity, core, loop, snapshots } = this.#live ?? {};
+    const raft = core?.status();
     const peers = this.#takesPart ? this.#transport.status() : [];
     const members =
-      raft === undefined ? [] : memberStatuses(self, replica.members.list(), peers, raft);
+      raft === undefined ? [] : memberStatuses(raft.id, this.#replica.members.list(), peers, raft);
     return {
-      nodeId: config.nodeId,
-      raftId: self,
-      clusterName: config.cluster.name,
-      clusterId: this.#identity?.clusterId ?? '',
-      incarnation: this.#identity?.incarnation ?? '',
+      nodeId: this.nodeId,
+      raftId: identity?.raftId ?? NONE,
+      clusterName: this.#config.cluster.name,
+      clusterId: identity?.clusterId ?? '',
+      incarnation: identity?.incarnation ?? '',
       phase: this.#phase,
-      role: ROLE_NAMES[this.#role],
+      role: ROLE_NAMES[this.#takesPart ? (loop?.role ?? StateType.Follower) : StateType.Follower],
       term: raft?.hardState.term ?? 0,
       leader: this.leader,
       commitIndex: raft?.hardState.commit ?? 0,
-      appliedIndex: replica.appliedIndex,
-      firstIndex: storage.firstIndex(),
-      lastIndex: storage.lastIndex(),
-      durableIndex: storage.durableIndex,
-      snapshotIndex: this.#snapshots?.index ?? 0,
-      stateHash: replica.stateHash,
+      appliedIndex: this.#replica.appliedIndex,
+      firstIndex: this.#storage.firstIndex(),
+      lastIndex: this.#storage.lastIndex(),
+      durableIndex: this.#storage.durableIndex,
+      snapshotIndex: snapshots?.index ?? 0,
+      stateHash: this.#replica.stateHash,
       members,
       quorum: quorumOf(members),
-      sessions: replica.sessions.size,
+      sessions: this.#replica.sessions.size,
       failure: this.#failure && { code: this.#failure.code, message: this.#failure.message },
     };
   }
@@ -537,14 +570,15 @@ export class RaftNode implements AsyncDisposable {
     repeatable: boolean,
     options: WaitOptions,
   ): Promise<ProposeResult> {
-    this.#checkAcceptsProposals();
-    options.signal?.throwIfAborted();
+    this.#checkTakesProposals();
+    if (options.signal?.aborted === true) throw abandonedBefore(options.signal);
     const deadline = this.#deadline(options);
     const { promise, proposal } = this.#proposals.addLocal(part, repeatable, deadline);
+    this.#loop.askTurn();
+    if (options.signal === undefined) return await promise;
     const stopListening = onAbort(options.signal, (error) =>
       this.#proposals.abandon(proposal, error),
     );
-    this.#askTurn();
     try {
       return await promise;
     } finally {
@@ -552,25 +586,11 @@ export class RaftNode implements AsyncDisposable {
     }
   }
 
-  #appendToLog(envelope: Uint8Array): { index: LogIndex; term: Term } | undefined {
-    return this.#tryCore(() => this.#core.propose(envelope));
-  }
-
-  /** The place of what was proposed, or `undefined` when the core does not take proposals now. */
-  #tryCore(propose: () => void): { index: LogIndex; term: Term } | undefined {
-    try {
-      propose();
-    } catch (error) {
-      if (error instanceof ClusterError && error.code === 'PROPOSAL_DROPPED') return undefined;
-      throw error;
-    }
-    return { index: this.#core.lastIndex, term: this.#core.term };
-  }
-
   async #change(change: ConfChangeV2, options: WaitOptions): Promise<void> {
-    this.#checkAcceptsProposals();
+    this.#checkTakesProposals();
     this.#checkLeads();
-    const place = this.#tryCore(() => this.#core.proposeConfChange(change));
+    const { core, loop } = this.#started;
+    const place = loop.placeOf(() => core.proposeConfChange(change));
     if (place === undefined) {
       throw new ClusterError(
         'PROPOSAL_DROPPED',
@@ -578,227 +598,38 @@ export class RaftNode implements AsyncDisposable {
           'much is uncommitted); try again',
       );
     }
-    this.#askTurn();
+    loop.askTurn();
     await this.#changes.wait(place.index, place.term, this.#deadline(options));
   }
 
-  #forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
-    if (this.#config.disableProposalForwarding) return false;
-    return this.#sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
-  }
+  // ---- what happens ------------------------------------------------------------------------------
 
-  #queueAnswer(to: RaftId, answer: ForwardAnswer): void {
-    const answers = this.#answers.get(to);
-    if (answers === undefined) this.#answers.set(to, [answer]);
-    else answers.push(answer);
-    this.#askTurn();
-  }
-
-  #sendAnswers(): void {
-    if (this.#answers.size === 0) return;
-    const all = this.#answers;
-    this.#answers = new Map();
-    for (const [to, answers] of all) {
-      this.#sendFrame(to, FrameKind.Answers, encodeAnswers(answers));
-    }
-  }
-
-  #sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
-    try {
-      return this.#transport.sendFrame(to, kind, payload);
-    } catch (error) {
-      if (error instanceof ClusterError && error.code === 'PEER_UNKNOWN') return false;
-      throw error;
-    }
-  }
-
-  #askReadIndex(context: Uint8Array): boolean {
-    if (this.#leaderId === NONE) return false;
-    this.#core.readIndex(context);
-    return true;
-  }
-
-  // ---- the loop ----------------------------------------------------------------------------------
-
-  #askTurn(): void {
-    if (this.#turnAsked || !this.#takesPart) return;
-    this.#turnAsked = true;
-    this.#world.clock.afterIo(() => this.#turn());
-  }
-
-  #turn(): void {
-    this.#turnAsked = false;
-    if (!this.#takesPart) return;
-    try {
-      this.#takeProposals();
-      this.#reads.ask();
-      let rounds = 0;
-      while (this.#core.hasReady()) {
-        if (++rounds > READY_ROUNDS_MAX) {
-          this.#askTurn();
-          break;
-        }
-        this.#handleReady(this.#core.ready());
+  #tick(lateMs: number): void {
+    const { core, loop } = this.#started;
+    loop.guard(() => {
+      this.#ticks++;
+      if (lateMs > this.#config.tickIntervalMs) {
+        this.#logger.warn('loop.late', { lateMs: Math.round(lateMs) });
       }
-      this.#sendAnswers();
-      this.#transport.flush();
-    } catch (error) {
-      this.#fail(error);
-    }
+      core.tick();
+      this.#proposals.expire();
+      this.#reads.tick();
+      const now = this.#world.clock.now();
+      this.#changes.expire(now, () => waitedInVain(this.status(), 'appended'));
+      if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
+    });
   }
 
-  #takeProposals(): void {
-    if (this.#role === StateType.Leader) this.#proposals.appendQueued();
-    else this.#proposals.forwardQueued(this.#leaderId);
-  }
-
-  #handleReady(ready: Ready): void {
-    if (ready.softState !== undefined) {
-      this.#role = ready.softState.state;
-      this.#setLeader(ready.softState.lead);
-    }
-    if (ready.readStates.length > 0) this.#reads.answered(ready.readStates);
-    for (const message of ready.messages) this.#route(message);
-    for (const { lo, hi } of ready.logReads) this.#loadLog(lo, hi);
-  }
-
-  #route(message: Message): void {
-    if (message.to === APPEND_THREAD) this.#append(message);
-    else if (message.to === APPLY_THREAD) this.#apply(message);
-    else if (message.to === this.#core.id) this.#core.step(message);
-    else this.#send(message);
-  }
-
-  #send(message: Message): void {
-    if (message.type === MessageType.Snap) {
-      this.#snapshots.send(message);
+  #expireSessions(now: number): void {
+    if (!this.isLeader) {
+      this.#sessionExpiry.reset();
       return;
     }
-    try {
-      this.#transport.send(message);
-    } catch (error) {
-      if (error instanceof ClusterError && error.code === 'PEER_UNKNOWN') return;
-      throw error;
+    for (const [session, lastIndex] of this.#sessionExpiry.due(this.#replica.sessions, now)) {
+      const body = encodeNumbers(session, lastIndex);
+      const part = encodePart(CommandKind.ExpireSession, body, undefined);
+      this.#proposePart(part, true, {}).catch(() => undefined);
     }
-  }
-
-  /** Local log writer: what the core wants durable, and what may leave once it is. */
-  #append(message: Message): void {
-    const hardState =
-      message.term === 0 && message.vote === NONE && message.commit === 0
-        ? undefined
-        : { term: message.term, vote: message.vote, commit: message.commit };
-    const responses = message.responses ?? [];
-    const batch = { entries: message.entries, ...(hardState === undefined ? {} : { hardState }) };
-    let done: Promise<void>;
-    if (message.snapshot !== undefined) {
-      done = this.#install(message).then(() => this.#storage.append({ entries: message.entries }));
-      this.#installing = done;
-    } else if (this.#installing !== undefined) {
-      done = this.#installing.then(() => this.#storage.append(batch));
-      this.#installing = done;
-    } else done = this.#storage.append(batch);
-    done.then(
-      () => this.#deliver(responses, done),
-      (error: unknown) => this.#fail(error),
-    );
-  }
-
-  #deliver(responses: readonly Message[], done: Promise<void>): void {
-    if (this.#installing === done) this.#installing = undefined;
-    if (!this.#takesPart) return;
-    try {
-      for (const response of responses) this.#route(response);
-      this.#askTurn();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** A snapshot's file is durable here: it becomes the beginning of the log, and the state. */
-  async #install(message: Message): Promise<void> {
-    const { snapshot, term, vote, commit } = message;
-    if (snapshot === undefined) return;
-    const hardState = term === 0 ? undefined : { term, vote, commit };
-    await this.#storage.installSnapshot(snapshot, hardState);
-    await this.#restoreNewest();
-    const { index } = snapshot.metadata;
-    this.#snapshots.installed(index);
-    this.#syncPeers();
-    this.#proposals.skippedTo(index);
-    this.#reads.release();
-    this.#logger.info('snapshot.installed', { index, term: snapshot.metadata.term });
-  }
-
-  /** Local state machine: synchronous, so that its response is stepped at once. */
-  #apply(message: Message): void {
-    const bytes = applyEntries(
-      {
-        replica: this.#replica,
-        proposals: this.#proposals,
-        changes: this.#changes,
-        applyConfChange: (change) => this.#core.applyConfChange(change),
-        membersChanged: () => this.#syncPeers(),
-      },
-      message.entries,
-    );
-    for (const response of message.responses ?? []) this.#route(response);
-    this.#reads.release();
-    this.#snapshots.applied(bytes);
-  }
-
-  #loadLog(lo: LogIndex, hi: LogIndex): void {
-    this.#storage.load(lo, hi, this.#config.maxBytesPerMessage).then(
-      () => {
-        if (!this.#takesPart) return;
-        this.#core.logReadDone();
-        this.#askTurn();
-      },
-      (error: unknown) => this.#fail(error),
-    );
-  }
-
-  // ---- inputs ------------------------------------------------------------------------------------
-
-  #receive(from: RaftId, messages: readonly Message[]): void {
-    for (const message of messages) {
-      if (message.from !== from) {
-        this.#logger.warn('message.misattributed', { from, claimed: message.from });
-        continue;
-      }
-      this.#step(message);
-    }
-  }
-
-  #step(message: Message): void {
-    if (!this.#takesPart) return;
-    try {
-      this.#core.step(message);
-    } catch (error) {
-      const code = error instanceof ClusterError ? error.code : undefined;
-      if (code !== 'STEP_LOCAL' && code !== 'STEP_PEER_UNKNOWN') {
-        this.#fail(error);
-        return;
-      }
-      this.#logger.debug('message.ignored', { from: message.from, type: message.type, code });
-    }
-    this.#askTurn();
-  }
-
-  #receiveFrame(from: RaftId, kind: number, payload: Uint8Array): void {
-    if (!this.#takesPart) return;
-    try {
-      if (kind === FrameKind.Proposals) {
-        for (const { id, part } of decodeProposals(payload)) {
-          this.#proposals.addRemote(from, id, part);
-        }
-      } else if (kind === FrameKind.Answers) {
-        for (const answer of decodeAnswers(payload)) this.#proposals.forwardAnswered(from, answer);
-      } else this.#logger.debug('frame.ignored', { from, kind });
-    } catch (error) {
-      this.#logger.warn('frame.invalid', { from, kind, error: String(error) });
-    }
-    this.#askTurn();
   }
 
   #connected(peer: RaftId): void {
@@ -807,33 +638,12 @@ export class RaftNode implements AsyncDisposable {
   }
 
   #unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {
-    if (!this.#takesPart) return;
-    this.#core.reportUnreachable(peer);
-    if (reason !== 'overflow') this.#proposals.peerLost(peer);
-    if (reason === 'refused') this.#leaderMayBeGone(peer);
-    if (reason === 'rejected') this.#refused(peer, error);
-    this.#askTurn();
-  }
-
-  /**
-   * The leader's address answers that nobody listens: its process is dead. No need to wait for the
-   * election timeout; pre-vote keeps it harmless where only this node lost sight of a living leader.
-   * The members stand one after the other, so that they do not split the vote.
-   */
-  #leaderMayBeGone(peer: RaftId): void {
-    if (peer !== this.#leaderId || this.isLeader || this.#succession !== undefined) return;
-    const { voters } = this.#replica.members.confState;
-    const heirs = voters.filter((id) => id !== peer);
-    const rank = heirs.indexOf(this.#core.id);
-    if (rank < 0) return;
-    this.#logger.info('leader.gone', { leader: this.leader?.nodeId, rank });
-    this.#core.forgetLeader();
-    const delay = rank * SUCCESSION_STEP_MS + this.#world.random.below(SUCCESSION_STEP_MS);
-    this.#succession = this.#world.clock.after(delay, () => {
-      this.#succession = undefined;
-      if (!this.#takesPart || this.#leaderId !== NONE) return;
-      this.#core.campaign();
-      this.#askTurn();
+    const { core, loop, succession } = this.#started;
+    loop.guard(() => {
+      core.reportUnreachable(peer);
+      if (reason !== 'overflow') this.#proposals.peerLost(peer);
+      if (reason === 'refused') succession.refused(peer);
+      if (reason === 'rejected') this.#refused(peer, error);
     });
   }
 
@@ -843,50 +653,24 @@ export class RaftNode implements AsyncDisposable {
     this.#logger.warn('peer.refusedUs', { peer, code, error: error.message });
     if (code !== 'MEMBER_WIPED' && code !== 'MEMBER_REMOVED') return;
     this.#refusedBy.add(peer);
-    const { voters } = this.#replica.members.confState;
-    const others = voters.filter((id) => id !== this.#core.id && this.#refusedBy.has(id));
-    if (others.length * 2 > voters.length - 1) this.#fail(new ClusterError(code, error.message));
+    const self = this.#started.identity.raftId;
+    const others = this.#replica.members.confState.voters.filter((id) => id !== self);
+    const refusing = others.filter((id) => this.#refusedBy.has(id)).length;
+    if (refusing * 2 > others.length) this.#fail(new ClusterError(code, error.message));
   }
 
-  #tick(lateMs: number): void {
-    if (!this.#takesPart) return;
-    try {
-      this.#ticks++;
-      if (lateMs > this.#config.tickIntervalMs) {
-        this.#logger.warn('loop.late', { lateMs: Math.round(lateMs) });
-      }
-      this.#core.tick();
-      this.#proposals.expire();
-      this.#reads.tick();
-      const now = this.#world.clock.now();
-      this.#changes.expire(now, () => waitedInVain(this.status(), 'appended'));
-      if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
-      this.#askTurn();
-    } catch (error) {
-      this.#fail(error);
-    }
+  #leadershipChanged(): void {
+    const { core, loop } = this.#started;
+    const before = this.#leaderChange.value;
+    const leader = this.#memberOf(loop.leaderId);
+    const { isLeader } = this;
+    if (leader?.raftId === before.leader?.raftId && isLeader === before.isLeader) return;
+    const { term } = core;
+    this.#leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
+    this.#logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
+    this.#reads.leaderChanged();
+    loop.askTurn();
   }
-
-  /** Only the leader has an opinion on time; what it proposes is decided in the log. */
-  #expireSessions(now: number): void {
-    if (!this.isLeader) {
-      this.#sessionUses.clear();
-      return;
-    }
-    const uses = new Map<SessionId, { lastIndex: LogIndex; since: number }>();
-    for (const [session, lastIndex] of this.#replica.sessions.lastUses()) {
-      const known = this.#sessionUses.get(session);
-      const use = known?.lastIndex === lastIndex ? known : { lastIndex, since: now };
-      uses.set(session, use);
-      if (now - use.since < this.#config.sessionIdleMs) continue;
-      const body = encodeNumbers(session, lastIndex);
-      const part = encodePart(CommandKind.ExpireSession, body, undefined);
-      this.#proposePart(part, true, {}).catch(() => undefined);
-    }
-    this.#sessionUses = uses;
-  }
-
-  // ---- members and leadership --------------------------------------------------------------------
 
   /** The transport knows exactly the members; addresses of the configuration are newer than the log's. */
   #syncPeers(): void {
@@ -897,58 +681,36 @@ export class RaftNode implements AsyncDisposable {
       if (!present.has(raftId)) this.#transport.removePeer(raftId);
     }
     for (const { raftId, nodeId, address } of members) {
-      if (raftId === this.#identity?.raftId) continue;
+      if (raftId === this.#started.identity.raftId) continue;
       this.#transport.addPeer({ raftId, nodeId, address: configured.get(nodeId) ?? address });
     }
   }
 
-  #setLeader(leaderId: RaftId): void {
-    const changed = leaderId !== this.#leaderId;
-    this.#leaderId = leaderId;
-    const { sequence, isLeader } = this.#leaderChange.value;
-    if (!changed && isLeader === this.isLeader) return;
-    const leader = this.#memberOf(leaderId);
-    const term = this.#core?.term ?? 0;
-    this.#leaderChange.set({ sequence: sequence + 1, term, leader, isLeader: this.isLeader });
-    if (!this.#takesPart) return;
-    this.#logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
-    this.#reads.leaderChanged();
-    this.#askTurn();
-  }
+  // ---- checks ------------------------------------------------------------------------------------
 
   #memberOf(raftId: RaftId): Member | undefined {
-    if (raftId === NONE) return undefined;
     return this.#replica.members.list().find((member) => member.raftId === raftId);
   }
 
   #memberNamed(nodeId: string): MemberRecord {
     const member = this.#replica.members.byNodeId(nodeId);
     if (member !== undefined) return member;
-    const known = this.#replica.members.records().map((m) => m.nodeId);
-    throw new ClusterError(
-      'MEMBER_UNKNOWN',
-      `no member is called ${JSON.stringify(nodeId)}; the members are ${known.join(', ')}`,
-    );
+    throw unknownMember(nodeId, this.#replica.members.records());
   }
 
   #checkTakesPart(): void {
     if (this.#takesPart) return;
     if (this.#failure !== undefined) {
-      throw new ClusterError(
-        'NODE_FAILED',
-        `node ${this.nodeId} failed: ${this.#failure.message}`,
-        {
-          cause: this.#failure,
-        },
-      );
+      const message = `node ${this.nodeId} failed: ${this.#failure.message}`;
+      throw new ClusterError('NODE_FAILED', message, { cause: this.#failure });
     }
-    if (this.#phase === 'new' || this.#phase === 'starting') {
+    if (this.#live === undefined) {
       throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
     }
-    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; nothing was proposed`);
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
   }
 
-  #checkAcceptsProposals(): void {
+  #checkTakesProposals(): void {
     this.#checkTakesPart();
     if (this.#phase !== 'stopping') return;
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopping; ask another node`);
@@ -957,10 +719,11 @@ export class RaftNode implements AsyncDisposable {
   #checkLeads(): void {
     this.#checkTakesPart();
     if (this.isLeader) return;
+    const leader = this.leader?.nodeId;
     throw new ClusterError(
       'NOT_LEADER',
-      `only the leader can do this; ${this.leader?.nodeId ?? 'nobody'} leads`,
-      { details: { leader: this.leader?.nodeId ?? null } },
+      `only the leader can do this; ${leader ?? 'nobody'} leads`,
+      { details: { leader: leader ?? null } },
     );
   }
 
@@ -971,52 +734,4 @@ export class RaftNode implements AsyncDisposable {
     }
     return this.#world.clock.now() + timeoutMs;
   }
-}
-
-function toFailure(cause: unknown): ClusterError {
-  if (cause instanceof ClusterError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new ClusterError('STATE_MACHINE_FAILED', message, { cause });
-}
-
-function checkRequest({ session, sequence }: RequestId): void {
-  for (const [field, value] of [
-    ['session', session],
-    ['sequence', sequence],
-  ] as const) {
-    if (Number.isSafeInteger(value) && value > 0) continue;
-    throw new ClusterError(
-      'REQUEST_INVALID',
-      `request.${field} is ${value}: give a whole number from 1`,
-    );
-  }
-}
-
-function sessionExpired(request: RequestId | undefined): ClusterError {
-  return new ClusterError(
-    'SESSION_EXPIRED',
-    `session ${request?.session} does not exist any more: whether request ${request?.sequence} ` +
-      'was applied before is not known, it was not applied now. Open a new session',
-    { details: { ...request } },
-  );
-}
-
-function sequenceStale(request: RequestId | undefined): ClusterError {
-  return new ClusterError(
-    'SEQUENCE_STALE',
-    `request ${request?.sequence} of session ${request?.session} was acknowledged as done; ` +
-      'its result is not kept any more. Use a new sequence number',
-    { details: { ...request } },
-  );
-}
-
-/** Calls back with the error for the caller once the signal fires; returns how to stop listening. */
-function onAbort(signal: AbortSignal | undefined, give: (error: Error) => void): () => void {
-  if (signal === undefined) return () => undefined;
-  const listener = (): void => {
-    const message = 'the caller gave up waiting; a proposal may still take effect';
-    give(new ClusterError('ABORTED', message, { cause: signal.reason }));
-  };
-  signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
 }

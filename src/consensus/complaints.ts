@@ -1,0 +1,67 @@
+/**
+ * The node's errors that need more words than a line, and what is checked at its door. Kept apart so
+ * that the node itself reads as what it does.
+ */
+import { ClusterError } from '../errors.ts';
+import type { MemberRecord } from './members.ts';
+import type { RequestId } from './types.ts';
+
+/** What ends a node's part: an error of ours as it is, anything else as a bug of the state machine. */
+export function toFailure(cause: unknown): ClusterError {
+  if (cause instanceof ClusterError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ClusterError('STATE_MACHINE_FAILED', message, { cause });
+}
+
+/** @throws ClusterError REQUEST_INVALID. */
+export function checkRequest({ session, sequence, acknowledgedBelow }: RequestId): void {
+  const fields = { session, sequence, acknowledgedBelow: acknowledgedBelow ?? 1 };
+  for (const [field, value] of Object.entries(fields)) {
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    const message = `request.${field} is ${value}: give a whole number from 1`;
+    throw new ClusterError('REQUEST_INVALID', message, { details: { field, value } });
+  }
+}
+
+export function sessionExpired(request: RequestId | undefined): ClusterError {
+  return new ClusterError(
+    'SESSION_EXPIRED',
+    `session ${request?.session} does not exist any more: whether request ${request?.sequence} ` +
+      'was applied before is not known, it was not applied now. Open a new session',
+    { details: { ...request } },
+  );
+}
+
+export function sequenceStale(request: RequestId | undefined): ClusterError {
+  return new ClusterError(
+    'SEQUENCE_STALE',
+    `request ${request?.sequence} of session ${request?.session} was acknowledged as done; ` +
+      'its result is not kept any more. Use a new sequence number',
+    { details: { ...request } },
+  );
+}
+
+export function unknownMember(nodeId: string, known: readonly MemberRecord[]): ClusterError {
+  const names = known.map((member) => member.nodeId).join(', ');
+  return new ClusterError(
+    'MEMBER_UNKNOWN',
+    `no member is called ${JSON.stringify(nodeId)}; the members are ${names}`,
+    { details: { nodeId } },
+  );
+}
+
+export function abandonedBefore(signal: AbortSignal): ClusterError {
+  const message = 'the caller gave up before anything was proposed';
+  return new ClusterError('ABORTED', message, { cause: signal.reason, retryable: 'yes' });
+}
+
+/** Calls back with the error for the caller once the signal fires; returns how to stop listening. */
+export function onAbort(signal: AbortSignal | undefined, give: (error: Error) => void): () => void {
+  if (signal === undefined) return () => undefined;
+  const listener = (): void => {
+    const message = 'the caller gave up waiting; a proposal may still take effect';
+    give(new ClusterError('ABORTED', message, { cause: signal.reason }));
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
+}

@@ -1,0 +1,334 @@
+/**
+ * The loop that ties the pure core to the storage, the transport and the replicated state.
+ *
+ * It never waits. Every input (a message, a tick, a proposal, a finished write) changes the core at
+ * once and asks for a turn; a turn takes what waits, lets the core say what is to be done, and starts
+ * it: appends go to the storage, messages to the peers, side by side; committed entries to the state
+ * machine. What finishes later is another input. So while one batch is synced the next one gathers.
+ *
+ * The rules that it protects:
+ * - What depends on durability (votes, acknowledgements) leaves only as the response of the append
+ *   that holds it: the core runs with asynchronous storage writes, which tie the two together.
+ * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
+ * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
+ */
+import { ClusterError } from '../errors.ts';
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  type HardState,
+  type LogIndex,
+  type Message,
+  MessageType,
+  NONE,
+  type RaftId,
+  type RawNode,
+  type Ready,
+  StateType,
+  type Term,
+} from '../raft/index.ts';
+import type { Storage } from '../storage/index.ts';
+import type { Transport } from '../transport/index.ts';
+import type { Clock, Logger } from '../world/index.ts';
+import { applyEntries } from './applier.ts';
+import {
+  decodeAnswers,
+  decodeProposals,
+  encodeAnswers,
+  encodeProposals,
+  FrameKind,
+} from './forwarding.ts';
+import type { MembershipChanges } from './membership-changes.ts';
+import type { ForwardAnswer, LocalProposal, Proposals } from './proposals.ts';
+import type { Reads } from './reads.ts';
+import type { Replica } from './replica.ts';
+import type { Snapshots } from './snapshots.ts';
+
+/** Rounds of the core's output handled in one turn before sockets and timers get theirs. */
+const READY_ROUNDS_MAX = 16;
+
+export interface LoopHost {
+  readonly core: RawNode;
+  readonly clock: Clock;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly logger: Logger;
+  readonly replica: Replica;
+  readonly proposals: Proposals;
+  readonly changes: MembershipChanges;
+  readonly reads: Reads;
+  readonly snapshots: Snapshots;
+  readonly loadBytesMax: number;
+  /** False once the node has failed or stopped: then nothing changes and nothing leaves. */
+  takesPart(): boolean;
+  /** Leader or role may be others now. */
+  leadershipChanged(): void;
+  membersChanged(): void;
+  /** The state machine takes over the newest snapshot of the storage. */
+  restoreNewest(): Promise<void>;
+  fail(error: unknown): void;
+}
+
+/** A place in the log. Another term at the index means that what was put there is gone for good. */
+export interface Place {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+export class Loop {
+  readonly #host: LoopHost;
+  readonly #core: RawNode;
+  #role: StateType = StateType.Follower;
+  #leaderId: RaftId = NONE;
+  #turnAsked = false;
+  /** Answers to followers' proposals, gathered during a turn. */
+  #answers = new Map<RaftId, ForwardAnswer[]>();
+  /** Ends when the snapshot that is being installed, and all that was stored after it, is durable. */
+  #installing: Promise<void> | undefined;
+
+  constructor(host: LoopHost) {
+    this.#host = host;
+    this.#core = host.core;
+  }
+
+  get role(): StateType {
+    return this.#role;
+  }
+
+  get leaderId(): RaftId {
+    return this.#leaderId;
+  }
+
+  // ---- turns -------------------------------------------------------------------------------------
+
+  /** There may be something to do. Whatever else arrives before the turn is done with it. */
+  askTurn(): void {
+    if (this.#turnAsked || !this.#host.takesPart()) return;
+    this.#turnAsked = true;
+    this.#host.clock.afterIo(() => this.#turn());
+  }
+
+  /** Runs an input into the core; a broken rule stops the node. */
+  guard(input: () => void): void {
+    if (!this.#host.takesPart()) return;
+    try {
+      input();
+      this.askTurn();
+    } catch (error) {
+      this.#host.fail(error);
+    }
+  }
+
+  #turn(): void {
+    this.#turnAsked = false;
+    this.guard(() => {
+      const { proposals, reads, transport } = this.#host;
+      if (this.#role === StateType.Leader) proposals.appendQueued();
+      else proposals.forwardQueued(this.#leaderId);
+      reads.ask();
+      let rounds = 0;
+      while (this.#core.hasReady() && rounds++ < READY_ROUNDS_MAX) {
+        this.#handleReady(this.#core.ready());
+      }
+      this.#sendAnswers();
+      transport.flush();
+    });
+  }
+
+  #handleReady(ready: Ready): void {
+    const { softState, readStates, messages, logReads } = ready;
+    if (softState !== undefined) {
+      this.#role = softState.state;
+      this.#leaderId = softState.lead;
+      this.#host.leadershipChanged();
+    }
+    if (readStates.length > 0) this.#host.reads.answered(readStates);
+    for (const message of messages) this.#route(message);
+    for (const { lo, hi } of logReads) this.#loadLog(lo, hi);
+  }
+
+  #route(message: Message): void {
+    if (message.to === APPEND_THREAD) this.#append(message);
+    else if (message.to === APPLY_THREAD) this.#apply(message);
+    else if (message.to === this.#core.id) this.#core.step(message);
+    else if (message.type === MessageType.Snap) this.#host.snapshots.send(message);
+    else unlessUnknownPeer(() => this.#host.transport.send(message));
+  }
+
+  // ---- local threads -----------------------------------------------------------------------------
+
+  /** The log writer: what the core wants durable, and what may leave once it is. */
+  #append(message: Message): void {
+    const { storage } = this.#host;
+    const { entries, snapshot } = message;
+    const hardState = hardStateOf(message);
+    const batch = hardState === undefined ? { entries } : { entries, hardState };
+    let done: Promise<void>;
+    if (snapshot !== undefined) {
+      const before = this.#installing ?? Promise.resolve();
+      done = before.then(() => this.#install(message)).then(() => storage.append(batch));
+      this.#installing = done;
+    } else if (this.#installing !== undefined) {
+      done = this.#installing.then(() => storage.append(batch));
+      this.#installing = done;
+    } else done = storage.append(batch);
+    done.then(
+      () => this.#appended(message, done),
+      (error: unknown) => this.#host.fail(error),
+    );
+  }
+
+  #appended(message: Message, done: Promise<void>): void {
+    if (this.#installing === done) this.#installing = undefined;
+    this.guard(() => {
+      for (const response of message.responses ?? []) this.#route(response);
+    });
+  }
+
+  /** A snapshot's file is durable here: it becomes the beginning of the log, and the state. */
+  async #install(message: Message): Promise<void> {
+    const { storage, snapshots, proposals, reads, logger } = this.#host;
+    const { snapshot } = message;
+    if (snapshot === undefined || !this.#host.takesPart()) return;
+    await storage.installSnapshot(snapshot, hardStateOf(message));
+    await this.#host.restoreNewest();
+    if (!this.#host.takesPart()) return;
+    const { index, term } = snapshot.metadata;
+    snapshots.installed(index);
+    this.#host.membersChanged();
+    proposals.skippedTo(index);
+    reads.release();
+    logger.info('snapshot.installed', { index, term });
+  }
+
+  /** The state machine: synchronous, so that its response is stepped at once. */
+  #apply(message: Message): void {
+    const { replica, proposals, changes, reads, snapshots } = this.#host;
+    const bytes = applyEntries(
+      {
+        replica,
+        proposals,
+        changes,
+        applyConfChange: (change) => this.#core.applyConfChange(change),
+        membersChanged: () => this.#host.membersChanged(),
+      },
+      message.entries,
+    );
+    for (const response of message.responses ?? []) this.#route(response);
+    reads.release();
+    snapshots.applied(bytes);
+  }
+
+  #loadLog(lo: LogIndex, hi: LogIndex): void {
+    this.#host.storage.load(lo, hi, this.#host.loadBytesMax).then(
+      () => this.guard(() => this.#core.logReadDone()),
+      (error: unknown) => this.#host.fail(error),
+    );
+  }
+
+  // ---- from peers --------------------------------------------------------------------------------
+
+  receive(from: RaftId, messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.from === from) this.step(message);
+      else this.#host.logger.warn('message.misattributed', { from, claimed: message.from });
+    }
+  }
+
+  step(message: Message): void {
+    this.guard(() => {
+      try {
+        this.#core.step(message);
+      } catch (error) {
+        const code = codeOf(error);
+        if (code !== 'STEP_LOCAL' && code !== 'STEP_PEER_UNKNOWN') throw error;
+        this.#host.logger.debug('message.ignored', {
+          from: message.from,
+          type: message.type,
+          code,
+        });
+      }
+    });
+  }
+
+  receiveFrame(from: RaftId, kind: number, payload: Uint8Array): void {
+    if (!this.#host.takesPart()) return;
+    const { proposals, logger } = this.#host;
+    try {
+      if (kind === FrameKind.Proposals) {
+        for (const { id, part } of decodeProposals(payload)) proposals.addRemote(from, id, part);
+      } else if (kind === FrameKind.Answers) {
+        for (const answer of decodeAnswers(payload)) proposals.forwardAnswered(from, answer);
+      } else logger.debug('frame.ignored', { from, kind });
+    } catch (error) {
+      logger.warn('frame.invalid', { from, kind, error: String(error) });
+    }
+    this.askTurn();
+  }
+
+  // ---- to the log and to peers -------------------------------------------------------------------
+
+  /** Where the envelope stands in the log, or `undefined` when the core does not take it now. */
+  propose(envelope: Uint8Array): Place | undefined {
+    return this.placeOf(() => this.#core.propose(envelope));
+  }
+
+  placeOf(propose: () => void): Place | undefined {
+    try {
+      propose();
+    } catch (error) {
+      if (codeOf(error) === 'PROPOSAL_DROPPED') return undefined;
+      throw error;
+    }
+    return { index: this.#core.lastIndex, term: this.#core.term };
+  }
+
+  askReadIndex(context: Uint8Array): boolean {
+    if (this.#leaderId === NONE) return false;
+    this.#core.readIndex(context);
+    return true;
+  }
+
+  forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
+    return this.#sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
+  }
+
+  answer(to: RaftId, answer: ForwardAnswer): void {
+    const answers = this.#answers.get(to);
+    if (answers === undefined) this.#answers.set(to, [answer]);
+    else answers.push(answer);
+    this.askTurn();
+  }
+
+  #sendAnswers(): void {
+    if (this.#answers.size === 0) return;
+    const all = this.#answers;
+    this.#answers = new Map();
+    for (const [to, answers] of all) {
+      this.#sendFrame(to, FrameKind.Answers, encodeAnswers(answers));
+    }
+  }
+
+  #sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
+    return unlessUnknownPeer(() => this.#host.transport.sendFrame(to, kind, payload)) ?? false;
+  }
+}
+
+/** A storage message carries its hard state in three fields; all zero means that it did not change. */
+function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
+  return term === 0 && vote === NONE && commit === 0 ? undefined : { term, vote, commit };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof ClusterError ? error.code : undefined;
+}
+
+/** A peer that was removed meanwhile is no fault: what was meant for it is dropped. */
+function unlessUnknownPeer<T>(send: () => T): T | undefined {
+  try {
+    return send();
+  } catch (error) {
+    if (codeOf(error) === 'PEER_UNKNOWN') return undefined;
+    throw error;
+  }
+}
