@@ -47,6 +47,13 @@ import type { Snapshots } from './snapshots.ts';
 /** Rounds of the core's output handled in one turn before sockets and timers get theirs. */
 const READY_ROUNDS_MAX = 16;
 
+/** What a message of a confused or foreign peer may raise; none of it changes the core. */
+const IGNORED: ReadonlySet<string> = new Set([
+  'STEP_LOCAL',
+  'STEP_PEER_UNKNOWN',
+  'PROPOSAL_DROPPED',
+]);
+
 export interface LoopHost {
   readonly core: RawNode;
   readonly clock: Clock;
@@ -241,7 +248,7 @@ export class Loop {
         this.#core.step(message);
       } catch (error) {
         const code = codeOf(error);
-        if (code !== 'STEP_LOCAL' && code !== 'STEP_PEER_UNKNOWN') throw error;
+        if (code === undefined || !IGNORED.has(code)) throw error;
         this.#host.logger.debug('message.ignored', {
           from: message.from,
           type: message.type,

@@ -37,6 +37,7 @@ import {
   type Entry,
   EntryType,
   type HardState,
+  type LogIndex,
   type Message,
   MessageType,
   NONE,
@@ -46,6 +47,7 @@ import {
   type ReadState,
   type Ready,
   type SoftState,
+  type Term,
 } from './types.ts';
 
 const NO_MESSAGES: readonly Message[] = [];
@@ -66,6 +68,19 @@ export class RawNode {
     this.#isAsync = checked.asyncStorageWrites;
     this.#lastSoftState = this.#raft.softState();
     this.#lastHardState = this.#raft.hardState();
+  }
+
+  get id(): RaftId {
+    return this.#raft.id;
+  }
+
+  get term(): Term {
+    return this.#raft.term;
+  }
+
+  /** Of the log as the core has it: what was proposed a moment ago included. */
+  get lastIndex(): LogIndex {
+    return this.#raft.log.lastIndex();
   }
 
   // ---- inputs -----------------------------------------------------------------------------------
