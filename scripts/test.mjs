@@ -1,0 +1,82 @@
+/**
+ * `npm test`: set-up, build, all tests. `npm test -- storage` runs the test files whose path holds
+ * "storage". With `--all`, or when CI=true, also the steps of `STEPS_OF_ALL` below.
+ *
+ * Every step runs, also after one has failed, so that one run tells everything. The very last line is
+ * plain, alone and always the same: `N passed, N failed, N skipped`.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ensureBuilt, ensureInstalled } from './setup.mjs';
+import { main, ROOT, runNode, StepFailed, step } from './steps.mjs';
+
+/** What `--all` and CI add. A step whose script is not there (yet) is left out, and said so. */
+const STEPS_OF_ALL = [
+  { title: 'Check: types, lint, house rules', script: 'scripts/check.mjs', args: [] },
+  { title: 'Conformance of the raft core', script: 'scripts/conformance-raft.mjs', args: [] },
+  { title: 'Acceptance: survive', script: 'scripts/acceptance.mjs', args: ['survive', '--quick'] },
+];
+
+const VITEST = join('node_modules', 'vitest', 'vitest.mjs');
+const RESULTS = join('.setup', 'test-results.json');
+
+async function vitest(filters) {
+  mkdirSync(join(ROOT, '.setup'), { recursive: true });
+  rmSync(join(ROOT, RESULTS), { force: true });
+  const code = await runNode([
+    VITEST,
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${RESULTS}`,
+    ...filters,
+  ]);
+  if (code !== 0) throw new StepFailed('tests failed');
+}
+
+function counts() {
+  if (!existsSync(join(ROOT, RESULTS))) return { passed: 0, failed: 0, skipped: 0 };
+  const results = JSON.parse(readFileSync(join(ROOT, RESULTS), 'utf8'));
+  return {
+    passed: results.numPassedTests,
+    failed: results.numFailedTests,
+    skipped: results.numPendingTests + results.numTodoTests,
+  };
+}
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  const isAll = args.includes('--all') || process.env.CI === 'true';
+  const filters = args.filter((arg) => arg !== '--all');
+  const failures = [];
+  const attempt = async (title, work) => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      failures.push(`${title}: ${error.message}`);
+    }
+  };
+  await ensureInstalled();
+  await attempt('Build', () => ensureBuilt());
+  await attempt('Tests', () => step('Tests (vitest)', () => vitest(filters)));
+  for (const { title, script, args: stepArgs } of isAll ? STEPS_OF_ALL : []) {
+    if (!existsSync(join(ROOT, script))) {
+      process.stdout.write(`--> ${title}: left out, there is no ${script}\n`);
+      continue;
+    }
+    await attempt(title, () =>
+      step(title, async () => {
+        const code = await runNode([script, ...stepArgs]);
+        if (code !== 0) throw new StepFailed(`${script} failed (exit code ${code})`);
+      }),
+    );
+  }
+  for (const failure of failures) process.stdout.write(`FAILED  ${failure}\n`);
+  const { passed, failed, skipped } = counts();
+  // A file that does not load, or a step that is no test, fails without a failed test: count it.
+  const failedAtLeast = failures.length > 0 ? Math.max(failed, 1) : failed;
+  process.stdout.write(`${passed} passed, ${failedAtLeast} failed, ${skipped} skipped\n`);
+  return failures.length === 0 ? 0 : 1;
+});

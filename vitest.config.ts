@@ -1,0 +1,17 @@
+/**
+ * Tests lie beside what they test. No test sleeps, so a test that takes 10 s hangs; those that start
+ * processes say so with a timeout of their own.
+ */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{src,sim,conformance,test,bench,examples}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    testTimeout: 10_000,
+    hookTimeout: 20_000,
+    pool: 'threads',
+    // A failed property prints its seed; a stack beyond our own files helps nobody.
+    reporters: ['default'],
+  },
+});
