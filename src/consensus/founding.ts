@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { ClusterError } from '../errors.ts';
 import type { ConfState, RaftId } from '../raft/index.ts';
-import type { Identity, Storage } from '../storage/index.ts';
+import { encodeSnapshotDescriptor, type Identity, type Storage } from '../storage/index.ts';
 import type { Random } from '../world/index.ts';
 import type { ClusterConfig, RaftNodeConfig } from './config.ts';
 import { EMPTY_CONF_STATE, type MemberRecord } from './members.ts';
@@ -78,12 +78,9 @@ async function writeFoundingSnapshot(
 ): Promise<void> {
   const confState = foundingConfState(members);
   replica.found((members.length + 1) as RaftId, confState, members, FOUNDING_INDEX, FOUNDING_TERM);
-  if (storage.newestSnapshot === undefined) {
-    const at = { index: FOUNDING_INDEX, term: FOUNDING_TERM, confState };
-    await storage.saveSnapshot(at, replica.capture());
-  }
-  const snapshot = storage.snapshot();
-  if (snapshot === undefined) throw new ClusterError('INVARIANT', 'the founding snapshot is gone');
+  const at = { index: FOUNDING_INDEX, term: FOUNDING_TERM, confState };
+  const stored = await storage.saveSnapshot(at, replica.capture());
+  const snapshot = { metadata: at, data: encodeSnapshotDescriptor(stored) };
   await storage.installSnapshot(snapshot, {
     term: FOUNDING_TERM,
     vote: 0,

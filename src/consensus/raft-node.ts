@@ -373,10 +373,13 @@ export class RaftNode implements AsyncDisposable {
   #bestSuccessor(): RaftId | undefined {
     const { core, identity } = this.#started;
     const { voters } = this.#replica.members.confState;
+    const connected = new Set(
+      this.#transport.status().flatMap((peer) => (peer.connected ? [peer.raftId] : [])),
+    );
     let best: RaftId | undefined;
     let furthest = -1;
-    for (const [id, { match, recentActive }] of core.status().progress) {
-      if (id === identity.raftId || !voters.includes(id) || !recentActive) continue;
+    for (const [id, { match }] of core.status().progress) {
+      if (id === identity.raftId || !voters.includes(id) || !connected.has(id)) continue;
       if (match > furthest) [best, furthest] = [id, match];
     }
     return best;

@@ -1,0 +1,139 @@
+/**
+ * A small cluster of whole nodes in one process, over a bus and storages in memory, for tests. Time is
+ * real but ticks are short; nothing in here sleeps, conditions are waited for with `until`.
+ */
+import {
+  type CommandResult,
+  defaultConfig,
+  RaftNode,
+  type RaftNodeConfig,
+  type StateMachine,
+} from '../src/consensus/index.ts';
+import { MemoryStorage, type SnapshotSection, type Storage } from '../src/storage/index.ts';
+import type { Logger, World } from '../src/world/index.ts';
+import { nullLogger, realClock, realDisk, realNetwork, realRandom } from '../src/world/index.ts';
+import { Bus } from './bus-transport.ts';
+
+const UNTIL_MS = 10_000;
+
+/** Waits for a condition; fails loudly when it does not come true. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + UNTIL_MS;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Keeps every command; answers the number of commands so far; rejects those that begin with `!`. */
+export class JournalMachine implements StateMachine {
+  journal: string[] = [];
+
+  applyBatch(commands: readonly Uint8Array[]): readonly CommandResult[] {
+    return commands.map((command) => {
+      const text = Buffer.from(command).toString('utf8');
+      if (text === 'bug') throw new Error('a bug in the state machine');
+      if (text.startsWith('!')) return { code: 7, bytes: Buffer.from(`refused ${text}`) };
+      this.journal.push(text);
+      return { code: 0, bytes: Buffer.from(String(this.journal.length)) };
+    });
+  }
+
+  snapshot(): readonly SnapshotSection[] {
+    const text = JSON.stringify(this.journal);
+    return [{ name: 'app.journal', chunks: [Buffer.from(text)] }];
+  }
+
+  async restore(reader: {
+    section(name: string): AsyncIterable<Uint8Array> | undefined;
+  }): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reader.section('app.journal') ?? []) chunks.push(chunk);
+    this.journal = JSON.parse(Buffer.concat(chunks).toString('utf8')) as string[];
+  }
+}
+
+export interface TestNode {
+  readonly node: RaftNode;
+  readonly machine: JournalMachine;
+  readonly storage: Storage;
+}
+
+export class TestCluster implements AsyncDisposable {
+  readonly bus: Bus;
+  readonly world: World;
+  readonly nodes = new Map<string, TestNode>();
+  readonly #config: Partial<RaftNodeConfig>;
+  readonly #names: readonly string[];
+
+  constructor(size: number, config: Partial<RaftNodeConfig> = {}, logger: Logger = nullLogger) {
+    this.#names = Array.from({ length: size }, (_, i) => `n${i + 1}`);
+    this.#config = config;
+    this.world = {
+      clock: realClock(),
+      random: realRandom(),
+      disk: realDisk(),
+      network: realNetwork(),
+      logger,
+    };
+    this.bus = new Bus(this.world.clock);
+  }
+
+  configOf(nodeId: string): RaftNodeConfig {
+    const members = this.#names.map((name) => ({ nodeId: name, address: `${name}:1` }));
+    return {
+      ...defaultConfig(),
+      tickIntervalMs: 10,
+      stopTimeoutMs: 1_000,
+      ...this.#config,
+      nodeId,
+      cluster: { name: 'test', members },
+    };
+  }
+
+  async start(nodeId: string, storage: Storage = new MemoryStorage()): Promise<TestNode> {
+    const machine = new JournalMachine();
+    const transport = this.bus.transport();
+    const node = new RaftNode(this.configOf(nodeId), {
+      world: this.world,
+      storage,
+      transport,
+      machine,
+    });
+    const started = { node, machine, storage };
+    this.nodes.set(nodeId, started);
+    await node.start();
+    return started;
+  }
+
+  async startAll(): Promise<TestNode[]> {
+    return await Promise.all(this.#names.map((name) => this.start(name)));
+  }
+
+  /** Waits until exactly one node leads and all that run agree on it. */
+  async leader(): Promise<TestNode> {
+    let found: TestNode | undefined;
+    await until('one leader, known to all', () => {
+      const running = [...this.nodes.values()].filter(({ node }) => node.phase === 'running');
+      const leaders = running.filter(({ node }) => node.isLeader);
+      found = leaders[0];
+      return (
+        leaders.length === 1 &&
+        running.every(({ node }) => node.leader?.nodeId === found?.node.nodeId)
+      );
+    });
+    return found as TestNode;
+  }
+
+  followers(leader: TestNode): TestNode[] {
+    return [...this.nodes.values()].filter((it) => it !== leader && it.node.phase === 'running');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { node } of this.nodes.values()) await node.stop();
+  }
+}
+
+export function text(value: string): Uint8Array {
+  return Buffer.from(value);
+}
