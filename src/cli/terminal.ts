@@ -17,9 +17,11 @@ export interface Terminal {
   readonly signal?: AbortSignal;
 }
 
-export function processTerminal(): Terminal {
+/** `outlivesReaders`: a daemon goes on when nobody reads what it says; a filter ends. */
+export function processTerminal(options: { readonly outlivesReaders: boolean }): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (options.outlivesReaders) return;
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
       throw error;
     });

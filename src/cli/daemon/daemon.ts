@@ -1,0 +1,118 @@
+/**
+ * One node with its doors, put together from a configuration: disk, engine, key-value machine, API, HTTP
+ * and the binary protocol. Started bottom up, stopped top down.
+ *
+ * The order of stopping is the rule that it protects: first "not ready" (so that balancers look away),
+ * then the doors (what is in flight is answered), then the engine, which hands leadership over before it
+ * leaves. After a fault nothing is handed over or answered any more: the node just leaves.
+ */
+import { mkdirSync } from 'node:fs';
+
+import { type Api, createApi } from '../../api/index.ts';
+import { defaultConfig, type RaftNodeConfig } from '../../consensus/index.ts';
+import { EmbeddedEngine } from '../../engine/index.ts';
+import { ClientServer, HttpServer } from '../../server/index.ts';
+import { KvMachine } from '../../state/index.ts';
+import { formatAddress, parseAddress } from '../../transport/index.ts';
+import { type Logger, pinoLogger, realWorld } from '../../world/index.ts';
+import type { DaemonConfig } from '../config/schema.ts';
+import { VERSION } from '../version.ts';
+import { diskFor } from './testing-disk.ts';
+
+export interface DaemonAddresses {
+  readonly peers: string;
+  readonly clients: string;
+  readonly http: string;
+}
+
+export class Daemon {
+  readonly logger: Logger;
+  readonly engine: EmbeddedEngine;
+  readonly api: Api;
+  readonly #config: DaemonConfig;
+  readonly #http: HttpServer;
+  readonly #clients: ClientServer;
+
+  /** @throws ClusterError CONFIG_INVALID. */
+  constructor(config: DaemonConfig) {
+    this.#config = config;
+    this.logger = loggerOf(config);
+    const world = realWorld({
+      disk: diskFor(config.testing.disk, config.node.dataDir),
+      logger: this.logger,
+    });
+    const machine = new KvMachine();
+    this.engine = new EmbeddedEngine({
+      config: raftConfig(config),
+      dataDir: config.node.dataDir,
+      listen: parseAddress(config.listen.peers),
+      world,
+      machine,
+    });
+    this.api = createApi({ engine: this.engine, kv: machine, version: versionText(config) });
+    const logger = this.logger;
+    const api = this.api;
+    this.#http = new HttpServer({ api, logger, ...parseAddress(config.listen.http) });
+    this.#clients = new ClientServer({ api, logger, ...parseAddress(config.listen.clients) });
+  }
+
+  /** Listens on all doors when it resolves. What was started is stopped again when a part fails. */
+  async start(): Promise<DaemonAddresses> {
+    mkdirSync(this.#config.node.dataDir, { recursive: true });
+    await this.engine.start();
+    try {
+      await this.#http.start();
+      await this.#clients.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return {
+      peers: this.#config.listen.peers,
+      clients: boundAt(this.#clients.address, this.#config.listen.clients),
+      http: boundAt(this.#http.address, this.#config.listen.http),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.api.draining = true;
+    await Promise.all([this.#http.stop(), this.#clients.stop()]);
+    await this.engine.stop();
+  }
+
+  /** After a fault: nobody is told anything any more but that the node is gone. */
+  async leave(): Promise<void> {
+    this.api.draining = true;
+    await Promise.allSettled([this.#http.stop(), this.#clients.stop()]);
+  }
+}
+
+function boundAt(address: { host: string; port: number } | undefined, wanted: string): string {
+  return address === undefined ? wanted : formatAddress(address);
+}
+
+function loggerOf({ log, node, cluster }: DaemonConfig): Logger {
+  return pinoLogger({
+    level: log.level,
+    to: log.file === undefined ? 'stderr' : { file: log.file },
+    fields: { cluster: cluster.name, node: node.id },
+  });
+}
+
+function raftConfig({ cluster, node, raft }: DaemonConfig): RaftNodeConfig {
+  return {
+    ...defaultConfig(),
+    ...raft,
+    nodeId: node.id,
+    cluster: {
+      name: cluster.name,
+      members: cluster.members.map(({ id, address }) => ({ nodeId: id, address })),
+    },
+  };
+}
+
+/** Whoever asks a node for its status sees that it runs on a disk that is no disk. */
+function versionText({ testing }: DaemonConfig): string {
+  if (testing.disk === 'real') return VERSION;
+  return `${VERSION} (TEST DISK ${testing.disk.toUpperCase()}: NOT FOR REAL DATA)`;
+}
