@@ -1,0 +1,169 @@
+/** The life of proposals: no answer before apply, "nothing was proposed" only when that is certain. */
+import { describe, expect, it } from 'vitest';
+import { ClusterError } from '../errors.ts';
+import { BATCH_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
+import { CommandKind, decodeEnvelope, encodePart } from './envelope.ts';
+import { type ForwardAnswer, ForwardStatus, type LocalProposal, Proposals } from './proposals.ts';
+import type { ProposeResult } from './types.ts';
+
+const part = (text: string): Uint8Array =>
+  encodePart(CommandKind.Application, Buffer.from(text), undefined);
+const done = (text: string) => ({ code: 0, bytes: Buffer.from(text) });
+
+class Bench {
+  now = 0;
+  applied = 0;
+  nextIndex = 10;
+  takes = true;
+  forwards = true;
+  readonly appended: string[][] = [];
+  readonly forwarded: (readonly LocalProposal[])[] = [];
+  readonly answers: (ForwardAnswer & { to: number })[] = [];
+  readonly proposals: Proposals = new Proposals({
+    now: () => this.now,
+    appliedIndex: () => this.applied,
+    append: (envelope) => {
+      if (!this.takes) return undefined;
+      const bodies = decodeEnvelope(envelope).map(({ body }) => Buffer.from(body).toString());
+      this.appended.push(bodies);
+      return { index: this.nextIndex++, term: 3 };
+    },
+    forward: (_to, batch) => {
+      if (this.forwards) this.forwarded.push(batch);
+      return this.forwards;
+    },
+    answer: (to, answer) => this.answers.push({ ...answer, to }),
+    explainWaiting: (stage) =>
+      new ClusterError(stage === 'queued' ? 'NO_LEADER' : 'OUTCOME_UNKNOWN', stage),
+  });
+
+  add(text: string, repeatable = false): Promise<ProposeResult> {
+    const { promise } = this.proposals.addLocal(part(text), repeatable, this.now + 100);
+    promise.catch(() => undefined);
+    return promise;
+  }
+}
+
+async function settled(promise: Promise<unknown>): Promise<string> {
+  const open = Symbol();
+  const outcome = await Promise.race([
+    promise.catch((error: ClusterError) => error.code),
+    Promise.resolve().then(() => Promise.resolve(open)),
+  ]);
+  return outcome === open ? 'open' : JSON.stringify(outcome);
+}
+
+describe('proposals', () => {
+  it('what waits together travels in one entry, and is answered when it is applied', async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.add('a'), bench.add('b')];
+    bench.proposals.appendQueued();
+    expect(bench.appended).toEqual([['a', 'b']]);
+    expect(await settled(a)).toBe('open');
+    bench.proposals.applied(10, 3, [done('A'), done('B')]);
+    expect(await a).toMatchObject({ index: 10, code: 0 });
+    expect(Buffer.from((await b).bytes).toString()).toBe('B');
+    expect(bench.proposals.unanswered).toBe(0);
+  });
+
+  it('splits what is too much for one entry', () => {
+    const bench = new Bench();
+    const big = 'x'.repeat(BATCH_BYTES_MAX / 2);
+    void bench.add(big);
+    void bench.add(big);
+    void bench.add('small');
+    bench.proposals.appendQueued();
+    expect(bench.appended.map((bodies) => bodies.length)).toEqual([1, 2]);
+  });
+
+  it('queues again what another entry took the place of, and says nothing meanwhile', async () => {
+    const bench = new Bench();
+    const a = bench.add('a');
+    bench.proposals.appendQueued();
+    bench.proposals.applied(10, 4, undefined);
+    expect(await settled(a)).toBe('open');
+    bench.proposals.appendQueued();
+    bench.proposals.applied(11, 3, [done('A')]);
+    expect(await a).toMatchObject({ index: 11 });
+    expect(bench.appended).toEqual([['a'], ['a']]);
+  });
+
+  it('keeps what the core does not take, in order', () => {
+    const bench = new Bench();
+    void bench.add('a');
+    void bench.add('b');
+    bench.takes = false;
+    bench.proposals.appendQueued();
+    bench.takes = true;
+    void bench.add('c');
+    bench.proposals.appendQueued();
+    expect(bench.appended).toEqual([['a', 'b', 'c']]);
+  });
+
+  it('waits on a follower until the answer index is applied there', async () => {
+    const bench = new Bench();
+    const a = bench.add('a');
+    bench.proposals.forwardQueued(2);
+    const id = bench.forwarded[0]?.[0]?.forwardId ?? 0;
+    const answer = { id, status: ForwardStatus.Applied, index: 20, result: done('A') };
+    bench.proposals.forwardAnswered(3, answer);
+    expect(await settled(a)).toBe('open');
+    bench.proposals.forwardAnswered(2, answer);
+    expect(await settled(a)).toBe('open');
+    bench.applied = 20;
+    bench.proposals.applied(20, 3, [done('somebody')]);
+    expect(await a).toMatchObject({ index: 20, code: 0 });
+  });
+
+  it('a lost connection to the leader is an unknown outcome; a request with an id is repeated', async () => {
+    const bench = new Bench();
+    const plain = bench.add('plain');
+    const safe = bench.add('safe', true);
+    bench.proposals.forwardQueued(2);
+    bench.proposals.peerLost(2);
+    expect(await settled(plain)).toBe('"OUTCOME_UNKNOWN"');
+    expect(await settled(safe)).toBe('open');
+    bench.proposals.forwardQueued(3);
+    expect(bench.forwarded[1]?.length).toBe(1);
+  });
+
+  it('says at the deadline what is certain: queued is not proposed, the rest is unknown', async () => {
+    const bench = new Bench();
+    const sent = bench.add('sent');
+    bench.proposals.appendQueued();
+    const queued = bench.add('queued');
+    bench.now = 99;
+    bench.proposals.expire();
+    expect(await settled(queued)).toBe('open');
+    bench.now = 100;
+    bench.proposals.expire();
+    expect(await settled(sent)).toBe('"OUTCOME_UNKNOWN"');
+    expect(await settled(queued)).toBe('"NO_LEADER"');
+    bench.proposals.appendQueued();
+    expect(bench.appended).toEqual([['sent']]);
+  });
+
+  it('answers followers: applied, not proposed, unknown', () => {
+    const bench = new Bench();
+    bench.proposals.addRemote(2, 71, part('a'));
+    bench.proposals.appendQueued();
+    bench.proposals.addRemote(2, 72, part('b'));
+    bench.proposals.forwardQueued(3);
+    bench.proposals.applied(10, 3, [done('A')]);
+    bench.proposals.addRemote(2, 73, part('c'));
+    bench.proposals.appendQueued();
+    bench.proposals.skippedTo(11);
+    expect(bench.answers.map(({ id, status }) => [id, status])).toEqual([
+      [72, ForwardStatus.NotProposed],
+      [71, ForwardStatus.Applied],
+      [73, ForwardStatus.Unknown],
+    ]);
+  });
+
+  it('refuses what is too much, and tells that nothing was proposed', () => {
+    const bench = new Bench();
+    for (let i = 0; i < PROPOSALS_WAITING_MAX; i++) void bench.add('x');
+    expect(() => bench.add('one more')).toThrow(/nothing was proposed/);
+    bench.proposals.failAll(new ClusterError('NODE_STOPPED', 'stopped'));
+  });
+});
