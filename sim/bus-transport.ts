@@ -53,7 +53,8 @@ export class Bus {
   }
 
   reaches(from: RaftId, to: RaftId): boolean {
-    return this.#endpoints.has(to) && !this.#cuts.has(`${from}>${to}`);
+    const bothAreUp = this.#endpoints.has(from) && this.#endpoints.has(to);
+    return bothAreUp && !this.#cuts.has(`${from}>${to}`);
   }
 
   endpoint(id: RaftId): Endpoint | undefined {
@@ -70,8 +71,9 @@ export class Bus {
     }
   }
 
+  /** The node is dead for the others: nothing of it passes any more, and its address refuses. */
   leave(id: RaftId): void {
-    this.#endpoints.delete(id);
+    if (!this.#endpoints.delete(id)) return;
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
       this.#clock.afterIo(() => other.events.unreachable(id, 'refused', error));
