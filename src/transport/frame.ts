@@ -1,0 +1,278 @@
+/**
+ * Frames: how a stream of bytes between two peers is cut into payloads that are whole or absent.
+ *
+ * A header of 24 bytes, big endian, then the payload:
+ *
+ *      0  u8   magic 0x51
+ *      1  u8   type     what the payload is (FrameType)
+ *      2  u8   kind     the node's own protocol, for type Node; else 0
+ *      3  u8   flags    1: goes on with the frame whose first piece came before; the rest is 0
+ *      4  u32  group    0 for now
+ *      8  u32  length   bytes of payload in this piece
+ *     12  u32  total    bytes of payload in the whole frame
+ *     16  u32  crc32 of this piece's payload
+ *     20  u32  crc32 of bytes 0 to 19
+ *
+ * The header has a checksum of its own, since a damaged length would be believed before the payload's
+ * checksum could be looked at (SD-17: a stream that lost its step must end, never be guessed at).
+ * A frame may come in several pieces, and whole frames may come between them: this is how a heartbeat
+ * passes a large append. Only one frame at a time is in pieces.
+ *
+ * Both sides hold FRAME_BYTES_MAX: the sender refuses what the receiver would not take (SD-18).
+ * An older reader skips frames of a type that it does not know; anything else that it does not
+ * expect ends the connection. A change of the header is a new version of the handshake.
+ */
+import { crc32 } from 'node:zlib';
+
+import { assert, ClusterError } from '../errors.ts';
+import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
+
+export const FrameType = {
+  /** `{ u32 length | message as raftpb }` repeated. */
+  Messages: 1,
+  /** Payload of a protocol of the node; `kind` says which. */
+  Node: 2,
+  /** No payload, no answer: proof of life of a side that has nothing to say. */
+  Ping: 3,
+  BulkOffer: 16,
+  BulkAccept: 17,
+  BulkRefuse: 18,
+  BulkChunk: 19,
+  BulkCredit: 20,
+  BulkDone: 21,
+  BulkWorking: 22,
+  BulkResult: 23,
+} as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+export const FRAME_HEADER_BYTES = 24;
+const MAGIC = 0x51;
+const FLAG_CONTINUES = 1;
+const CRC_AT = 20;
+
+interface Header {
+  readonly type: number;
+  readonly kind: number;
+  readonly continues: boolean;
+  readonly length: number;
+  readonly total: number;
+  readonly crc: number;
+}
+
+function writeHeader(
+  buffer: Buffer,
+  frame: { type: FrameType; kind: number; continues: boolean; total: number },
+  piece: Uint8Array,
+): void {
+  buffer[0] = MAGIC;
+  buffer[1] = frame.type;
+  buffer[2] = frame.kind;
+  buffer[3] = frame.continues ? FLAG_CONTINUES : 0;
+  buffer.writeUInt32BE(0, 4);
+  buffer.writeUInt32BE(piece.length, 8);
+  buffer.writeUInt32BE(frame.total, 12);
+  buffer.writeUInt32BE(crc32(piece), 16);
+  buffer.writeUInt32BE(crc32(buffer.subarray(0, CRC_AT)), CRC_AT);
+}
+
+/**
+ * A frame on its way out: one buffer, header room in front, handed out piece by piece. The pieces are
+ * views of the buffer, so nothing is copied on the way to the kernel.
+ */
+export class OutFrame {
+  readonly type: FrameType;
+  readonly kind: number;
+  readonly #buffer: Buffer;
+  readonly #total: number;
+  #sent = 0;
+  #isStarted = false;
+
+  /** The payload is to be written to `payload` before the first piece is taken. */
+  constructor(type: FrameType, kind: number, payloadBytes: number) {
+    assert(payloadBytes <= FRAME_BYTES_MAX, 'a frame exceeds FRAME_BYTES_MAX', { payloadBytes });
+    this.type = type;
+    this.kind = kind;
+    this.#total = payloadBytes;
+    this.#buffer = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes);
+  }
+
+  get payload(): Buffer {
+    return this.#buffer.subarray(FRAME_HEADER_BYTES);
+  }
+
+  get isDone(): boolean {
+    return this.#isStarted && this.#sent === this.#total;
+  }
+
+  /** From the beginning again, for another connection. */
+  rewind(): void {
+    this.#sent = 0;
+    this.#isStarted = false;
+  }
+
+  /** Appends the next piece, of at most `bytesMax` bytes of payload, to `chunks`; returns its size. */
+  take(chunks: Uint8Array[], bytesMax: number): number {
+    const length = Math.min(this.#total - this.#sent, bytesMax, FRAGMENT_BYTES_MAX);
+    const start = FRAME_HEADER_BYTES + this.#sent;
+    const piece = this.#buffer.subarray(start, start + length);
+    const continues = this.#isStarted;
+    const frame = { type: this.type, kind: this.kind, continues, total: this.#total };
+    if (continues) {
+      // The bytes before this piece may still be in the kernel's queue: they must not change.
+      const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+      writeHeader(header, frame, piece);
+      chunks.push(header, piece);
+    } else {
+      writeHeader(this.#buffer, frame, piece);
+      chunks.push(this.#buffer.subarray(0, start + length));
+    }
+    this.#isStarted = true;
+    this.#sent += length;
+    return FRAME_HEADER_BYTES + length;
+  }
+}
+
+/** A whole frame at once, for what is rare or small. */
+export function encodeFrame(
+  type: FrameType,
+  kind: number,
+  parts: readonly Uint8Array[],
+): Uint8Array[] {
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  const frame = new OutFrame(type, kind, total);
+  const payload = frame.payload;
+  let offset = 0;
+  for (const part of parts) {
+    payload.set(part, offset);
+    offset += part.length;
+  }
+  const chunks: Uint8Array[] = [];
+  while (!frame.isDone) frame.take(chunks, FRAGMENT_BYTES_MAX);
+  return chunks;
+}
+
+/** False: the connection is gone; stop reading. */
+export type FrameHandler = (type: number, kind: number, payload: Uint8Array) => boolean;
+
+/** Finds frames in the chunks of a connection. After an error it must not be used again. */
+export class FrameReader {
+  readonly #headerBytes: Buffer = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  #headerFilled = 0;
+  #header: Header | undefined;
+  /** Where the current piece goes when it spans chunks, and how much of it is there. */
+  #target: Buffer | undefined;
+  #filled = 0;
+  /** The frame that comes in pieces, and how many of its bytes came in complete pieces. */
+  #assembly: { type: number; kind: number; buffer: Buffer; filled: number } | undefined;
+
+  /** @throws ClusterError CODEC_INVALID. */
+  push(bytes: Uint8Array, handle: FrameHandler): void {
+    let chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    // A frame without payload is complete with the last byte of its header.
+    while (chunk.length > 0 || this.#header?.length === 0) {
+      if (this.#header === undefined) {
+        chunk = this.#takeHeader(chunk);
+        continue;
+      }
+      const header = this.#header;
+      const missing = header.length - this.#filled;
+      const isWhole = chunk.length >= missing;
+      let piece: Buffer | undefined;
+      if (isWhole && this.#filled === 0 && header.length === header.total) {
+        piece = chunk.subarray(0, missing);
+      } else {
+        piece = this.#collect(header, chunk.subarray(0, missing));
+      }
+      chunk = chunk.subarray(Math.min(missing, chunk.length));
+      if (!isWhole || piece === undefined) continue;
+      if (!this.#finishPiece(header, piece, handle)) return;
+    }
+  }
+
+  #takeHeader(chunk: Buffer): Buffer {
+    const count = Math.min(FRAME_HEADER_BYTES - this.#headerFilled, chunk.length);
+    chunk.copy(this.#headerBytes, this.#headerFilled, 0, count);
+    this.#headerFilled += count;
+    if (this.#headerFilled === FRAME_HEADER_BYTES) {
+      this.#headerFilled = 0;
+      this.#header = readHeader(this.#headerBytes);
+      this.#filled = 0;
+      this.#target = undefined;
+    }
+    return chunk.subarray(count);
+  }
+
+  /** Copies what is here of a piece to where the piece goes; answers the piece. */
+  #collect(header: Header, part: Buffer): Buffer {
+    if (this.#target === undefined) this.#target = this.#place(header);
+    part.copy(this.#target, this.#filled);
+    this.#filled += part.length;
+    return this.#target;
+  }
+
+  #place(header: Header): Buffer {
+    if (header.length === header.total) return Buffer.allocUnsafe(header.length);
+    let assembly = this.#assembly;
+    if (!header.continues) {
+      if (assembly !== undefined) throw broken('a second frame in pieces began');
+      const buffer = Buffer.allocUnsafe(header.total);
+      assembly = { type: header.type, kind: header.kind, buffer, filled: 0 };
+      this.#assembly = assembly;
+    }
+    if (assembly === undefined) throw broken('a piece came without its first');
+    const end = assembly.filled + header.length;
+    const isSame =
+      assembly.type === header.type &&
+      assembly.kind === header.kind &&
+      assembly.buffer.length === header.total;
+    if (!isSame || end > header.total) throw broken('a piece belongs to no frame');
+    return assembly.buffer.subarray(assembly.filled, end);
+  }
+
+  #finishPiece(header: Header, piece: Buffer, handle: FrameHandler): boolean {
+    if (crc32(piece) !== header.crc) throw broken('the checksum of a payload does not match');
+    this.#header = undefined;
+    this.#target = undefined;
+    if (header.length === header.total) return handle(header.type, header.kind, piece);
+    const assembly = this.#assembly;
+    assert(assembly !== undefined, 'a piece was finished that belongs to no frame');
+    assembly.filled += header.length;
+    if (assembly.filled < header.total) return true;
+    this.#assembly = undefined;
+    return handle(assembly.type, assembly.kind, assembly.buffer);
+  }
+}
+
+function readHeader(bytes: Buffer): Header {
+  if (bytes[0] !== MAGIC) throw broken(`a frame begins with byte ${bytes[0]}`);
+  if (crc32(bytes.subarray(0, CRC_AT)) !== bytes.readUInt32BE(CRC_AT)) {
+    throw broken('the checksum of a header does not match');
+  }
+  const flags = bytes[3]!;
+  const group = bytes.readUInt32BE(4);
+  const length = bytes.readUInt32BE(8);
+  const total = bytes.readUInt32BE(12);
+  const continues = (flags & FLAG_CONTINUES) !== 0;
+  if ((flags & ~FLAG_CONTINUES) !== 0) throw broken(`flags ${flags} are not known`);
+  if (group !== 0) throw broken(`group ${group} is not known`);
+  if (total > FRAME_BYTES_MAX) {
+    throw broken(`${total} bytes exceed the limit of ${FRAME_BYTES_MAX}`);
+  }
+  // A piece that is the whole frame does not go on with anything; an empty one is no piece.
+  const isWhole = length === total;
+  if (length > total || (isWhole && continues) || (!isWhole && length === 0)) {
+    throw broken(`a piece of ${length} bytes of ${total} makes no sense`);
+  }
+  return {
+    type: bytes[1]!,
+    kind: bytes[2]!,
+    continues,
+    length,
+    total,
+    crc: bytes.readUInt32BE(16),
+  };
+}
+
+function broken(what: string): ClusterError {
+  return new ClusterError('CODEC_INVALID', `the stream of frames is broken: ${what}`);
+}

@@ -1,0 +1,165 @@
+/**
+ * One established connection for messages: reads frames, writes what the peer's queue holds, and
+ * notices when the other side is gone.
+ *
+ * Writing: at most KERNEL_BYTES_OUTSTANDING_MAX is handed over beyond what the kernel has taken, in
+ * pieces of at most FRAGMENT_BYTES_MAX, urgent frames first. So a heartbeat waits behind that much at
+ * most. All pieces that fit go out as one vectored write. There is one writer, this one (SD-15).
+ *
+ * Life: a side that wrote nothing for `pingIntervalMs` writes a ping; nobody answers it. A side that
+ * heard nothing for `deadAfterMs` drops the connection (SD-16), after making sure that the silence was
+ * not its own (see watchdog.ts). If only one direction is dead, the side that hears nothing drops it,
+ * and the other learns of it through the direction that works.
+ */
+import { KERNEL_BYTES_OUTSTANDING_MAX } from '../limits.ts';
+import type { Clock, Timer } from '../world/index.ts';
+import type { Channel } from './channel.ts';
+import { encodeFrame, FRAME_HEADER_BYTES, FrameReader, FrameType } from './frame.ts';
+import type { Identity } from './handshake-codec.ts';
+import type { SendQueue } from './send-queue.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** Less room than this is not worth a piece. */
+const PIECE_BYTES_MIN = 4 * 1024;
+
+export interface LinkEvents {
+  /** A whole frame; pings are not told. */
+  frame(link: Link, type: number, kind: number, payload: Uint8Array): void;
+  closed(link: Link, reason: 'closed' | 'timeout', error: Error): void;
+}
+
+export interface LinkParts {
+  readonly channel: Channel;
+  readonly theirs: Identity;
+  readonly nonce: string;
+  readonly isDialedByUs: boolean;
+  readonly queue: SendQueue;
+  readonly clock: Clock;
+  readonly pingIntervalMs: number;
+  readonly deadAfterMs: number;
+  readonly events: LinkEvents;
+}
+
+export class Link {
+  readonly theirs: Identity;
+  readonly nonce: string;
+  readonly isDialedByUs: boolean;
+  readonly sinceMs: number;
+  sentFrames = 0;
+  receivedFrames = 0;
+  readonly #parts: LinkParts;
+  readonly #channel: Channel;
+  readonly #queue: SendQueue;
+  readonly #reader = new FrameReader();
+  readonly #watchdog: Watchdog;
+  #pingTimer: Timer | undefined;
+  #hasWritten = false;
+  #isOpen = true;
+  #reason: 'closed' | 'timeout' = 'closed';
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+    this.theirs = parts.theirs;
+    this.nonce = parts.nonce;
+    this.isDialedByUs = parts.isDialedByUs;
+    this.sinceMs = parts.clock.now();
+    this.#channel = parts.channel;
+    this.#queue = parts.queue;
+    this.#watchdog = new Watchdog(parts.clock, parts.deadAfterMs, (silentMs) => {
+      this.#reason = 'timeout';
+      const silent = `nothing was heard from node ${this.theirs.nodeId} for ${Math.round(silentMs)} ms`;
+      this.#channel.destroy(new Error(silent));
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && !this.#channel.isGone;
+  }
+
+  get remote(): string {
+    return this.#channel.remote;
+  }
+
+  /** Begins to read and to write. `rest`: what came right behind the handshake. */
+  start(rest: Buffer): void {
+    this.#channel.handle({
+      data: (chunk) => this.#data(chunk),
+      drain: () => this.pump(),
+      close: (error) => this.#close(error),
+    });
+    this.#watchdog.start();
+    this.#armPing();
+    if (rest.length > 0) this.#data(rest);
+    this.pump();
+  }
+
+  /** Writes what waits, as far as the kernel's share goes. */
+  pump(): void {
+    const connection = this.#channel.connection;
+    while (this.isOpen && !this.#queue.isEmpty) {
+      const roomBytes = KERNEL_BYTES_OUTSTANDING_MAX - connection.queuedBytes;
+      if (roomBytes < PIECE_BYTES_MIN) return;
+      const chunks: Uint8Array[] = [];
+      let taken = 0;
+      while (roomBytes - taken >= PIECE_BYTES_MIN) {
+        const piece = this.#queue.take(chunks, roomBytes - taken - FRAME_HEADER_BYTES);
+        if (piece === undefined) break;
+        taken += piece.bytes;
+        if (piece.isFirst) this.sentFrames += 1;
+      }
+      this.#hasWritten = true;
+      this.#channel.write(chunks);
+    }
+  }
+
+  /** Drops it without telling anybody: it was replaced, or its peer removed. */
+  discard(): void {
+    if (!this.#isOpen) return;
+    this.#stop();
+    this.#channel.destroy();
+  }
+
+  #armPing(): void {
+    this.#pingTimer = this.#parts.clock.after(this.#parts.pingIntervalMs, () => {
+      if (!this.isOpen) return;
+      const isIdle = !this.#hasWritten && this.#channel.connection.queuedBytes === 0;
+      if (isIdle) this.#channel.write(encodeFrame(FrameType.Ping, 0, []));
+      this.#hasWritten = false;
+      this.#armPing();
+    });
+  }
+
+  #data(chunk: Uint8Array): void {
+    if (!this.#isOpen) return;
+    this.#watchdog.heard();
+    try {
+      this.#reader.push(chunk, this.#frame);
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'CODEC_INVALID')
+        throw error;
+      this.#channel.destroy(error);
+    }
+  }
+
+  readonly #frame = (type: number, kind: number, payload: Uint8Array): boolean => {
+    if (type !== FrameType.Ping) {
+      this.receivedFrames += 1;
+      this.#parts.events.frame(this, type, kind, payload);
+    }
+    return this.isOpen;
+  };
+
+  #close(error: Error | undefined): void {
+    if (!this.#isOpen) return;
+    this.#stop();
+    const { nodeId } = this.theirs;
+    const why = error ?? new Error(`node ${nodeId} at ${this.remote} closed the connection`);
+    this.#parts.events.closed(this, this.#reason, why);
+  }
+
+  #stop(): void {
+    this.#isOpen = false;
+    this.#watchdog.stop();
+    this.#pingTimer?.cancel();
+  }
+}

@@ -1,0 +1,517 @@
+/**
+ * One peer and the one connection for messages with it: who dials, which connection stays, what
+ * becomes of what was to be sent.
+ *
+ * Both sides keep trying to be connected, so they dial each other at the same time again and again
+ * (after each loss, for one). The rule (S-99, SD-14): of each pair the node with the lower raft id
+ * decides, alone.
+ * - It confirms a connection that it dialed only while it accepts no other one, and accepts one that
+ *   was dialed by the other side only when it has none, and its own dial has not come to a hello.
+ *   Otherwise it answers `duplicate` and names the connection that counts.
+ * - The node with the higher id takes what it is given: each connection that the lower one dials, and
+ *   each of its own that is accepted; the newest replaces what was there.
+ * - A hello of another process life (`session`) or, between the same dialer and acceptor, a newer
+ *   connection always replaces the older one: that is what is left behind when a host loses its power.
+ * - Who is told `duplicate` and does not know the connection named waits a moment, and says so in its
+ *   next hello (`lost`); then that connection is given up by the other side as well.
+ * So two live connections never fight, and a dead one blocks nobody (S-54).
+ *
+ * A dial that fails empties the queue and is reported: what waits for a peer that is away is stale by
+ * the time that it is back. When a connection breaks, the peer is dialed at once: if its process died,
+ * the refusal that comes back within a round trip says so.
+ */
+import { ClusterError } from '../errors.ts';
+import type { Message, RaftId } from '../raft/index.ts';
+import { type Address, NetworkError, type Timer } from '../world/index.ts';
+import { parseAddress } from './address.ts';
+import { Backoff } from './backoff.ts';
+import type { Channel } from './channel.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { FrameType } from './frame.ts';
+import {
+  dialHandshake,
+  type Established,
+  HandshakeCutOff,
+  Refusal,
+  refuse,
+  VERSION_MAX,
+  VERSION_MIN,
+} from './handshake.ts';
+import { HandshakeType, type Hello, type Identity, type Purpose } from './handshake-codec.ts';
+import { Link } from './link.ts';
+import { decodeMessages } from './messages-frame.ts';
+import type { PeerContext } from './peer-context.ts';
+import { type Queued, SendQueue } from './send-queue.ts';
+import type { Peer, PeerStatus, UnreachableReason } from './types.ts';
+
+/** Whoever is told of a connection that it does not know gives that one time to appear. */
+const DUPLICATE_RETRY_MS = 100;
+/** A connection that lived no longer did not work. */
+const WORKING_LINK_MS = 1_000;
+/** Overflow is told to the core at most this often. */
+const OVERFLOW_REPORT_MS = 100;
+
+/** An attempt to connect, from dialing to the confirmation. */
+interface Attempt {
+  readonly nonce: string;
+  /** `undefined` while the network dials: the other side knows nothing of it yet. */
+  channel: Channel | undefined;
+  isCancelled: boolean;
+}
+
+/** A connection that the other side dialed and that was not confirmed yet. */
+export interface Incoming {
+  readonly channel: Channel;
+  readonly hello: Hello;
+}
+
+export class RemotePeer {
+  readonly raftId: RaftId;
+  nodeId: string;
+  /** `undefined`: nobody added it; it came by itself. */
+  #added: { readonly address: string; readonly parsed: Address } | undefined;
+  readonly #context: PeerContext;
+  readonly #queue = new SendQueue();
+  readonly #backoff: Backoff;
+  readonly #breaker: CircuitBreaker;
+  #link: Link | undefined;
+  #attempt: Attempt | undefined;
+  #incoming: Incoming | undefined;
+  #retry: Timer | undefined;
+  #lost: string | undefined;
+  /** Connections in a row that broke soon: from the second on, the next dial waits. */
+  #shortLived = 0;
+  #isRemoved = false;
+  #droppedFrames = 0;
+  #sentBefore = 0;
+  #receivedBefore = 0;
+  #lastError: string | undefined;
+  #lastLogged: string | undefined;
+  #overflowTimer: Timer | undefined;
+  #hasOverflowed = false;
+
+  readonly #onLost: () => void;
+
+  /** `onLost`: its connection is gone; nobody may want it any more. */
+  constructor(context: PeerContext, raftId: RaftId, nodeId: string, onLost: () => void) {
+    this.#context = context;
+    this.#onLost = onLost;
+    this.raftId = raftId;
+    this.nodeId = nodeId;
+    this.#backoff = new Backoff(context.random, context.options.backoff);
+    this.#breaker = new CircuitBreaker(context.clock, context.options.breaker);
+  }
+
+  get isAdded(): boolean {
+    return this.#added !== undefined;
+  }
+
+  /** Neither wanted nor there. */
+  get isForgettable(): boolean {
+    return !this.isAdded && this.#link === undefined && this.#incoming === undefined;
+  }
+
+  get address(): Address | undefined {
+    return this.#added?.parsed;
+  }
+
+  /** Again: the address may have changed. */
+  add(peer: Peer): void {
+    const parsed = parseAddress(peer.address);
+    const hasMoved = this.#added !== undefined && this.#added.address !== peer.address;
+    const isOther = this.nodeId !== peer.nodeId;
+    this.#added = { address: peer.address, parsed };
+    this.nodeId = peer.nodeId;
+    if (isOther) this.#discardLink();
+    if (hasMoved || isOther) {
+      this.#cancelAttempt();
+      this.#cancelRetry();
+      this.#backoff.reset();
+      this.#breaker.recordSuccess();
+    }
+    this.#ensure();
+  }
+
+  remove(): void {
+    this.#isRemoved = true;
+    this.#added = undefined;
+    this.#cancelAttempt();
+    this.#cancelRetry();
+    this.#overflowTimer?.cancel();
+    this.#incoming?.channel.destroy();
+    this.#incoming = undefined;
+    this.#discardLink();
+    this.#queue.clear();
+  }
+
+  send(message: Message): boolean {
+    return this.#took(this.#queue.pushMessage(message), 'message');
+  }
+
+  sendFrame(kind: number, payload: readonly Uint8Array[]): boolean {
+    return this.#took(this.#queue.pushFrame(kind, payload), 'frame');
+  }
+
+  flush(): void {
+    this.#link?.pump();
+  }
+
+  status(): PeerStatus {
+    return {
+      raftId: this.raftId,
+      nodeId: this.nodeId,
+      address: this.#added?.address ?? this.#link?.theirs.address ?? '',
+      connected: this.#link?.isOpen === true,
+      queuedBytes: this.#queue.bytes,
+      sentFrames: this.#sentBefore + (this.#link?.sentFrames ?? 0),
+      receivedFrames: this.#receivedBefore + (this.#link?.receivedFrames ?? 0),
+      droppedFrames: this.#droppedFrames,
+      breaker: this.#breaker.state,
+      lastError: this.#lastError,
+    };
+  }
+
+  // ---- what the other side dials ----------------------------------------------------------------
+
+  /** Whether a connection dialed by this peer may stay. @throws Refusal. */
+  judge(hello: Hello): void {
+    if (this.#isRemoved) throw refuse('removed', 'the peer was removed in this moment');
+    if (this.isAdded && hello.identity.nodeId !== this.nodeId) {
+      throw refuse(
+        'identity',
+        `raft id ${this.raftId} belongs to node ${this.nodeId}, not to ${hello.identity.nodeId}`,
+      );
+    }
+    if (!this.#isDecider) return;
+    const holding = this.#holdingAgainst(hello);
+    if (holding === undefined || holding === hello.lost) return;
+    throw refuse('duplicate', 'another connection between the two nodes is in use', holding);
+  }
+
+  get #isDecider(): boolean {
+    return this.#context.own.raftId < this.raftId;
+  }
+
+  /** The nonce of a connection of ours that counts more than one that the peer dialed. */
+  #holdingAgainst(hello: Hello): string | undefined {
+    const link = this.#link;
+    if (link?.isOpen === true && link.isDialedByUs) {
+      return link.theirs.session === hello.identity.session ? link.nonce : undefined;
+    }
+    if (this.#attempt?.channel !== undefined) return this.#attempt.nonce;
+    return undefined;
+  }
+
+  /** It was judged, and is being accepted: from now on it is the one. */
+  beginIncoming(incoming: Incoming): void {
+    this.#incoming?.channel.destroy();
+    this.#incoming = incoming;
+    if (this.#isDecider) this.#cancelAttempt();
+  }
+
+  /** Whether it still is the one, after `admit` took its time. @throws Refusal. */
+  rejudge(incoming: Incoming): void {
+    if (this.#isRemoved) throw refuse('removed', 'the peer was removed in this moment');
+    if (this.#incoming !== incoming) throw refuse('duplicate', 'a newer connection came meanwhile');
+  }
+
+  /** The handshake came to nothing. */
+  endIncoming(incoming: Incoming): void {
+    if (this.#incoming !== incoming) return;
+    this.#incoming = undefined;
+    this.#ensure();
+  }
+
+  /** Something for people went wrong with a connection that the peer dialed. */
+  noteIncomingError(error: Error): void {
+    this.#lastError = error.message;
+  }
+
+  acceptIncoming(incoming: Incoming, established: Established): void {
+    if (this.#isRemoved || this.#incoming !== incoming) {
+      incoming.channel.destroy();
+      return;
+    }
+    this.#incoming = undefined;
+    this.#establish(incoming.channel, established, false);
+  }
+
+  // ---- what we dial -----------------------------------------------------------------------------
+
+  /** Dials, unless there is a reason not to. */
+  #ensure(): void {
+    if (!this.#context.isRunning || this.#isRemoved || this.#added === undefined) return;
+    if (this.#link !== undefined || this.#attempt !== undefined) return;
+    if (this.#incoming !== undefined || this.#retry !== undefined) return;
+    if (!this.#breaker.call()) {
+      this.#retryAfter(this.#breaker.waitMs);
+      return;
+    }
+    const attempt: Attempt = {
+      nonce: this.#context.nonce(),
+      channel: undefined,
+      isCancelled: false,
+    };
+    this.#attempt = attempt;
+    this.#dial(attempt, this.#added.parsed).then(
+      (established) => this.#dialed(attempt, established),
+      (error: unknown) => this.#dialFailed(attempt, error as Error),
+    );
+  }
+
+  async #dial(attempt: Attempt, address: Address): Promise<Established> {
+    const context = this.#context;
+    const timeoutMs = context.options.handshakeTimeoutMs;
+    const channel = context.open(await context.network.dial(address, timeoutMs));
+    if (attempt.isCancelled) {
+      channel.destroy();
+      throw new Error('the attempt was given up');
+    }
+    attempt.channel = channel;
+    const hello = this.hello('messages', attempt.nonce, this.#lost);
+    this.#lost = undefined;
+    return await dialHandshake(channel, hello, context.handshakeParts(), (theirs) =>
+      this.checkAnswer(theirs),
+    );
+  }
+
+  hello(purpose: Purpose, nonce: string, lost?: string): Hello {
+    return {
+      type: HandshakeType.Hello,
+      versionMin: VERSION_MIN,
+      versionMax: VERSION_MAX,
+      identity: this.#context.own,
+      purpose,
+      nonce,
+      target: this.raftId,
+      lost,
+    };
+  }
+
+  /** Who answered must be who we dialed. @throws Refusal. */
+  checkAnswer(theirs: Identity): void {
+    if (theirs.raftId === this.raftId && theirs.nodeId === this.nodeId) return;
+    throw refuse(
+      'identity',
+      `${this.#added?.address} is node ${theirs.nodeId} with raft id ${theirs.raftId}, not node ` +
+        `${this.nodeId} with raft id ${this.raftId}; check the addresses`,
+    );
+  }
+
+  #dialed(attempt: Attempt, established: Established): void {
+    const { channel } = attempt;
+    if (attempt.isCancelled || this.#attempt !== attempt || channel === undefined) {
+      channel?.destroy();
+      return;
+    }
+    this.#attempt = undefined;
+    this.#establish(channel, established, true);
+  }
+
+  #dialFailed(attempt: Attempt, error: Error): void {
+    if (attempt.isCancelled || this.#attempt !== attempt) return;
+    this.#attempt = undefined;
+    if (!this.#context.isRunning) return;
+    if (error instanceof Refusal && error.refusal === 'duplicate') {
+      this.#heardDuplicate(error.holding);
+      return;
+    }
+    this.#breaker.recordFailure();
+    this.#retryAfter(this.#backoff.next());
+    this.#fail(reasonOf(error), error);
+  }
+
+  /** The other side prefers a connection that we have, or are about to have, or have lost. */
+  #heardDuplicate(holding: string | undefined): void {
+    this.#breaker.recordSuccess();
+    const isKnown = this.#link?.nonce === holding || this.#incoming?.hello.nonce === holding;
+    if (!isKnown) this.#lost = holding;
+    if (this.#link === undefined) this.#retryAfter(DUPLICATE_RETRY_MS);
+  }
+
+  #retryAfter(delayMs: number): void {
+    this.#cancelRetry();
+    this.#retry = this.#context.clock.after(delayMs, () => {
+      this.#retry = undefined;
+      this.#ensure();
+    });
+  }
+
+  #cancelRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+  }
+
+  #cancelAttempt(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined;
+    attempt.isCancelled = true;
+    attempt.channel?.destroy();
+  }
+
+  // ---- the connection ---------------------------------------------------------------------------
+
+  #establish(channel: Channel, established: Established, isDialedByUs: boolean): void {
+    const { clock, options, logger, events } = this.#context;
+    const { theirs, nonce, rest } = established;
+    const replaced = this.#link;
+    this.#cancelAttempt();
+    this.#cancelRetry();
+    this.#backoff.reset();
+    this.#breaker.recordSuccess();
+    this.#lost = undefined;
+    this.#lastError = undefined;
+    this.#lastLogged = undefined;
+    if (!this.isAdded) this.nodeId = theirs.nodeId;
+    if (replaced !== undefined) this.#replace(replaced, theirs);
+    const link = new Link({
+      channel,
+      theirs,
+      nonce,
+      isDialedByUs,
+      queue: this.#queue,
+      clock,
+      pingIntervalMs: options.pingIntervalMs,
+      deadAfterMs: options.deadAfterMs,
+      events: {
+        frame: (from, type, kind, payload) => this.#frame(from, type, kind, payload),
+        closed: (gone, reason, error) => this.#linkClosed(gone, reason, error),
+      },
+    });
+    this.#link = link;
+    logger.info('peer.connected', {
+      peer: theirs.nodeId,
+      raftId: theirs.raftId,
+      address: channel.remote,
+      dialedBy: isDialedByUs ? 'us' : 'them',
+    });
+    events.connected(this.raftId);
+    if (this.#link === link) link.start(rest);
+  }
+
+  /** What was on its way on the old connection may be lost; what only waited goes over the new one. */
+  #replace(link: Link, theirs: Identity): void {
+    const mayHaveLost = link.sentFrames > 0;
+    this.#discardLink();
+    if (link.theirs.session === theirs.session) this.#queue.rewind();
+    else this.#droppedFrames += this.#queue.clear();
+    const error = new Error(`the connection to node ${theirs.nodeId} was replaced by a newer one`);
+    if (mayHaveLost) this.#context.events.unreachable(this.raftId, 'closed', error);
+  }
+
+  #discardLink(): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    this.#forgetLink(link);
+    link.discard();
+  }
+
+  #forgetLink(link: Link): void {
+    this.#link = undefined;
+    this.#sentBefore += link.sentFrames;
+    this.#receivedBefore += link.receivedFrames;
+  }
+
+  #linkClosed(link: Link, reason: 'closed' | 'timeout', error: Error): void {
+    if (this.#link !== link) return;
+    this.#forgetLink(link);
+    if (!this.#context.isRunning) return;
+    const hasWorked = this.#context.clock.now() - link.sinceMs >= WORKING_LINK_MS;
+    this.#shortLived = hasWorked ? 0 : this.#shortLived + 1;
+    if (this.#shortLived > 1) this.#retryAfter(this.#backoffOfShortLived());
+    this.#ensure();
+    this.#fail(reason, error);
+    if (!this.isAdded) this.#onLost();
+  }
+
+  /** The backoff was reset when the connection came about, so it is counted here. */
+  #backoffOfShortLived(): number {
+    for (let i = 2; i < Math.min(this.#shortLived, 32); i++) this.#backoff.next();
+    return this.#backoff.next();
+  }
+
+  #fail(reason: UnreachableReason, error: Error): void {
+    this.#droppedFrames += this.#queue.clear();
+    this.#lastError = error.message;
+    if (this.#lastLogged !== error.message) {
+      this.#lastLogged = error.message;
+      this.#context.logger.warn('peer.unreachable', {
+        peer: this.nodeId,
+        raftId: this.raftId,
+        reason,
+        ...(error instanceof Refusal ? { refusal: error.refusal, by: error.details['by'] } : {}),
+        error: error.message,
+      });
+    }
+    this.#context.events.unreachable(this.raftId, reason, error);
+  }
+
+  // ---- what comes and goes ----------------------------------------------------------------------
+
+  #frame(link: Link, type: number, kind: number, payload: Uint8Array): void {
+    if (this.#link !== link || !this.#context.isRunning) return;
+    const { events, logger, own } = this.#context;
+    if (type === FrameType.Node) {
+      events.frame(this.raftId, kind, payload);
+      return;
+    }
+    // Types that we do not know come from a newer version, which knows that we skip them.
+    if (type !== FrameType.Messages) return;
+    const decoded = decodeMessages(payload, (error) => {
+      logger.error('peer.message-undecodable', { peer: this.nodeId, error: String(error) });
+    });
+    const ours = decoded.filter((message) => message.to === own.raftId);
+    if (ours.length < decoded.length) {
+      logger.error('peer.message-misrouted', { peer: this.nodeId, raftId: own.raftId });
+    }
+    if (ours.length > 0) events.messages(this.raftId, ours);
+  }
+
+  #took(queued: Queued, what: 'message' | 'frame'): boolean {
+    if (queued === 'queued') return true;
+    this.#droppedFrames += 1;
+    if (queued === 'oversized') {
+      this.#context.logger.error('peer.oversized', {
+        peer: this.nodeId,
+        what,
+        error: 'it exceeds the limit of a frame and was dropped',
+      });
+    }
+    this.#reportOverflow();
+    return false;
+  }
+
+  /** At once, then at most every OVERFLOW_REPORT_MS; the last one is never left out. */
+  #reportOverflow(): void {
+    this.#hasOverflowed = true;
+    if (this.#overflowTimer !== undefined) return;
+    this.#context.defer(() => this.#tellOverflow());
+    this.#overflowTimer = this.#context.clock.after(OVERFLOW_REPORT_MS, () => {
+      this.#overflowTimer = undefined;
+      if (this.#hasOverflowed) this.#reportOverflow();
+    });
+  }
+
+  #tellOverflow(): void {
+    if (!this.#hasOverflowed || this.#isRemoved) return;
+    this.#hasOverflowed = false;
+    const bytes = this.#queue.bytes;
+    const error = new ClusterError(
+      'OVERLOADED',
+      `${bytes} bytes wait for node ${this.nodeId}, or a message is too large: some were dropped`,
+      { details: { peer: this.nodeId, queuedBytes: bytes } },
+    );
+    this.#lastError = error.message;
+    this.#context.logger.warn('peer.overflow', { peer: this.nodeId, queuedBytes: bytes });
+    this.#context.events.unreachable(this.raftId, 'overflow', error);
+  }
+}
+
+function reasonOf(error: Error): UnreachableReason {
+  if (error instanceof Refusal) return 'rejected';
+  if (error instanceof HandshakeCutOff) return error.fault;
+  if (!(error instanceof NetworkError)) return 'closed';
+  if (error.fault === 'refused') return 'refused';
+  return error.fault === 'reset' ? 'closed' : 'timeout';
+}
