@@ -1,3 +1,4 @@
 /** The door of engine/: what agreement offers, and the embedded Raft that gives it. */
 export { EmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.ts';
+export { type StartNodeOptions, startNode } from './start-node.ts';
 export type { Engine, ReadOptions } from './types.ts';
