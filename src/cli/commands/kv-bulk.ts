@@ -53,6 +53,7 @@ class Import {
   readonly #progress: Progress;
   /** Lines whose put is under way. */
   readonly #underWay = new Map<number, Promise<void>>();
+  #wake: (() => void) | undefined;
   #readBytes = 0;
   #lines = 0;
   #skipped = 0;
@@ -110,18 +111,25 @@ class Import {
   }
 
   async #room(): Promise<void> {
-    while (this.#underWay.size >= this.#flags.inFlight) await Promise.race(this.#underWay.values());
+    while (this.#underWay.size >= this.#flags.inFlight) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   #begin(line: number, { key, value }: KvRecord): void {
-    const done = this.#client.put(key, value).then(
-      () => this.#progress.add(),
-      (error: unknown) => this.#fail(line, error),
-    );
-    this.#underWay.set(
-      line,
-      done.finally(() => this.#underWay.delete(line)),
-    );
+    const done = this.#client
+      .put(key, value)
+      .then(
+        () => this.#progress.add(),
+        (error: unknown) => this.#fail(line, error),
+      )
+      .then(() => {
+        this.#underWay.delete(line);
+        this.#wake?.();
+      });
+    this.#underWay.set(line, done);
   }
 
   #fail(line: number, error: unknown): void {
