@@ -117,7 +117,7 @@ async function takeKernelName(
   } catch (cause) {
     if (codeOf(cause) !== 'EADDRINUSE') return undefined;
     const found = await ask(name);
-    throw lockedBy(folder, found.holder ?? (await readHolder(folder)));
+    throw lockedBy(folder, self, found.holder ?? (await readHolder(folder)));
   }
 }
 
@@ -137,7 +137,7 @@ async function takeSocketFile(folder: string, self: Holder): Promise<Server | un
       return undefined;
     }
     try {
-      await publish(folder, near, ownName);
+      await publish(folder, near, ownName, self);
       return server;
     } catch (cause) {
       server.close();
@@ -150,7 +150,7 @@ async function takeSocketFile(folder: string, self: Holder): Promise<Server | un
   }
 }
 
-async function publish(folder: string, near: string, ownName: string): Promise<void> {
+async function publish(folder: string, near: string, ownName: string, self: Holder): Promise<void> {
   for (let attempt = 0; attempt < TAKEOVERS_MAX; attempt += 1) {
     try {
       await link(join(folder, ownName), join(folder, SOCKET_FILE));
@@ -159,14 +159,14 @@ async function publish(folder: string, near: string, ownName: string): Promise<v
       if (codeOf(cause) !== 'EEXIST') throw cause;
     }
     const found = await ask(join(near, SOCKET_FILE));
-    if (found.isAlive) throw lockedBy(folder, found.holder ?? (await readHolder(folder)));
-    await moveStaleAway(folder, near);
+    if (found.isAlive) throw lockedBy(folder, self, found.holder ?? (await readHolder(folder)));
+    await moveStaleAway(folder, near, self);
   }
-  throw lockedBy(folder, await readHolder(folder));
+  throw lockedBy(folder, self, await readHolder(folder));
 }
 
 /** Between the question and the move another process may have put its own socket there. */
-async function moveStaleAway(folder: string, near: string): Promise<void> {
+async function moveStaleAway(folder: string, near: string, self: Holder): Promise<void> {
   const aside = `LOCK.stale.${randomBytes(4).toString('hex')}.sock`;
   try {
     await rename(join(folder, SOCKET_FILE), join(folder, aside));
@@ -177,13 +177,13 @@ async function moveStaleAway(folder: string, near: string): Promise<void> {
   const found = await ask(join(near, aside));
   if (found.isAlive) await link(join(folder, aside), join(folder, SOCKET_FILE)).catch(() => {});
   await unlink(join(folder, aside)).catch(() => {});
-  if (found.isAlive) throw lockedBy(folder, found.holder);
+  if (found.isAlive) throw lockedBy(folder, self, found.holder);
 }
 
 async function refuseLiveWriterOfText(folder: string, self: Holder): Promise<void> {
   const holder = await readHolder(folder);
   if (holder === undefined || holder.boot !== self.boot || holder.pid === self.pid) return;
-  if ((await startTicksOf(holder.pid)) === holder.startTicks) throw lockedBy(folder, holder);
+  if ((await startTicksOf(holder.pid)) === holder.startTicks) throw lockedBy(folder, self, holder);
 }
 
 /** Answers each connection with who holds the folder. Keeps no process alive. */
@@ -257,11 +257,11 @@ async function startTicksOf(pid: number): Promise<string | undefined> {
   return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-function lockedBy(folder: string, holder: Holder | undefined): DiskError {
+function lockedBy(folder: string, self: Holder, holder: Holder | undefined): DiskError {
   const who =
     holder === undefined
       ? 'a live process that did not say who it is'
-      : holder.pid === process.pid && holder.host === hostname()
+      : holder.pid === self.pid && holder.startTicks === self.startTicks
         ? `this process already (pid ${holder.pid})`
         : `process ${holder.pid} on ${holder.host}`;
   return new DiskError(

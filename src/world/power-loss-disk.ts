@@ -23,6 +23,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
 
+import { type NodeOwner, PowerLossFile } from './power-loss-file.ts';
 import { PowerLossNode } from './power-loss-node.ts';
 import {
   type DirectoryLock,
@@ -59,7 +60,7 @@ export function powerLossDisk(base: Disk, options: PowerLossOptions = {}): Disk 
   return new PowerLossDisk(base, options.ignoreSync === true);
 }
 
-class PowerLossDisk implements Disk {
+class PowerLossDisk implements Disk, NodeOwner {
   readonly #base: Disk;
   readonly #ignoresSync: boolean;
   /** In every hidden name: which process, and which disk in it. */
@@ -133,7 +134,6 @@ class PowerLossDisk implements Disk {
     return this.#inTurn(work);
   }
 
-  /** To be called after each change of a node's content. */
   async changed(node: PowerLossNode, change: () => void): Promise<void> {
     const before = node.pendingBytes;
     change();
@@ -397,75 +397,6 @@ class PowerLossDisk implements Disk {
         node.handle = undefined;
       }
     }
-  }
-}
-
-class PowerLossFile implements DiskFile {
-  readonly #disk: PowerLossDisk;
-  readonly #node: PowerLossNode;
-  readonly #path: string;
-  readonly #isWritable: boolean;
-  #isClosed = false;
-
-  constructor(disk: PowerLossDisk, node: PowerLossNode, path: string, isWritable: boolean) {
-    this.#disk = disk;
-    this.#node = node;
-    this.#path = path;
-    this.#isWritable = isWritable;
-  }
-
-  read(position: number, length: number): Promise<Uint8Array> {
-    return this.#inTurn(() => this.#node.read(position, length));
-  }
-
-  write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#inTurn(() => this.#write(position, chunks));
-  }
-
-  sync(): Promise<void> {
-    return this.#inTurn(() => this.#disk.syncNode(this.#node));
-  }
-
-  writeAndSync(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#inTurn(async () => {
-      await this.#write(position, chunks);
-      await this.#disk.syncNode(this.#node);
-    });
-  }
-
-  truncate(size: number): Promise<void> {
-    return this.#inTurn(() => {
-      this.#mustBeWritable();
-      return this.#disk.changed(this.#node, () => this.#node.truncate(size));
-    });
-  }
-
-  size(): Promise<number> {
-    return this.#inTurn(async () => this.#node.size);
-  }
-
-  close(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    const done = this.#inTurn(() => this.#disk.closed(this.#node));
-    this.#isClosed = true;
-    return done;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) {
-      return Promise.reject(new DiskError('failed', this.#path, `${this.#path} was closed here`));
-    }
-    return this.#disk.inTurn(work);
-  }
-
-  async #write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    this.#mustBeWritable();
-    await this.#disk.changed(this.#node, () => this.#node.write(position, chunks));
-  }
-
-  #mustBeWritable(): void {
-    if (this.#isWritable) return;
-    throw new DiskError('denied', this.#path, `${this.#path} was opened for reading only`);
   }
 }
 
