@@ -2,7 +2,7 @@
  * The node's errors that need more words than a line, and what is checked at its door. Kept apart so
  * that the node itself reads as what it does.
  */
-import { ClusterError } from '../errors.ts';
+import { ClusterError, type ErrorCode } from '../errors.ts';
 import type { MemberRecord } from './members.ts';
 import type { RequestId } from './types.ts';
 
@@ -11,6 +11,17 @@ export function toFailure(cause: unknown): ClusterError {
   if (cause instanceof ClusterError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new ClusterError('STATE_MACHINE_FAILED', message, { cause });
+}
+
+const REFUSALS: Readonly<Record<string, ErrorCode>> = {
+  incarnation: 'MEMBER_WIPED',
+  removed: 'MEMBER_REMOVED',
+};
+
+/** What a peer's refusal says about this node's place in the cluster; `undefined`: nothing final. */
+export function refusalMeaning(error: Error): ErrorCode | undefined {
+  if (!(error instanceof ClusterError) || error.details['by'] !== 'them') return undefined;
+  return REFUSALS[String(error.details['refusal'])];
 }
 
 /** @throws ClusterError REQUEST_INVALID. */

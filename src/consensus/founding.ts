@@ -9,11 +9,11 @@
  */
 import { createHash } from 'node:crypto';
 import { ClusterError } from '../errors.ts';
-import type { ConfState, RaftId } from '../raft/index.ts';
+import { type ConfState, EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
 import { encodeSnapshotDescriptor, type Identity, type Storage } from '../storage/index.ts';
 import type { Random } from '../world/index.ts';
 import type { ClusterConfig, RaftNodeConfig } from './config.ts';
-import { EMPTY_CONF_STATE, type MemberRecord } from './members.ts';
+import type { MemberRecord } from './members.ts';
 import type { Replica } from './replica.ts';
 
 /** Log position of the founding snapshot. Fixed for ever: it is part of every cluster's history. */

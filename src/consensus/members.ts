@@ -8,7 +8,7 @@
  */
 import { assert, ClusterError } from '../errors.ts';
 import { NODE_ID_CHARS_MAX } from '../limits.ts';
-import type { ConfState, RaftId } from '../raft/index.ts';
+import { type ConfState, EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
 import type { Member } from './types.ts';
 
 export interface MemberRecord {
@@ -97,11 +97,3 @@ export class MemberTable {
     for (const record of records) this.#byRaftId.set(record.raftId, record);
   }
 }
-
-export const EMPTY_CONF_STATE: ConfState = {
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-};

@@ -23,6 +23,7 @@ import {
   abandonedBefore,
   checkRequest,
   onAbort,
+  refusalMeaning,
   sequenceStale,
   sessionExpired,
   toFailure,
@@ -652,9 +653,8 @@ export class RaftNode implements AsyncDisposable {
 
   /** A peer refuses this node by name. When a majority does, it has no place in the cluster any more. */
   #refused(peer: RaftId, error: Error): void {
-    const code = error instanceof ClusterError ? error.details['code'] : undefined;
-    this.#logger.warn('peer.refusedUs', { peer, code, error: error.message });
-    if (code !== 'MEMBER_WIPED' && code !== 'MEMBER_REMOVED') return;
+    const code = refusalMeaning(error);
+    if (code === undefined) return;
     this.#refusedBy.add(peer);
     const self = this.#started.identity.raftId;
     const others = this.#replica.members.confState.voters.filter((id) => id !== self);
