@@ -174,7 +174,9 @@ export const WATCH_REVISIONS_NOTED_MAX: number = 1_024;
 export const SLAB_BYTES: number = 512 * KIB;
 /** A key with its value above this gets memory of its own: the end of a slab left free stays below it. */
 export const SLAB_RECORD_BYTES_MAX: number = 32 * KIB;
-/** Bytes moved after one batch to give back the memory of sparse slabs: about a millisecond of work. */
-export const SLAB_MOVE_BYTES_MAX: number = 1 * MIB;
+/** Bytes moved after one batch to give back the memory of sparse slabs: what a full batch leaves behind. */
+export const SLAB_MOVE_BYTES_MAX: number = 512 * KIB;
+/** One piece of memory for changes kept for watches. */
+export const HISTORY_SEGMENT_BYTES: number = 256 * KIB;
 /** One chunk of a snapshot's section. */
 export const SNAPSHOT_CHUNK_BYTES: number = 256 * KIB;

@@ -1,0 +1,167 @@
+/**
+ * The newest changes, for watches: a queue of encoded changes in segments of memory, new ones behind,
+ * old ones dropped in front.
+ *
+ * Revisions have no gaps, so a change is found by counting from the first of its segment. What is kept
+ * is decided by applied commands alone (number and bytes of changes, and the command `compact`), never
+ * by what watchers have read: it is the same on every replica, and part of the snapshot, so that a
+ * watcher can move to another node and miss nothing there. The newest change always stays.
+ *
+ * Bytes once written never change, and segments are dropped whole: a captured list of segments stays
+ * readable while the history goes on.
+ */
+import { assert } from '../errors.ts';
+import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
+import { CHANGE_LENGTH_BYTES, changeTouches, decodeChange } from './change-codec.ts';
+import type { KeyRange, KvChange } from './types.ts';
+
+interface Segment {
+  readonly bytes: Uint8Array;
+  readonly firstRevision: number;
+  /** Where each change begins, in order of revisions. */
+  readonly offsets: number[];
+  used: number;
+}
+
+export interface HistoryBounds {
+  readonly changesMax: number;
+  readonly bytesMax: number;
+}
+
+export interface CapturedHistory {
+  readonly count: number;
+  readonly pieces: readonly Uint8Array[];
+}
+
+export class ChangeHistory {
+  readonly #bounds: HistoryBounds;
+  readonly #segments: Segment[] = [];
+  #compactedRevision: number;
+  #revision: number;
+  #bytes = 0;
+
+  /** Empty, as after `revision` changes that are forgotten. */
+  constructor(bounds: HistoryBounds, revision = 0) {
+    this.#bounds = bounds;
+    this.#compactedRevision = revision;
+    this.#revision = revision;
+  }
+
+  /** The newest change that was forgotten; 0: none was. */
+  get compactedRevision(): number {
+    return this.#compactedRevision;
+  }
+
+  /** The newest change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get count(): number {
+    return this.#revision - this.#compactedRevision;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes the next change (a copy of it), and drops the oldest ones above the bounds. */
+  append(change: Uint8Array): void {
+    this.load(change);
+    const { changesMax, bytesMax } = this.#bounds;
+    let keepFrom = this.#compactedRevision + 1;
+    let { bytes, count } = this;
+    while (count > 1 && (count > changesMax || bytes > bytesMax)) {
+      bytes -= this.#lengthOf(keepFrom++);
+      count--;
+    }
+    this.dropBelow(keepFrom);
+  }
+
+  /** As `append`, and drops nothing: what a snapshot holds is kept as it is. */
+  load(change: Uint8Array): void {
+    const segment = this.#segmentFor(change.length);
+    segment.offsets.push(segment.used);
+    segment.bytes.set(change, segment.used);
+    segment.used += change.length;
+    this.#bytes += change.length;
+    this.#revision++;
+  }
+
+  /** Forgets the changes below `revision`; not the newest one. */
+  dropBelow(revision: number): void {
+    const keepFrom = Math.min(revision, this.#revision);
+    while (this.#compactedRevision + 1 < keepFrom) {
+      this.#bytes -= this.#lengthOf(this.#compactedRevision + 1);
+      this.#compactedRevision++;
+      const first = this.#segments[0] as Segment;
+      const isDone = first.firstRevision + first.offsets.length <= this.#compactedRevision + 1;
+      if (isDone) this.#segments.shift();
+    }
+  }
+
+  /** What `revision` changed in `range`. It must be held. */
+  read(revision: number, range: KeyRange): KvChange {
+    const { segment, start, end } = this.#locate(revision);
+    const change = decodeChange(segment.bytes, start + CHANGE_LENGTH_BYTES, end, range);
+    assert(change.revision === revision, 'a change stands at its place in the history', {
+      revision,
+      found: change.revision,
+    });
+    return change;
+  }
+
+  /** Whether `revision`, which must be held, changed anything in `range`. */
+  touches(revision: number, range: KeyRange): boolean {
+    const { segment, start, end } = this.#locate(revision);
+    return changeTouches(segment.bytes, start + CHANGE_LENGTH_BYTES, end, range);
+  }
+
+  /** The history as it is now, for ever: views of it, in order, nothing between the changes. */
+  capture(): CapturedHistory {
+    const pieces: Uint8Array[] = [];
+    for (const segment of this.#segments) {
+      const skipped = Math.max(0, this.#compactedRevision + 1 - segment.firstRevision);
+      const start = segment.offsets[skipped];
+      if (start !== undefined) pieces.push(segment.bytes.subarray(start, segment.used));
+    }
+    return { count: this.count, pieces };
+  }
+
+  #segmentFor(length: number): Segment {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.used + length <= last.bytes.length) return last;
+    const segment = {
+      bytes: new Uint8Array(Math.max(HISTORY_SEGMENT_BYTES, length)),
+      firstRevision: this.#revision + 1,
+      offsets: [],
+      used: 0,
+    };
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #lengthOf(revision: number): number {
+    const { start, end } = this.#locate(revision);
+    return end - start;
+  }
+
+  #locate(revision: number): { segment: Segment; start: number; end: number } {
+    assert(
+      revision > this.#compactedRevision && revision <= this.#revision,
+      'only what the history holds is read from it',
+      { revision, compacted: this.#compactedRevision, newest: this.#revision },
+    );
+    let low = 0;
+    let high = this.#segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#segments[middle] as Segment).firstRevision <= revision) low = middle;
+      else high = middle - 1;
+    }
+    const segment = this.#segments[low] as Segment;
+    const at = revision - segment.firstRevision;
+    const start = segment.offsets[at] as number;
+    return { segment, start, end: segment.offsets[at + 1] ?? segment.used };
+  }
+}

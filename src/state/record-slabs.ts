@@ -1,0 +1,257 @@
+/**
+ * Memory for keys and values: records, written one behind the other into slabs of our own.
+ *
+ * Why not an object for each key: a million keys would be some five million objects for the garbage
+ * collector to walk through, and a value that is a slice of a socket's chunk pins the whole chunk. Here
+ * a key costs its bytes, a header of 32 and the number (`RecordRef`) that the tree holds.
+ *
+ * A record never changes once it is written; a new value is a new record, and the old one is released.
+ * So whoever holds the table of slabs as it was (a snapshot) goes on reading it while writes go on.
+ * A slab whose last record is released is dropped; one that is less than half alive is `sparse`, and
+ * the store moves what is left of it elsewhere, a bounded piece after each batch. Writes thus pay for
+ * at most one moved byte per byte given back, and memory stays below twice what is alive.
+ *
+ * Layout, in words of 8 bytes: key length u32, value length u32 · createRevision f64 · modRevision f64
+ * · version f64 · key · value, filled up to a word. In memory only: byte order is the machine's.
+ */
+import { assert } from '../errors.ts';
+import { SLAB_BYTES, SLAB_RECORD_BYTES_MAX } from '../limits.ts';
+import { copyBytes, NO_BYTES } from './bytes.ts';
+import type { KeyValue } from './types.ts';
+
+/** Slot of the slab times 2^16, plus the word in it: a small integer up to 16 GiB, exact far beyond. */
+export type RecordRef = number;
+
+const WORD_BYTES = 8;
+const HEADER_WORDS = 4;
+const HEADER_BYTES = HEADER_WORDS * WORD_BYTES;
+const SLOT_STEP = 65_536;
+const WORD_MASK = 0xffff;
+
+interface Slab {
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+  readonly lengths: Uint32Array;
+  readonly numbers: Float64Array;
+  /** Words written; only ever grows. */
+  usedWords: number;
+  /** Words of records that were not released. */
+  liveWords: number;
+  isSparse: boolean;
+}
+
+/** What is needed to write a record. */
+export interface RecordFields {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+}
+
+/** Reads records of a table of slabs: the living one, or one that was captured. */
+export class RecordReader {
+  protected readonly slabs: (Slab | undefined)[];
+
+  constructor(slabs: (Slab | undefined)[]) {
+    this.slabs = slabs;
+  }
+
+  /** Order of `key` and the record's key. The innermost loop of every search. */
+  compareKey(key: Uint8Array, ref: RecordRef): number {
+    const slab = this.#slab(ref);
+    const word = ref & WORD_MASK;
+    const recordLength = slab.lengths[word * 2] as number;
+    const length = Math.min(key.length, recordLength);
+    const { bytes } = slab;
+    const start = word * WORD_BYTES + HEADER_BYTES;
+    for (let i = 0; i < length; i++) {
+      const difference = (key[i] as number) - (bytes[start + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return key.length - recordLength;
+  }
+
+  /** A view; never to be changed or kept. */
+  key(ref: RecordRef): Uint8Array {
+    const slab = this.#slab(ref);
+    const word = ref & WORD_MASK;
+    const start = word * WORD_BYTES + HEADER_BYTES;
+    return slab.bytes.subarray(start, start + (slab.lengths[word * 2] as number));
+  }
+
+  /** A view; never to be changed or kept. */
+  value(ref: RecordRef): Uint8Array {
+    const slab = this.#slab(ref);
+    const word = ref & WORD_MASK;
+    const start = word * WORD_BYTES + HEADER_BYTES + (slab.lengths[word * 2] as number);
+    return slab.bytes.subarray(start, start + (slab.lengths[word * 2 + 1] as number));
+  }
+
+  createRevision(ref: RecordRef): number {
+    return this.#slab(ref).numbers[(ref & WORD_MASK) + 1] as number;
+  }
+
+  modRevision(ref: RecordRef): number {
+    return this.#slab(ref).numbers[(ref & WORD_MASK) + 2] as number;
+  }
+
+  version(ref: RecordRef): number {
+    return this.#slab(ref).numbers[(ref & WORD_MASK) + 3] as number;
+  }
+
+  /** Bytes of key and value. */
+  payloadBytes(ref: RecordRef): number {
+    const { lengths } = this.#slab(ref);
+    const word = ref & WORD_MASK;
+    return (lengths[word * 2] as number) + (lengths[word * 2 + 1] as number);
+  }
+
+  /** A copy, to be handed out. */
+  item(ref: RecordRef, keyOnly = false): KeyValue {
+    return {
+      key: copyBytes(this.key(ref)),
+      value: keyOnly ? NO_BYTES : copyBytes(this.value(ref)),
+      createRevision: this.createRevision(ref),
+      modRevision: this.modRevision(ref),
+      version: this.version(ref),
+    };
+  }
+
+  #slab(ref: RecordRef): Slab {
+    // References come from a tree that was captured together with this table: the slab is there.
+    return this.slabs[Math.floor(ref / SLOT_STEP)] as Slab;
+  }
+}
+
+export class RecordSlabs extends RecordReader {
+  readonly #freeSlots: number[] = [];
+  readonly #sparse: Slab[] = [];
+  #current: Slab | undefined;
+  #heldBytes = 0;
+  #liveBytes = 0;
+
+  constructor() {
+    super([]);
+  }
+
+  /** Memory taken, and how much of it holds records that count. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** The records as they are now, for ever: what is written later does not touch them. */
+  capture(): RecordReader {
+    return new RecordReader(this.slabs.slice());
+  }
+
+  write(fields: RecordFields): RecordRef {
+    const { key, value } = fields;
+    const words = recordWords(key.length, value.length);
+    const slab = this.#slabFor(words);
+    const word = slab.usedWords;
+    const start = word * WORD_BYTES + HEADER_BYTES;
+    slab.lengths[word * 2] = key.length;
+    slab.lengths[word * 2 + 1] = value.length;
+    slab.numbers[word + 1] = fields.createRevision;
+    slab.numbers[word + 2] = fields.modRevision;
+    slab.numbers[word + 3] = fields.version;
+    slab.bytes.set(key, start);
+    slab.bytes.set(value, start + key.length);
+    slab.usedWords += words;
+    slab.liveWords += words;
+    this.#liveBytes += words * WORD_BYTES;
+    return slab.slot * SLOT_STEP + word;
+  }
+
+  /** The record counts no longer. Whoever captured it reads it still. */
+  release(ref: RecordRef): void {
+    const slab = this.slabs[Math.floor(ref / SLOT_STEP)];
+    assert(slab !== undefined, 'a record is released once', { ref });
+    const word = ref & WORD_MASK;
+    const words = recordWords(
+      slab.lengths[word * 2] as number,
+      slab.lengths[word * 2 + 1] as number,
+    );
+    slab.liveWords -= words;
+    this.#liveBytes -= words * WORD_BYTES;
+    assert(slab.liveWords >= 0, 'no more is released than was written', { ref });
+    if (slab === this.#current) return;
+    if (slab.liveWords === 0) this.#drop(slab);
+    else if (!slab.isSparse && slab.liveWords * 2 < slab.usedWords) {
+      slab.isSparse = true;
+      this.#sparse.push(slab);
+    }
+  }
+
+  /**
+   * Empties sparse slabs, until about `bytesMax` were moved. `move` is shown every record of such a
+   * slab, released ones too; it writes anew what counts still, and releases the old one.
+   */
+  compact(bytesMax: number, move: (ref: RecordRef) => void): void {
+    let left = bytesMax;
+    while (left > 0) {
+      const slab = this.#sparse.pop();
+      if (slab === undefined) return;
+      if (slab.liveWords === 0) continue;
+      left -= slab.liveWords * WORD_BYTES;
+      for (let word = 0; word < slab.usedWords && slab.liveWords > 0; ) {
+        const keyLength = slab.lengths[word * 2] as number;
+        const valueLength = slab.lengths[word * 2 + 1] as number;
+        move(slab.slot * SLOT_STEP + word);
+        word += recordWords(keyLength, valueLength);
+      }
+      assert(slab.liveWords === 0, 'a sparse slab is empty once its records were moved', {
+        liveWords: slab.liveWords,
+      });
+    }
+  }
+
+  #slabFor(words: number): Slab {
+    if (words * WORD_BYTES > SLAB_RECORD_BYTES_MAX) return this.#open(words * WORD_BYTES);
+    const current = this.#current;
+    if (current !== undefined) {
+      if ((current.usedWords + words) * WORD_BYTES <= current.bytes.length) return current;
+      this.#current = undefined;
+      // Nothing watched it while it was being filled.
+      if (current.liveWords === 0) this.#drop(current);
+      else if (current.liveWords * 2 < current.usedWords) {
+        current.isSparse = true;
+        this.#sparse.push(current);
+      }
+    }
+    this.#current = this.#open(SLAB_BYTES);
+    return this.#current;
+  }
+
+  #open(size: number): Slab {
+    const slot = this.#freeSlots.pop() ?? this.slabs.length;
+    const bytes = new Uint8Array(size);
+    const slab: Slab = {
+      slot,
+      bytes,
+      lengths: new Uint32Array(bytes.buffer),
+      numbers: new Float64Array(bytes.buffer),
+      usedWords: 0,
+      liveWords: 0,
+      isSparse: false,
+    };
+    this.slabs[slot] = slab;
+    this.#heldBytes += size;
+    return slab;
+  }
+
+  #drop(slab: Slab): void {
+    this.slabs[slab.slot] = undefined;
+    this.#freeSlots.push(slab.slot);
+    this.#heldBytes -= slab.bytes.length;
+  }
+}
+
+function recordWords(keyLength: number, valueLength: number): number {
+  return HEADER_WORDS + Math.ceil((keyLength + valueLength) / WORD_BYTES);
+}
