@@ -1,5 +1,42 @@
+/**
+ * The storage on disk: one data folder, locked for one process.
+ *
+ *     IDENTITY     whose folder it is (small-file.ts)
+ *     wal/         the log: segments of records (record.ts, segment.ts, wal.ts)
+ *     snap/        snapshot files, and transfers that are under way (snapshot-store.ts)
+ *     facts/       small facts of the node's own
+ *
+ * What is asked of the log is answered from memory (`LogMemory`), which changes in the same turn of the
+ * loop in which it is told to; the log on disk follows in the same order. So a call that was made
+ * after another one sees its effect, and no crash can make them durable the other way round.
+ *
+ * An install is one step: the snapshot's file lies there whole and named before, and one record in the
+ * log says that the log begins with it, with the hard state that goes along. A crash before that record
+ * leaves the old log with the old snapshot, a crash after it the new ones (NASTY 36).
+ *
+ * After a failed write or sync nothing is written any more. Whoever waits is told, and the operator is
+ * told what to do; the folder is opened again only by a new process, which reads what really is there.
+ */
+import { dirname, join } from 'node:path';
+import { assert, ClusterError } from '../errors.ts';
+import {
+  LOG_CACHE_BYTES,
+  LOG_READ_CACHE_BYTES,
+  SNAPSHOTS_KEPT,
+  STORAGE_READ_BYTES,
+  WAL_SEGMENT_BYTES,
+} from '../limits.ts';
 import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../raft/index.ts';
-import type { Clock, Disk, Logger, Random } from '../world/index.ts';
+import type { Clock, DirectoryLock, Disk, Logger, Random } from '../world/index.ts';
+import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
+import { IDENTITY_FILE, readIdentity, writeIdentity } from './identity-file.ts';
+import { checkCompaction, checkInstall, checkSave, noConfState } from './judge.ts';
+import { loadEntries } from './log-loader.ts';
+import { clampHardState, LogMemory } from './log-memory.ts';
+import { TEMPORARY_SUFFIX } from './segment-files.ts';
+import { readSmallFile, writeSmallFile } from './small-file.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+import { closed, corrupt, diskFailure, openFailure } from './storage-errors.ts';
 import type {
   AppendBatch,
   Identity,
@@ -9,6 +46,19 @@ import type {
   Storage,
   StoredSnapshot,
 } from './types.ts';
+import { Wal } from './wal.ts';
+import { type LogScan, scanLog } from './wal-scan.ts';
+
+export interface DiskStorageTuning {
+  /** Largest segment of the log. */
+  readonly segmentBytes?: number;
+  /** Recent entries kept in memory; what is not synced yet is kept beyond it. */
+  readonly cacheBytes?: number;
+  /** Entries read back for slow followers. */
+  readonly readCacheBytes?: number;
+  /** Newest snapshots kept. */
+  readonly snapshotsKept?: number;
+}
 
 export interface DiskStorageOptions {
   readonly disk: Disk;
@@ -19,45 +69,389 @@ export interface DiskStorageOptions {
   readonly options?: DiskStorageTuning;
 }
 
-export interface DiskStorageTuning {
-  /** Largest segment of the log. */
-  readonly segmentBytes?: number;
-  /** Recent entries kept in memory. */
-  readonly cacheBytes?: number;
-  /** Entries read back for slow followers. */
-  readonly readCacheBytes?: number;
-  /** Newest snapshots kept. */
-  readonly snapshotsKept?: number;
+const FACT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const FACT_SUFFIX = '.fact';
+
+/** The folders of a data folder. */
+export function dataFolders(directory: string): {
+  readonly wal: string;
+  readonly snap: string;
+  readonly facts: string;
+} {
+  return {
+    wal: join(directory, 'wal'),
+    snap: join(directory, 'snap'),
+    facts: join(directory, 'facts'),
+  };
 }
 
-export async function openDiskStorage(_options: DiskStorageOptions): Promise<DiskStorage> {
-  throw new Error('not built yet');
+/**
+ * Opens a data folder, or makes a fresh one.
+ * @throws ClusterError DATA_DIR_IN_USE, DATA_DIR_UNUSABLE, DATA_DIR_FORMAT, DATA_CORRUPT, DISK_FULL, DISK_FAILED.
+ */
+export async function openDiskStorage(options: DiskStorageOptions): Promise<DiskStorage> {
+  const { disk, directory } = options;
+  let lock: DirectoryLock | undefined;
+  try {
+    await disk.makeDirectory(directory);
+    lock = await disk.lock(directory);
+    return await DiskStorage.openLocked(options, lock);
+  } catch (error) {
+    await lock?.release();
+    throw openFailure(directory, error);
+  }
 }
 
-export declare class DiskStorage implements Storage {
+/** What an opened folder consists of. */
+interface Parts {
+  readonly lock: DirectoryLock;
   readonly identity: Identity | undefined;
-  readonly durableIndex: LogIndex;
-  readonly failure: Error | undefined;
-  readonly newestSnapshot: StoredSnapshot | undefined;
-  initialState(): { readonly hardState: HardState; readonly confState: ConfState };
-  firstIndex(): LogIndex;
-  lastIndex(): LogIndex;
-  term(index: LogIndex): Term;
-  entries(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined;
-  snapshot(): Snapshot | undefined;
-  onFailure(callback: (error: Error) => void): void;
-  found(identity: Identity): Promise<void>;
-  append(batch: AppendBatch): Promise<void>;
-  load(lo: LogIndex, hi: LogIndex, maxBytes: number): Promise<void>;
-  saveSnapshot(
+  readonly log: LogMemory;
+  readonly snapshots: SnapshotStore;
+  readonly newest: StoredSnapshot | undefined;
+  readonly scan: LogScan;
+}
+
+export class DiskStorage implements Storage {
+  readonly #options: DiskStorageOptions;
+  readonly #lock: DirectoryLock;
+  readonly #log: LogMemory;
+  readonly #snapshots: SnapshotStore;
+  readonly #failureCallbacks: ((error: Error) => void)[] = [];
+  #wal: Wal | undefined;
+  #identity: Identity | undefined;
+  #newest: StoredSnapshot | undefined;
+  #failure: ClusterError | undefined;
+  #closing: Promise<void> | undefined;
+  /** Small files are written one after the other. */
+  #smallFiles: Promise<void> = Promise.resolve();
+
+  private constructor(options: DiskStorageOptions, parts: Parts) {
+    this.#options = options;
+    this.#lock = parts.lock;
+    this.#identity = parts.identity;
+    this.#log = parts.log;
+    this.#snapshots = parts.snapshots;
+    this.#newest = parts.newest;
+  }
+
+  /** For `openDiskStorage`: the folder is there and locked. */
+  static async openLocked(options: DiskStorageOptions, lock: DirectoryLock): Promise<DiskStorage> {
+    const parts = await readFolder(options, lock);
+    const storage = new DiskStorage(options, parts);
+    await storage.#start(parts.scan);
+    return storage;
+  }
+
+  // ---- LogStorage -------------------------------------------------------------------------------
+
+  initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
+    const confState = this.#newest?.confState ?? noConfState;
+    return { hardState: this.#log.hardState, confState };
+  }
+
+  firstIndex(): LogIndex {
+    return this.#log.firstIndex;
+  }
+
+  lastIndex(): LogIndex {
+    return this.#log.lastIndex;
+  }
+
+  term(index: LogIndex): Term {
+    return this.#log.term(index);
+  }
+
+  entries(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined {
+    return this.#log.entries(lo, hi, maxBytes);
+  }
+
+  snapshot(): Snapshot | undefined {
+    const newest = this.#newest;
+    if (newest === undefined) return undefined;
+    const { index, term, confState } = newest;
+    return { metadata: { index, term, confState }, data: encodeSnapshotDescriptor(newest) };
+  }
+
+  // ---- Storage ----------------------------------------------------------------------------------
+
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  get durableIndex(): LogIndex {
+    return this.#log.durable;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  get newestSnapshot(): StoredSnapshot | undefined {
+    return this.#newest;
+  }
+
+  onFailure(callback: (error: Error) => void): void {
+    this.#failureCallbacks.push(callback);
+  }
+
+  async found(identity: Identity): Promise<void> {
+    this.#alive();
+    const { disk, directory } = this.#options;
+    const known = this.#identity;
+    if (known !== undefined) {
+      throw new ClusterError(
+        'DATA_DIR_MISMATCH',
+        `the data folder ${directory} belongs to node "${known.nodeId}" of cluster "${known.clusterName}" already; give node "${identity.nodeId}" an empty one`,
+        { details: { directory, nodeId: known.nodeId, clusterName: known.clusterName } },
+      );
+    }
+    this.#identity = identity;
+    await this.#writeSmall('write the identity', () => writeIdentity(disk, directory, identity));
+  }
+
+  async append(batch: AppendBatch): Promise<void> {
+    const wal = this.#founded();
+    const before = this.#log.hardState;
+    const state = batch.hardState;
+    const entries = this.#log.check(batch.entries, state);
+    this.#log.append(entries, state);
+    const isStateSilent =
+      state === undefined || (state.term === before.term && state.vote === before.vote);
+    await wal.append(entries, state, entries.length === 0 && isStateSilent);
+  }
+
+  async load(lo: LogIndex, hi: LogIndex, maxBytes: number): Promise<void> {
+    const wal = this.#alive();
+    if (this.#log.entries(lo, Math.min(lo + 1, hi), 0) !== undefined) return;
+    try {
+      await loadEntries(wal, this.#log, lo, hi, maxBytes);
+    } catch (error) {
+      // The segment may have been removed because a compaction overtook the read.
+      this.#log.term(lo);
+      throw diskFailure(`read entries ${lo} to ${hi - 1} from the log`, error);
+    }
+  }
+
+  async saveSnapshot(
     at: { readonly index: LogIndex; readonly term: Term; readonly confState: ConfState },
     sections: readonly SnapshotSection[],
-  ): Promise<StoredSnapshot>;
-  openSnapshot(snapshot: StoredSnapshot): Promise<SnapshotReader>;
-  receiveSnapshot(descriptor: Snapshot): Promise<SnapshotReceiver>;
-  installSnapshot(snapshot: Snapshot, hardState: HardState | undefined): Promise<void>;
-  compact(index: LogIndex): Promise<void>;
-  readFact(name: string): Promise<Uint8Array | undefined>;
-  writeFact(name: string, value: Uint8Array): Promise<void>;
-  close(): Promise<void>;
+  ): Promise<StoredSnapshot> {
+    this.#alive();
+    checkSave(this.#log, at, this.#newest);
+    const stored = await this.#snapshots.save(at, sections);
+    try {
+      this.#alive();
+      // A newer one may have been installed meanwhile.
+      checkSave(this.#log, at, this.#newest);
+    } catch (error) {
+      await this.#snapshots.discard(stored);
+      throw error;
+    }
+    if (!this.#log.matches(at)) return stored;
+    this.#newest = stored;
+    await this.#snapshots.prune(stored);
+    return stored;
+  }
+
+  openSnapshot(snapshot: StoredSnapshot): Promise<SnapshotReader> {
+    return this.#snapshots.openReader(snapshot);
+  }
+
+  async receiveSnapshot(descriptor: Snapshot): Promise<SnapshotReceiver> {
+    this.#alive();
+    return this.#snapshots.receive(descriptor);
+  }
+
+  async installSnapshot(snapshot: Snapshot, hardState: HardState | undefined): Promise<void> {
+    const wal = this.#founded();
+    const { index, term, confState } = snapshot.metadata;
+    checkInstall(snapshot, hardState, this.#newest, this.#log);
+    const stored = { index, term, confState, ...decodeSnapshotDescriptor(snapshot.data) };
+    assert(this.#snapshots.has(stored), 'a snapshot must be received before it is installed', {
+      index,
+      term,
+    });
+    const keepsTail = this.#log.install({ index, term }, hardState);
+    this.#newest = stored;
+    await wal.mark({ index, term, keepsTail }, this.#log.hardState);
+    await this.#removeThrough(wal, index);
+    await this.#snapshots.prune(stored);
+  }
+
+  async compact(index: LogIndex): Promise<void> {
+    const wal = this.#founded();
+    checkCompaction(this.#log, index, this.#newest);
+    this.#log.compact(index);
+    await wal.mark({ ...this.#log.base, keepsTail: true }, undefined);
+    await this.#removeThrough(wal, index);
+  }
+
+  async readFact(name: string): Promise<Uint8Array | undefined> {
+    this.#alive();
+    const path = join(dataFolders(this.#options.directory).facts, factFile(name));
+    try {
+      return await readSmallFile(this.#options.disk, path);
+    } catch (error) {
+      throw diskFailure(`read the fact "${name}"`, error);
+    }
+  }
+
+  async writeFact(name: string, value: Uint8Array): Promise<void> {
+    this.#alive();
+    const { disk, directory } = this.#options;
+    const file = factFile(name);
+    const copy = Uint8Array.from(value);
+    await this.#writeSmall(`write the fact "${name}"`, () =>
+      writeSmallFile(disk, dataFolders(directory).facts, file, copy),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------
+
+  async #start(scan: LogScan): Promise<void> {
+    const { disk, clock, random, logger, directory, options } = this.#options;
+    const wal = await Wal.open(
+      {
+        disk,
+        clock,
+        random,
+        logger,
+        directory: dataFolders(directory).wal,
+        segmentBytes: options?.segmentBytes ?? WAL_SEGMENT_BYTES,
+      },
+      {
+        durable: (index) => this.#log.setDurable(index),
+        failed: (error) => this.#fail(error),
+      },
+      scan,
+    );
+    this.#wal = wal;
+    // What a crash of an earlier open has left behind.
+    await wal.removeThrough(this.#log.base.index);
+    await this.#warm(wal);
+  }
+
+  /** The newest entries are what peers and the state machine ask for first. */
+  async #warm(wal: Wal): Promise<void> {
+    const { table } = wal.index.active;
+    let record = table.count - 1;
+    if (record < 0) return;
+    const end = table.offset(record) + table.size(record);
+    while (record > 0 && end - table.offset(record - 1) <= STORAGE_READ_BYTES) record--;
+    const lo = Math.max(table.first(record), this.#log.firstIndex);
+    if (lo > this.#log.lastIndex) return;
+    await loadEntries(wal, this.#log, lo, this.#log.lastIndex + 1, STORAGE_READ_BYTES);
+  }
+
+  async #close(): Promise<void> {
+    await this.#smallFiles;
+    await this.#wal?.close();
+    await this.#lock.release();
+  }
+
+  #alive(): Wal {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined || this.#wal === undefined) throw closed();
+    return this.#wal;
+  }
+
+  #founded(): Wal {
+    const wal = this.#alive();
+    assert(
+      this.#identity !== undefined,
+      'a fresh data folder must be founded before it is written',
+    );
+    return wal;
+  }
+
+  async #removeThrough(wal: Wal, index: LogIndex): Promise<void> {
+    try {
+      const segments = await wal.removeThrough(index);
+      this.#options.logger.debug('storage.compacted', { index, segments });
+    } catch (error) {
+      // They are not needed any more, only in the way. The next open tries again.
+      this.#options.logger.warn('storage.segments-not-removed', { index, error: String(error) });
+    }
+  }
+
+  async #writeSmall(doing: string, write: () => Promise<void>): Promise<void> {
+    const done = this.#smallFiles.then(() => {
+      if (this.#failure !== undefined) throw this.#failure;
+      return write();
+    });
+    this.#smallFiles = done.catch(() => {});
+    try {
+      await done;
+    } catch (error) {
+      if (error instanceof ClusterError) throw error;
+      const failure = diskFailure(doing, error);
+      this.#fail(failure);
+      throw failure;
+    }
+  }
+
+  #fail(error: ClusterError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
+    for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
+  }
+}
+
+async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Promise<Parts> {
+  const { disk, logger, directory, options: tuning } = options;
+  const folders = dataFolders(directory);
+  for (const folder of Object.values(folders)) await disk.makeDirectory(folder);
+  await disk.syncDirectory(directory);
+  await trySyncParent(disk, directory);
+  const identity = await readIdentity(disk, directory);
+  const scan = await scanLog(disk, folders.wal);
+  if (identity !== undefined && scan.contents === undefined) {
+    throw corrupt(folders.wal, 0, `the folder of node "${identity.nodeId}" has no log any more`);
+  }
+  const contents = scan.contents ?? scan.replay.finish();
+  if (identity === undefined && (contents.last > 0 || contents.hardState.term > 0)) {
+    throw corrupt(join(directory, IDENTITY_FILE), 0, 'it is missing, but the folder holds a log');
+  }
+  for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
+  const bounds = {
+    cacheBytes: tuning?.cacheBytes ?? LOG_CACHE_BYTES,
+    readCacheBytes: tuning?.readCacheBytes ?? LOG_READ_CACHE_BYTES,
+  };
+  const kept = Math.max(1, tuning?.snapshotsKept ?? SNAPSHOTS_KEPT);
+  const snapshots = new SnapshotStore({ disk, logger, directory: folders.snap, kept });
+  const newest = await snapshots.open(new LogMemory(bounds, contents));
+  const hardState =
+    newest === undefined
+      ? contents.hardState
+      : clampHardState(contents.hardState, newest, contents.last);
+  const log = new LogMemory(bounds, { ...contents, hardState });
+  return { lock, identity, log, snapshots, newest, scan };
+}
+
+/** The folder above may belong to somebody else; then its owner made this one durable, or nobody can. */
+async function trySyncParent(disk: Disk, directory: string): Promise<void> {
+  try {
+    await disk.syncDirectory(dirname(directory));
+  } catch {
+    // As said above.
+  }
+}
+
+async function removeTemporary(disk: Disk, folder: string): Promise<void> {
+  for (const info of await disk.list(folder)) {
+    if (info.kind !== 'file' || !info.name.endsWith(TEMPORARY_SUFFIX)) continue;
+    await disk.remove(join(folder, info.name));
+  }
+}
+
+function factFile(name: string): string {
+  assert(FACT_NAME.test(name), 'a fact needs a name of letters, digits, dots and dashes', { name });
+  return `${name}${FACT_SUFFIX}`;
 }

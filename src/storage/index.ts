@@ -5,9 +5,21 @@ export {
   encodeSnapshotDescriptor,
   type SnapshotDescriptor,
 } from './descriptor.ts';
-export { type DiskStorage, type DiskStorageOptions, openDiskStorage } from './disk-storage.ts';
-export { type DataFolderReport, inspect } from './inspect.ts';
+export {
+  DiskStorage,
+  type DiskStorageOptions,
+  type DiskStorageTuning,
+  openDiskStorage,
+} from './disk-storage.ts';
+export {
+  type DataFolderReport,
+  inspect,
+  type LogReport,
+  type SegmentReport,
+  type SnapshotReport,
+} from './inspect.ts';
 export { MemoryStorage, type MemoryStorageOptions } from './memory-storage.ts';
+export type { TermRun } from './term-runs.ts';
 export type {
   AppendBatch,
   Identity,
@@ -17,3 +29,4 @@ export type {
   Storage,
   StoredSnapshot,
 } from './types.ts';
+export type { TornTail } from './wal-scan.ts';

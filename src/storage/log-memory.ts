@@ -171,9 +171,10 @@ export class LogMemory {
       this.window.truncateFrom(0);
       this.reads.clear();
       this.#runs.clear();
+      // Not durable before the mark in the log is; until then only what was compacted before counts.
+      this.#durable = Math.min(this.#durable, this.#base.index);
       this.#base = at;
       this.#last = at.index;
-      this.#durable = at.index;
     }
     const state = hardState ?? this.#hardState;
     this.#hardState = clampHardState(state, at, this.#last);

@@ -272,7 +272,8 @@ export class MemoryStorage implements Storage {
     if (file === undefined) throw gone(index);
     this.#log.install({ index, term }, hardState);
     this.#offer(file);
-    await this.#enqueue((log) => log.install({ index, term }, hardState), undefined);
+    const at = { index, term };
+    await this.#enqueue((log) => log.install(at, hardState), at);
   }
 
   async compact(index: LogIndex): Promise<void> {

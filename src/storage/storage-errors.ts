@@ -26,7 +26,7 @@ export function corrupt(
 }
 
 /** What to do when the log itself can not be trusted. */
-export const REPLACE_NODE =
+export const REPLACE_NODE: string =
   'Nothing was changed. Restore this file from a copy taken while the node was stopped, or remove ' +
   'this member from the cluster and let it join again with an empty data folder';
 

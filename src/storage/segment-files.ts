@@ -1,0 +1,179 @@
+/**
+ * The segment files: made ahead of use, begun, removed.
+ *
+ * A sync that must also write a file's new size or block list costs several times one that writes data
+ * only, and Node has no fallocate. So the next segment is filled with zeros and synced in the background,
+ * in steps, while the current one is being used, under a temporary name. Segments double in size from
+ * 1 MiB to the configured one, and filling begins when a quarter of the current one is used: a cluster
+ * that writes little has written little, and a node serves as soon as 1 MiB is filled. A segment that
+ * is needed before it was filled is used as it is: writes behind its end are slower, not wrong.
+ *
+ * A failed fill is not a failed write: nothing rests on it. It is logged, its file is dropped, and the
+ * append that really finds the disk full says so.
+ */
+import { join } from 'node:path';
+import { WAL_FILL_STEP_BYTES, WAL_FIRST_SEGMENT_BYTES } from '../limits.ts';
+import type { HardState } from '../raft/index.ts';
+import type { Disk, DiskFile, Logger, Random } from '../world/index.ts';
+import type { LogPosition } from './log-memory.ts';
+import { encodeRecord, GENERATION_BYTES, RecordKind, recordSize } from './record.ts';
+import { encodeStart, RecordTable, type Segment, segmentName } from './segment.ts';
+
+const ZEROS = new Uint8Array(64 * 1024);
+export const TEMPORARY_SUFFIX = '.tmp';
+
+/** What a new segment has to know about the log before it. */
+export interface SegmentOrigin {
+  readonly previous: Segment | undefined;
+  readonly last: LogPosition;
+  readonly base: LogPosition;
+  readonly hardState: HardState;
+  readonly now: number;
+}
+
+interface Prepared {
+  readonly path: string;
+  readonly file: DiskFile;
+  readonly targetBytes: number;
+  filled: number;
+  isStopping: boolean;
+}
+
+export interface SegmentFilesOptions {
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly directory: string;
+  readonly segmentBytes: number;
+}
+
+export class SegmentFiles {
+  readonly #options: SegmentFilesOptions;
+  /** Settles when the filling that is under way has ended; never rejects. */
+  #filling: Promise<Prepared | undefined> | undefined;
+  #stopFilling: () => void = () => {};
+
+  constructor(options: SegmentFilesOptions) {
+    this.#options = options;
+  }
+
+  /** The size of the segment behind one of `bytes` (0: of the first). */
+  nextBytes(bytes: number): number {
+    return Math.min(this.#options.segmentBytes, Math.max(WAL_FIRST_SEGMENT_BYTES, bytes * 2));
+  }
+
+  /** Fills the segment behind this one in the background, once enough of it is used. */
+  prepareAfter(segment: Segment): void {
+    if (this.#filling !== undefined || segment.end * 4 < segment.segmentBytes) return;
+    this.#filling = this.#prepare(segment.sequence + 1, this.nextBytes(segment.segmentBytes));
+  }
+
+  /** Begins the next segment, with room for a record of `bytesNeeded`. Durable on resolve. */
+  async begin(
+    origin: SegmentOrigin,
+    bytesNeeded: number,
+  ): Promise<{ readonly segment: Segment; readonly file: DiskFile }> {
+    const { disk, directory, random } = this.#options;
+    const sequence = (origin.previous?.sequence ?? 0) + 1;
+    if (origin.previous === undefined) this.#filling = this.#prepare(sequence, this.nextBytes(0));
+    else this.#stopFilling();
+    const prepared = (await this.#filling) ?? (await this.#create(sequence, 0));
+    this.#filling = undefined;
+    const planned = this.nextBytes(origin.previous?.segmentBytes ?? 0);
+    const generation = Buffer.from(random.bytes(GENERATION_BYTES));
+    const contents = (segmentBytes: number) => ({
+      kind: RecordKind.Start,
+      hardState: origin.hardState,
+      base: { ...origin.base, keepsTail: true },
+      payload: encodeStart({
+        sequence,
+        previousGeneration: origin.previous?.generation ?? Buffer.alloc(GENERATION_BYTES),
+        previousEnd: origin.previous?.end ?? 0,
+        segmentBytes,
+        last: origin.last,
+        created: Math.max(0, Math.floor(origin.now)),
+      }),
+    });
+    const end = recordSize(contents(planned));
+    const segmentBytes = Math.max(planned, end + bytesNeeded);
+    const record = encodeRecord(contents(segmentBytes), generation, 0, Buffer.alloc(end));
+    await prepared.file.writeAndSync(0, [record]);
+    const path = join(directory, segmentName(sequence));
+    await disk.rename(prepared.path, path);
+    await disk.syncDirectory(directory);
+    const table = new RecordTable();
+    return {
+      segment: { sequence, path, generation, segmentBytes, end, table },
+      file: prepared.file,
+    };
+  }
+
+  /** Removes segments that nothing needs any more. Should a crash undo it, the next open does it again. */
+  async remove(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    const { disk, directory } = this.#options;
+    for (const path of paths) await disk.remove(path);
+    await disk.syncDirectory(directory);
+  }
+
+  async close(): Promise<void> {
+    this.#stopFilling();
+    const prepared = await this.#filling;
+    this.#filling = undefined;
+    if (prepared !== undefined) await this.#drop(prepared);
+  }
+
+  async #prepare(sequence: number, bytes: number): Promise<Prepared | undefined> {
+    let prepared: Prepared | undefined;
+    let isStopped = false;
+    this.#stopFilling = () => {
+      isStopped = true;
+      if (prepared !== undefined) prepared.isStopping = true;
+    };
+    try {
+      prepared = await this.#create(sequence, bytes);
+      prepared.isStopping = isStopped;
+      await fill(prepared);
+      return prepared;
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#options.logger.warn('storage.segment-not-prepared', { sequence, bytes, error: text });
+      if (prepared !== undefined) await this.#drop(prepared);
+      return undefined;
+    }
+  }
+
+  async #create(sequence: number, targetBytes: number): Promise<Prepared> {
+    const { disk, directory } = this.#options;
+    const path = join(directory, `${segmentName(sequence)}${TEMPORARY_SUFFIX}`);
+    // A file of that name can only be one that failed before.
+    await disk.remove(path);
+    const file = await disk.open(path, 'create');
+    return { path, file, targetBytes, filled: 0, isStopping: false };
+  }
+
+  async #drop(prepared: Prepared): Promise<void> {
+    try {
+      await prepared.file.close();
+      await this.#options.disk.remove(prepared.path);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#options.logger.warn('storage.temporary-file-left', {
+        path: prepared.path,
+        error: text,
+      });
+    }
+  }
+}
+
+async function fill(prepared: Prepared): Promise<void> {
+  while (prepared.filled < prepared.targetBytes && !prepared.isStopping) {
+    const step = Math.min(WAL_FILL_STEP_BYTES, prepared.targetBytes - prepared.filled);
+    const chunks: Uint8Array[] = [];
+    for (let left = step; left > 0; left -= ZEROS.length) {
+      chunks.push(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS);
+    }
+    await prepared.file.writeAndSync(prepared.filled, chunks);
+    prepared.filled += step;
+  }
+}

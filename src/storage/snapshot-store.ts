@@ -1,0 +1,448 @@
+/**
+ * The snapshot files of one data folder. A file's name says what it is (index, term, checksum of the
+ * whole file), so that opening a folder need not read gigabytes to know. A file gets its final name
+ * after it was synced; whatever else lies there is temporary, or a transfer that may go on later.
+ *
+ * A file that is here is not yet a snapshot in force: one that was received, or that founds a group,
+ * counts only once the log says so (`installSnapshot`). When a folder is opened, the newest file that
+ * agrees with the log is in force, and files that contradict it or lie beyond its end are removed: their
+ * install never came to its end (NASTY 36).
+ *
+ * A snapshot that can not be written does not end the storage, as a failed write of the log does:
+ * nothing that was promised rests on it. The call fails, the temporary file goes, the log stays.
+ */
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { ClusterError } from '../errors.ts';
+import { SNAPSHOT_SYNC_BYTES } from '../limits.ts';
+import type { LogIndex, Snapshot } from '../raft/index.ts';
+import { type Disk, DiskError, type DiskFile, type Logger } from '../world/index.ts';
+import { hex32 } from './bytes.ts';
+import { decodeSnapshotDescriptor } from './descriptor.ts';
+import type { LogMemory } from './log-memory.ts';
+import { TEMPORARY_SUFFIX } from './segment-files.ts';
+import type { SnapshotMeta } from './snapshot-format.ts';
+import {
+  type ByteSource,
+  FileSnapshotReader,
+  readLayout,
+  type SnapshotLayout,
+  wholePrefix,
+} from './snapshot-reader.ts';
+import { writeSnapshot } from './snapshot-writer.ts';
+import { corrupt, diskFailure } from './storage-errors.ts';
+import type { SnapshotReader, SnapshotReceiver, SnapshotSection, StoredSnapshot } from './types.ts';
+
+const SUFFIX = '.snap';
+const PART_SUFFIX = '.part';
+const NAME = /^([0-9]{16})-([0-9]{16})-([0-9a-f]{8})\.(snap|part)$/;
+
+interface FoundFile {
+  readonly name: string;
+  readonly index: LogIndex;
+  readonly term: number;
+  readonly checksum: number;
+  readonly bytes: number;
+  readonly isPart: boolean;
+}
+
+export interface SnapshotStoreOptions {
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly directory: string;
+  /** Newest snapshots kept. */
+  readonly kept: number;
+}
+
+export class SnapshotStore {
+  readonly #options: SnapshotStoreOptions;
+  readonly #files: Map<string, StoredSnapshot> = new Map();
+  readonly #receiving: Set<string> = new Set();
+  #saves = 0;
+
+  constructor(options: SnapshotStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Finds the snapshot in force. */
+  async open(log: LogMemory): Promise<StoredSnapshot | undefined> {
+    const { disk, logger, directory } = this.#options;
+    let newest: StoredSnapshot | undefined;
+    for (const file of await listSnapshots(disk, directory)) {
+      if (file.isPart) continue;
+      const isOlder = file.index < log.base.index;
+      if (!isOlder && !log.matches(file)) {
+        logger.info('storage.snapshot-not-installed-removed', { file: file.name });
+        await disk.remove(join(directory, file.name));
+        continue;
+      }
+      try {
+        const stored = await describeFile(disk, directory, file);
+        this.#files.set(file.name, stored);
+        if (!isOlder) newest ??= stored;
+      } catch (error) {
+        // The one that is needed must be whole. Older ones are a reserve.
+        if (!isOlder && newest === undefined) throw error;
+        logger.warn('storage.old-snapshot-damaged', { file: file.name, error: String(error) });
+      }
+    }
+    if (newest === undefined && log.base.index > 0) {
+      throw corrupt(
+        directory,
+        0,
+        `the log begins behind entry ${log.base.index}, and no snapshot that reaches as far is here`,
+      );
+    }
+    await disk.syncDirectory(directory);
+    await this.#dropParts(newest?.index ?? 0);
+    return newest;
+  }
+
+  has(stored: StoredSnapshot): boolean {
+    const known = this.#files.get(nameOf(stored));
+    return known !== undefined && known.bytes === stored.bytes;
+  }
+
+  async save(meta: SnapshotMeta, sections: readonly SnapshotSection[]): Promise<StoredSnapshot> {
+    const { disk, directory } = this.#options;
+    const temporary = join(directory, `save-${++this.#saves}${TEMPORARY_SUFFIX}`);
+    try {
+      await disk.remove(temporary);
+      const file = await disk.open(temporary, 'create');
+      const sink = new SyncingSink(file);
+      let written: { readonly bytes: number; readonly checksum: number };
+      try {
+        written = await writeSnapshot(sink, meta, sections);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      const { index, term, confState } = meta;
+      const stored: StoredSnapshot = { index, term, confState, ...written };
+      await this.#name(temporary, stored);
+      return stored;
+    } catch (error) {
+      await this.#tryRemove(temporary);
+      if (!(error instanceof DiskError)) throw error;
+      throw diskFailure(`write the snapshot at ${meta.index}`, error);
+    }
+  }
+
+  async openReader(snapshot: StoredSnapshot): Promise<SnapshotReader> {
+    const { disk, directory } = this.#options;
+    if (!this.has(snapshot)) throw missing(snapshot.index);
+    const source = await openSource(disk, join(directory, nameOf(snapshot)));
+    try {
+      return new FileSnapshotReader(snapshot, source, await readLayout(source));
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  async receive(descriptor: Snapshot): Promise<SnapshotReceiver> {
+    const { index, term, confState } = descriptor.metadata;
+    const stored = { index, term, confState, ...decodeSnapshotDescriptor(descriptor.data) };
+    if (this.has(stored)) return complete(stored);
+    const name = partOf(stored);
+    if (this.#receiving.has(name)) {
+      throw new ClusterError(
+        'TRANSFER_FAILED',
+        `the snapshot at ${index} is being received already; try again when that transfer has ended`,
+      );
+    }
+    this.#receiving.add(name);
+    const path = join(this.#options.directory, name);
+    try {
+      return await PartialSnapshot.open(this.#options.disk, path, stored, {
+        finished: () => this.#finish(path, stored),
+        closed: () => this.#receiving.delete(name),
+      });
+    } catch (error) {
+      this.#receiving.delete(name);
+      throw diskFailure(`receive the snapshot at ${index}`, error);
+    }
+  }
+
+  /** The snapshot is in force and durable: drops older ones but for the reserve, and old transfers. */
+  async prune(newest: StoredSnapshot): Promise<void> {
+    const { disk, directory, logger, kept } = this.#options;
+    const old = [...this.#files.values()]
+      .filter((file) => file.index <= newest.index)
+      .sort((a, b) => b.index - a.index)
+      .slice(kept);
+    try {
+      for (const file of old) {
+        this.#files.delete(nameOf(file));
+        await disk.remove(join(directory, nameOf(file)));
+      }
+      await this.#dropParts(newest.index);
+      if (old.length > 0) await disk.syncDirectory(directory);
+    } catch (error) {
+      logger.warn('storage.old-snapshot-not-removed', { error: String(error) });
+    }
+  }
+
+  async discard(snapshot: StoredSnapshot): Promise<void> {
+    this.#files.delete(nameOf(snapshot));
+    await this.#tryRemove(join(this.#options.directory, nameOf(snapshot)));
+  }
+
+  async #finish(path: string, stored: StoredSnapshot): Promise<void> {
+    const { disk } = this.#options;
+    const source = await openSource(disk, path);
+    let layout: SnapshotLayout;
+    try {
+      layout = await readLayout(source);
+    } finally {
+      await source.close();
+    }
+    const { index, term, confState } = stored;
+    if (JSON.stringify(layout.meta) !== JSON.stringify(metaOf(index, term, confState))) {
+      await this.#tryRemove(path);
+      throw new ClusterError(
+        'TRANSFER_FAILED',
+        `the snapshot at ${index} arrived whole, but holds another state than its message says`,
+      );
+    }
+    await this.#name(path, stored);
+  }
+
+  async #name(path: string, stored: StoredSnapshot): Promise<void> {
+    const { disk, directory } = this.#options;
+    await disk.rename(path, join(directory, nameOf(stored)));
+    await disk.syncDirectory(directory);
+    this.#files.set(nameOf(stored), stored);
+  }
+
+  /** Transfers of snapshots that are not wanted any more. */
+  async #dropParts(index: LogIndex): Promise<void> {
+    const { disk, directory } = this.#options;
+    for (const file of await listSnapshots(disk, directory)) {
+      if (!file.isPart || file.index > index || this.#receiving.has(file.name)) continue;
+      await disk.remove(join(directory, file.name));
+    }
+  }
+
+  async #tryRemove(path: string): Promise<void> {
+    try {
+      await this.#options.disk.remove(path);
+    } catch (error) {
+      this.#options.logger.warn('storage.temporary-file-left', { path, error: String(error) });
+    }
+  }
+}
+
+/** Syncs every few megabytes: one huge sync at the end would hold up the log's. */
+class SyncingSink {
+  readonly #file: DiskFile;
+  #unsynced = 0;
+
+  constructor(file: DiskFile) {
+    this.#file = file;
+  }
+
+  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    await this.#file.write(position, chunks);
+    for (const chunk of chunks) this.#unsynced += chunk.length;
+    if (this.#unsynced < SNAPSHOT_SYNC_BYTES) return;
+    this.#unsynced = 0;
+    await this.#file.sync();
+  }
+}
+
+interface PartialEvents {
+  finished(): Promise<void>;
+  closed(): void;
+}
+
+/** A snapshot file that is being received. What was whole of an earlier attempt is not asked for again. */
+class PartialSnapshot implements SnapshotReceiver {
+  readonly received: number;
+  readonly #file: DiskFile;
+  readonly #sink: SyncingSink;
+  readonly #stored: StoredSnapshot;
+  readonly #events: PartialEvents;
+  #position: number;
+  #checksum: number;
+  #isClosed = false;
+
+  private constructor(
+    file: DiskFile,
+    stored: StoredSnapshot,
+    events: PartialEvents,
+    start: { readonly bytes: number; readonly checksum: number },
+  ) {
+    this.#file = file;
+    this.#sink = new SyncingSink(file);
+    this.#stored = stored;
+    this.#events = events;
+    this.received = start.bytes;
+    this.#position = start.bytes;
+    this.#checksum = start.checksum;
+  }
+
+  static async open(
+    disk: Disk,
+    path: string,
+    stored: StoredSnapshot,
+    events: PartialEvents,
+  ): Promise<PartialSnapshot> {
+    const info = await disk.info(path);
+    const file = await disk.open(path, info === undefined ? 'create' : 'write');
+    let start = { bytes: 0, checksum: 0 };
+    if (info !== undefined) {
+      start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
+      await file.truncate(start.bytes);
+      await file.sync();
+    }
+    return new PartialSnapshot(file, stored, events, start);
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const { index, bytes } = this.#stored;
+    if (this.#isClosed || this.#position + chunk.length > bytes) {
+      throw transferFailed(index, `more than its ${bytes} bytes arrived, or it was ended before`);
+    }
+    const position = this.#position;
+    this.#position += chunk.length;
+    this.#checksum = crc32(chunk, this.#checksum);
+    try {
+      await this.#sink.write(position, [chunk]);
+    } catch (error) {
+      await this.abort();
+      throw diskFailure(`write the snapshot at ${index}`, error);
+    }
+  }
+
+  async finish(): Promise<StoredSnapshot> {
+    const { index, bytes, checksum } = this.#stored;
+    if (this.#isClosed) throw transferFailed(index, 'it was ended before');
+    if (this.#position !== bytes) {
+      await this.abort();
+      throw transferFailed(index, `${this.#position} of its ${bytes} bytes arrived`);
+    }
+    try {
+      if (this.#checksum !== checksum) {
+        // Nothing of it can be trusted: the next attempt begins at 0.
+        await this.#file.truncate(0);
+        throw transferFailed(
+          index,
+          `its checksum is ${hex32(this.#checksum)}, not ${hex32(checksum)}; it will be sent again`,
+        );
+      }
+      await this.#file.sync();
+      await this.#events.finished();
+      return this.#stored;
+    } catch (error) {
+      throw diskFailure(`write the snapshot at ${index}`, error);
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#events.closed();
+    await this.#file.close();
+  }
+}
+
+/** The file is here already, whole: nothing more is needed. */
+function complete(stored: StoredSnapshot): SnapshotReceiver {
+  return {
+    received: stored.bytes,
+    write: () => Promise.reject(transferFailed(stored.index, 'all of it is here already')),
+    finish: () => Promise.resolve(stored),
+    abort: () => Promise.resolve(),
+  };
+}
+
+/** All snapshot files of a folder, newest first. */
+export async function listSnapshots(disk: Disk, directory: string): Promise<readonly FoundFile[]> {
+  const found = (await disk.list(directory)).flatMap((info) => {
+    const match = NAME.exec(info.name);
+    if (match === null || info.kind !== 'file') return [];
+    const [, index, term, checksum, suffix] = match;
+    return [
+      {
+        name: info.name,
+        index: Number(index),
+        term: Number(term),
+        checksum: Number.parseInt(checksum!, 16), // the pattern has it
+        bytes: info.size,
+        isPart: suffix === 'part',
+      },
+    ];
+  });
+  return found.sort((a, b) => b.index - a.index || b.term - a.term);
+}
+
+/** Reads both ends of the file and checks that it is what its name says. */
+export async function describeFile(
+  disk: Disk,
+  directory: string,
+  file: FoundFile,
+): Promise<StoredSnapshot> {
+  const path = join(directory, file.name);
+  const source = await openSource(disk, path);
+  try {
+    const { meta } = await readLayout(source);
+    if (meta.index !== file.index || meta.term !== file.term) {
+      throw corrupt(path, 0, `it is the snapshot at ${meta.index} of term ${meta.term}`);
+    }
+    return { ...meta, bytes: file.bytes, checksum: file.checksum };
+  } finally {
+    await source.close();
+  }
+}
+
+async function openSource(disk: Disk, path: string): Promise<ByteSource> {
+  const file = await disk.open(path, 'read');
+  return sourceOf(file, path, await file.size());
+}
+
+function sourceOf(file: DiskFile, path: string, bytes: number): ByteSource {
+  return {
+    path,
+    bytes,
+    read: (position, length) => {
+      const available = Math.max(0, Math.min(length, bytes - position));
+      return available === 0 ? Promise.resolve(new Uint8Array(0)) : file.read(position, available);
+    },
+    close: () => file.close(),
+  };
+}
+
+function nameOf(snapshot: StoredSnapshot): string {
+  return stem(snapshot) + SUFFIX;
+}
+
+function partOf(snapshot: StoredSnapshot): string {
+  return stem(snapshot) + PART_SUFFIX;
+}
+
+function stem(snapshot: StoredSnapshot): string {
+  const pad = (value: number): string => String(value).padStart(16, '0');
+  return `${pad(snapshot.index)}-${pad(snapshot.term)}-${hex32(snapshot.checksum)}`;
+}
+
+function metaOf(index: LogIndex, term: number, confState: SnapshotMeta['confState']): SnapshotMeta {
+  const { voters, learners, votersOutgoing, learnersNext, autoLeave } = confState;
+  return { index, term, confState: { voters, learners, votersOutgoing, learnersNext, autoLeave } };
+}
+
+function transferFailed(index: LogIndex, why: string): ClusterError {
+  return new ClusterError('TRANSFER_FAILED', `the snapshot at ${index} was not received: ${why}`, {
+    details: { index },
+  });
+}
+
+function missing(index: LogIndex): ClusterError {
+  return new ClusterError(
+    'LOG_UNAVAILABLE',
+    `no file of the snapshot at ${index} is here; it was removed or never finished`,
+    { details: { index } },
+  );
+}
