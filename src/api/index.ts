@@ -1,0 +1,36 @@
+/**
+ * api/: what can be asked of a node, once. Operations, their schemas, errors, consistency, deadlines and
+ * request ids; no transport in it.
+ */
+export { bytesFromPercent, bytesToJson, textOf } from './bytes.ts';
+export {
+  CallStats,
+  type Door,
+  LATENCY_BUCKETS_MS,
+  type OperationStats,
+  recordCall,
+} from './call-stats.ts';
+export { createApi } from './node-api.ts';
+export {
+  changeToJson,
+  keyNotFound,
+  OPERATIONS,
+  type Operation,
+  type OperationTarget,
+} from './operations.ts';
+export { formatRequestId, parseRequestId } from './request-id.ts';
+export { parseInput, type WatchInput, watchInput } from './schemas.ts';
+export type {
+  Api,
+  ApiContext,
+  CallOptions,
+  GetAnswer,
+  HealthAnswer,
+  JsonObject,
+  OperationKind,
+  OperationName,
+  ReadinessAnswer,
+  StatusAnswer,
+  WatchOptions,
+  WatchStream,
+} from './types.ts';

@@ -1,0 +1,181 @@
+/**
+ * The operations of one node, over its engine and its key-value machine. Every door calls this and only
+ * this, so that deadlines, consistency, request ids and explanations are the same wherever one knocks.
+ *
+ * What may go wrong: between the barrier and the read nothing may be awaited, or the state that is read
+ * is not the one that the barrier vouched for. Each read below happens in the turn in which its barrier
+ * resolves.
+ */
+import type { ProposeResult } from '../consensus/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { ClusterError } from '../errors.ts';
+import { COMMAND_BYTES_MAX } from '../limits.ts';
+import {
+  encodeCommand,
+  isKnownCommand,
+  type KeyRange,
+  type KvCommand,
+  type KvMachine,
+  type KvResult,
+  type RangeQuery,
+  type RangeResult,
+  unwrapResult,
+  validateCommand,
+  validateKey,
+  validateRange,
+} from '../state/index.ts';
+import { checkOptions, checkTimeout, proposeOptions, waitOptions } from './call-options.ts';
+import { CallStats } from './call-stats.ts';
+import { explainFailure } from './explain.ts';
+import { OPERATIONS } from './operations.ts';
+import { ReadBarriers } from './read-barriers.ts';
+import { healthOf, readinessOf } from './readiness.ts';
+import type {
+  Api,
+  ApiContext,
+  CallOptions,
+  GetAnswer,
+  HealthAnswer,
+  JsonObject,
+  OperationName,
+  ReadinessAnswer,
+  StatusAnswer,
+  WatchOptions,
+  WatchStream,
+} from './types.ts';
+
+export function createApi(context: ApiContext): Api {
+  return new NodeApi(context);
+}
+
+class NodeApi implements Api {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly stats: CallStats = new CallStats();
+  draining = false;
+  readonly #engine: Engine;
+  readonly #kv: KvMachine;
+  readonly #barriers: ReadBarriers;
+
+  constructor(context: ApiContext) {
+    this.nodeId = context.engine.nodeId;
+    this.version = context.version;
+    this.#engine = context.engine;
+    this.#kv = context.kv;
+    this.#barriers = new ReadBarriers(context.engine);
+  }
+
+  async call(name: OperationName, input: unknown, options: CallOptions = {}): Promise<JsonObject> {
+    const operation = name === 'kv.watch' ? undefined : OPERATIONS[name];
+    if (operation === undefined) {
+      const known = Object.keys(OPERATIONS).join(', ');
+      throw new ClusterError('REQUEST_INVALID', `operation ${name} is none of: ${known}`, {
+        details: { field: 'operation' },
+      });
+    }
+    checkOptions(name, operation.kind, options);
+    const target = { api: this, engine: this.#engine };
+    if (operation.kind !== 'admin') return operation.run(target, input, options);
+    const wait = waitOptions(options);
+    return this.#explained(operation.run(target, input, wait));
+  }
+
+  async get(key: Uint8Array, options: CallOptions = {}): Promise<GetAnswer> {
+    validateKey(key);
+    await this.#barrier(options);
+    return { item: this.#kv.get(key), revision: this.#kv.revision };
+  }
+
+  async range(query: RangeQuery, options: CallOptions = {}): Promise<RangeResult> {
+    validateRange(query);
+    await this.#barrier(options);
+    return this.#kv.range(query);
+  }
+
+  async write(command: KvCommand, options: CallOptions = {}): Promise<KvResult> {
+    validateCommand(command);
+    const result = await this.#propose(encodeCommand(command), options);
+    return unwrapResult(result);
+  }
+
+  propose(command: Uint8Array, options: CallOptions = {}): Promise<ProposeResult> {
+    checkCommandBytes(command);
+    return this.#propose(command, options);
+  }
+
+  async watch(range: KeyRange, options: WatchOptions = {}): Promise<WatchStream> {
+    checkOptions('kv.watch', 'stream', options);
+    validateRange(range);
+    // Also when it begins at a given revision: this node may be behind the one that told the caller.
+    await this.#barrier(options);
+    const revision = options.from === undefined ? this.#kv.revision : options.from - 1;
+    const changes = this.#kv.watch({ ...range, fromRevision: revision + 1 });
+    return { revision, changes };
+  }
+
+  openSession(options: CallOptions = {}): Promise<number> {
+    return this.#explained(this.#engine.openSession(waitOptions(options)));
+  }
+
+  closeSession(session: number, options: CallOptions = {}): Promise<void> {
+    return this.#explained(this.#engine.closeSession(session, waitOptions(options)));
+  }
+
+  status(): StatusAnswer {
+    return { ...this.#engine.status(), revision: this.#kv.revision, version: this.version };
+  }
+
+  health(): HealthAnswer {
+    return healthOf(this.#engine);
+  }
+
+  readiness(): Promise<ReadinessAnswer> {
+    return readinessOf(this.#engine, this.draining);
+  }
+
+  async #propose(command: Uint8Array, options: CallOptions): Promise<ProposeResult> {
+    try {
+      return await this.#engine.propose(command, proposeOptions(options));
+    } catch (error) {
+      throw explainFailure(error, () => this.#engine.status());
+    }
+  }
+
+  async #barrier(options: CallOptions): Promise<void> {
+    if (options.consistency === 'local') return;
+    try {
+      await this.#barriers.join(checkTimeout(options.timeoutMs), options.signal);
+    } catch (error) {
+      throw explainFailure(error, () => this.#engine.status());
+    }
+  }
+
+  async #explained<T>(outcome: Promise<T>): Promise<T> {
+    try {
+      return await outcome;
+    } catch (error) {
+      throw explainFailure(error, () => this.#engine.status());
+    }
+  }
+}
+
+/**
+ * Only what no replica would understand is looked for: such a command would stop every one of them once it
+ * is in the log. All else that is wrong with a command is the machine's to refuse.
+ */
+function checkCommandBytes(command: Uint8Array): void {
+  if (command.length > COMMAND_BYTES_MAX) {
+    throw new ClusterError(
+      'COMMAND_TOO_LARGE',
+      `the command takes ${command.length} bytes; at most ${COMMAND_BYTES_MAX} are taken`,
+      { details: { actual: command.length, bound: COMMAND_BYTES_MAX } },
+    );
+  }
+  if (isKnownCommand(command)) return;
+  throw new ClusterError(
+    'REQUEST_INVALID',
+    `the command begins with ${Array.from(command.subarray(0, 3))}, which is none that this ` +
+      'version knows; use a client of the same release',
+    { details: { field: 'command' } },
+  );
+}

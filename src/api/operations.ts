@@ -1,0 +1,179 @@
+/**
+ * The table of operations: each with its name, its kind, its input's schema and what it does. This is
+ * the one place where the JSON forms are said; HTTP routes and the binary protocol's `call` point here.
+ *
+ * `kind` decides which options an operation takes: reads a consistency, writes a request id. The others
+ * are refused rather than ignored; see `call-options.ts`.
+ */
+
+import type { z } from 'zod';
+import type { Engine } from '../engine/index.ts';
+import { ClusterError } from '../errors.ts';
+import type { KeyValue, KvChange, KvCommand, KvResult, StepResult } from '../state/index.ts';
+import { bytesToJson, textOf } from './bytes.ts';
+import {
+  addMemberInput,
+  compactInput,
+  compareAndSetInput,
+  deleteInput,
+  deleteRangeInput,
+  emptyInput,
+  incrementInput,
+  keyInput,
+  nodeInput,
+  parseInput,
+  putInput,
+  rangeInput,
+  sessionInput,
+  transactionInput,
+  transferInput,
+} from './schemas.ts';
+import type { Api, CallOptions, JsonObject, OperationKind, OperationName } from './types.ts';
+
+export interface Operation {
+  readonly kind: OperationKind;
+  run(target: OperationTarget, input: unknown, options: CallOptions): Promise<JsonObject>;
+}
+
+export interface OperationTarget {
+  readonly api: Api;
+  readonly engine: Engine;
+}
+
+function operation<T>(
+  kind: OperationKind,
+  schema: z.ZodType<T>,
+  run: (target: OperationTarget, input: T, options: CallOptions) => Promise<JsonObject>,
+): Operation {
+  return {
+    kind,
+    run: (target, input, options) => run(target, parseInput(schema, input), options),
+  };
+}
+
+function write(schema: z.ZodType<KvCommand>): Operation {
+  return operation('write', schema, async ({ api }, command, options) =>
+    resultToJson(await api.write(command, options)),
+  );
+}
+
+export const OPERATIONS: Readonly<Record<Exclude<OperationName, 'kv.watch'>, Operation>> = {
+  'kv.get': operation('read', keyInput, async ({ api }, { key }, options) => {
+    const { item, revision } = await api.get(key, options);
+    if (item === undefined) throw keyNotFound(key, revision);
+    return { ...itemToJson(item, false), revision };
+  }),
+  'kv.range': operation('read', rangeInput, async ({ api }, input, options) => {
+    const { range, keysOnly } = input;
+    const query = { ...range, keysOnly };
+    const page = await api.range(
+      input.limit === undefined ? query : { ...query, limit: input.limit },
+      options,
+    );
+    const items = page.items.map((item) => itemToJson(item, keysOnly));
+    const last = page.items.at(-1);
+    const next = page.more && last !== undefined ? bytesToJson('next', keyAfter(last.key)) : {};
+    return { items, more: page.more, ...next, revision: page.revision };
+  }),
+  'kv.put': write(putInput),
+  'kv.delete': write(deleteInput),
+  'kv.deleteRange': write(deleteRangeInput),
+  'kv.increment': write(incrementInput),
+  'kv.compareAndSet': write(compareAndSetInput),
+  'kv.transaction': write(transactionInput),
+  'kv.compact': write(compactInput),
+  'session.open': operation('admin', emptyInput, async ({ api }, _input, options) => ({
+    session: await api.openSession(options),
+  })),
+  'session.close': operation('admin', sessionInput, async ({ api }, { session }, options) => {
+    await api.closeSession(session, options);
+    return { session };
+  }),
+  status: operation('admin', emptyInput, async ({ api }) => ({ ...api.status() })),
+  'members.list': operation('admin', emptyInput, async ({ api }) => {
+    const { members, leader } = api.status();
+    return { members, leader: leader?.nodeId ?? null };
+  }),
+  'members.add': operation('admin', addMemberInput, async ({ engine }, input, options) => ({
+    ...(await engine.addLearner(input.nodeId, input.address, options)),
+  })),
+  'members.promote': operation('admin', nodeInput, async ({ engine }, { nodeId }, options) => {
+    await engine.promoteLearner(nodeId, options);
+    return { nodeId };
+  }),
+  'members.remove': operation('admin', nodeInput, async ({ engine }, { nodeId }, options) => {
+    await engine.removeMember(nodeId, options);
+    return { nodeId };
+  }),
+  'leader.transfer': operation('admin', transferInput, async ({ engine }, { to }, options) => {
+    await engine.transferLeadership(to, options);
+    return { leader: to };
+  }),
+};
+
+/** The least key that is greater. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+export function keyNotFound(key: Uint8Array, revision: number): ClusterError {
+  const name = textOf(key);
+  const shown = name === undefined ? 'that key (not text)' : `key ${JSON.stringify(name)}`;
+  return new ClusterError('KEY_NOT_FOUND', `${shown} does not exist at revision ${revision}`, {
+    details: { ...bytesToJson('key', key), revision },
+  });
+}
+
+export function itemToJson(item: KeyValue, keysOnly: boolean): JsonObject {
+  const { createRevision, modRevision, version } = item;
+  const key = bytesToJson('key', item.key);
+  const value = keysOnly ? {} : bytesToJson('value', item.value);
+  return { ...key, ...value, createRevision, modRevision, version };
+}
+
+export function changeToJson(change: KvChange): JsonObject {
+  const events = change.events.map((event) =>
+    event.kind === 'put'
+      ? { type: 'put', ...itemToJson(event.item, false) }
+      : { type: 'delete', ...bytesToJson('key', event.key), modRevision: event.modRevision },
+  );
+  return { type: 'change', revision: change.revision, events };
+}
+
+export function resultToJson(result: KvResult): JsonObject {
+  const { revision } = result;
+  switch (result.kind) {
+    case 'put':
+    case 'compact':
+      return { revision };
+    case 'delete':
+      return { deleted: result.deleted, revision };
+    case 'increment':
+      return { value: String(result.value), revision };
+    case 'compareAndSet': {
+      const actual = result.actual === undefined ? {} : bytesToJson('actual', result.actual);
+      return { swapped: result.swapped, ...actual, revision };
+    }
+    case 'transaction':
+      return { succeeded: result.succeeded, steps: result.steps.map(stepToJson), revision };
+  }
+}
+
+function stepToJson(step: StepResult): JsonObject {
+  switch (step.kind) {
+    case 'put':
+      return { kind: 'put' };
+    case 'delete':
+      return { kind: 'delete', deleted: step.deleted };
+    case 'increment':
+      return { kind: 'increment', value: String(step.value) };
+    case 'get':
+      return {
+        kind: 'get',
+        items: step.items.map((item) => itemToJson(item, false)),
+        more: step.more,
+      };
+  }
+}

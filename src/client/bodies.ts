@@ -1,0 +1,268 @@
+/**
+ * The bodies of the binary protocol's operations: ranges, items, pages, changes. Pure, and shared by the
+ * client and the server's door. Decoded keys and values are copies: a view would keep a whole chunk of
+ * the socket alive for as long as the caller keeps one small value.
+ */
+import { Buffer } from 'node:buffer';
+import type { CommandResult } from '../consensus/index.ts';
+import { ClusterError } from '../errors.ts';
+import type { KeyRange, KeyValue, KvChange, KvEvent, RangeResult } from '../state/index.ts';
+import { ByteReader, writeU64 } from './byte-reader.ts';
+
+const ITEM_FIXED_BYTES = 32;
+const EVENT_PUT = 1;
+const EVENT_DELETE = 2;
+
+export const STREAM_ITEM = { started: 1, change: 2, heartbeat: 3 } as const;
+
+// ---- ranges -------------------------------------------------------------------------------------
+
+function rangeBytes(range: KeyRange): number {
+  return 5 + range.start.length + (range.end === undefined ? 0 : 4 + range.end.length);
+}
+
+function writeRange(into: Buffer, range: KeyRange, at: number): void {
+  into[at] = range.end === undefined ? 0 : 1;
+  const next = writeBlob(into, range.start, at + 1);
+  if (range.end !== undefined) writeBlob(into, range.end, next);
+}
+
+function readRange(reader: ByteReader): KeyRange {
+  const hasEnd = reader.flag();
+  const start = copyOf(reader.blob());
+  return hasEnd ? { start, end: copyOf(reader.blob()) } : { start };
+}
+
+function writeBlob(into: Buffer, bytes: Uint8Array, at: number): number {
+  into.writeUInt32BE(bytes.length, at);
+  into.set(bytes, at + 4);
+  return at + 4 + bytes.length;
+}
+
+function copyOf(view: Uint8Array): Uint8Array {
+  return new Uint8Array(view);
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+export interface RangeRequest {
+  readonly range: KeyRange;
+  /** 0: the most. */
+  readonly limit: number;
+  readonly keysOnly: boolean;
+}
+
+export function encodeRangeRequest(request: RangeRequest): Buffer {
+  const out = Buffer.allocUnsafe(5 + rangeBytes(request.range));
+  out.writeUInt32BE(request.limit, 0);
+  out[4] = request.keysOnly ? 1 : 0;
+  writeRange(out, request.range, 5);
+  return out;
+}
+
+export function decodeRangeRequest(body: Uint8Array): RangeRequest {
+  const reader = new ByteReader(body);
+  const limit = reader.u32();
+  const keysOnly = reader.flag();
+  const range = readRange(reader);
+  reader.end();
+  return { range, limit, keysOnly };
+}
+
+export interface WatchRequest {
+  readonly range: KeyRange;
+  readonly credit: number;
+  /** 0: the one after the present. */
+  readonly from: number;
+}
+
+export function encodeWatchRequest(request: WatchRequest): Buffer {
+  const out = Buffer.allocUnsafe(12 + rangeBytes(request.range));
+  out.writeUInt32BE(request.credit, 0);
+  writeU64(out, request.from, 4);
+  writeRange(out, request.range, 12);
+  return out;
+}
+
+export function decodeWatchRequest(body: Uint8Array): WatchRequest {
+  const reader = new ByteReader(body);
+  const credit = reader.u32();
+  const from = reader.u64();
+  const range = readRange(reader);
+  reader.end();
+  return { range, credit, from };
+}
+
+export function encodeU32(value: number): Buffer {
+  const out = Buffer.allocUnsafe(4);
+  out.writeUInt32BE(value, 0);
+  return out;
+}
+
+export function decodeU32(body: Uint8Array): number {
+  const reader = new ByteReader(body);
+  const value = reader.u32();
+  reader.end();
+  return value;
+}
+
+export function encodeU64(value: number): Buffer {
+  const out = Buffer.allocUnsafe(8);
+  writeU64(out, value, 0);
+  return out;
+}
+
+export function decodeU64(body: Uint8Array): number {
+  const reader = new ByteReader(body);
+  const value = reader.u64();
+  reader.end();
+  return value;
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+/** What goes before the machine's result bytes. */
+export function encodeProposeHead(index: number, code: number): Buffer {
+  const out = Buffer.allocUnsafe(12);
+  writeU64(out, index, 0);
+  out.writeUInt32BE(code, 8);
+  return out;
+}
+
+export function decodePropose(body: Uint8Array): CommandResult & { readonly index: number } {
+  const reader = new ByteReader(body);
+  return { index: reader.u64(), code: reader.u32(), bytes: reader.rest() };
+}
+
+function itemBytes(item: KeyValue): number {
+  return ITEM_FIXED_BYTES + item.key.length + item.value.length;
+}
+
+function writeItem(into: Buffer, item: KeyValue, at: number): number {
+  writeU64(into, item.createRevision, at);
+  writeU64(into, item.modRevision, at + 8);
+  writeU64(into, item.version, at + 16);
+  return writeBlob(into, item.value, writeBlob(into, item.key, at + 24));
+}
+
+function readItem(reader: ByteReader): KeyValue {
+  const [createRevision, modRevision, version] = [reader.u64(), reader.u64(), reader.u64()];
+  const key = copyOf(reader.blob());
+  const value = copyOf(reader.blob());
+  return { key, value, createRevision, modRevision, version };
+}
+
+export function encodeGetAnswer(item: KeyValue | undefined, revision: number): Buffer {
+  const out = Buffer.allocUnsafe(9 + (item === undefined ? 0 : itemBytes(item)));
+  writeU64(out, revision, 0);
+  out[8] = item === undefined ? 0 : 1;
+  if (item !== undefined) writeItem(out, item, 9);
+  return out;
+}
+
+export function decodeGetAnswer(body: Uint8Array): {
+  item: KeyValue | undefined;
+  revision: number;
+} {
+  const reader = new ByteReader(body);
+  const revision = reader.u64();
+  const item = reader.flag() ? readItem(reader) : undefined;
+  reader.end();
+  return { item, revision };
+}
+
+export function encodePage(page: RangeResult): Buffer {
+  let size = 13;
+  for (const item of page.items) size += itemBytes(item);
+  const out = Buffer.allocUnsafe(size);
+  writeU64(out, page.revision, 0);
+  out[8] = page.more ? 1 : 0;
+  out.writeUInt32BE(page.items.length, 9);
+  let at = 13;
+  for (const item of page.items) at = writeItem(out, item, at);
+  return out;
+}
+
+export function decodePage(body: Uint8Array): RangeResult {
+  const reader = new ByteReader(body);
+  const revision = reader.u64();
+  const more = reader.flag();
+  const count = reader.u32();
+  const items: KeyValue[] = [];
+  for (let left = count; left > 0; left--) items.push(readItem(reader));
+  reader.end();
+  return { items, more, revision };
+}
+
+// ---- the items of a watch -----------------------------------------------------------------------
+
+export type WatchItem =
+  | { readonly kind: 'started'; readonly revision: number }
+  | { readonly kind: 'change'; readonly change: KvChange }
+  /** Everything up to `revision` was sent, or did not concern the watch. */
+  | { readonly kind: 'heartbeat'; readonly revision: number };
+
+export function encodeStarted(revision: number): Buffer {
+  const out = Buffer.allocUnsafe(9);
+  out[0] = STREAM_ITEM.started;
+  writeU64(out, revision, 1);
+  return out;
+}
+
+export function encodeHeartbeat(revision: number): Buffer {
+  const out = Buffer.allocUnsafe(9);
+  out[0] = STREAM_ITEM.heartbeat;
+  writeU64(out, revision, 1);
+  return out;
+}
+
+export function encodeChange(change: KvChange): Buffer {
+  let size = 13;
+  for (const event of change.events) {
+    size += event.kind === 'put' ? 1 + itemBytes(event.item) : 13 + event.key.length;
+  }
+  const out = Buffer.allocUnsafe(size);
+  out[0] = STREAM_ITEM.change;
+  writeU64(out, change.revision, 1);
+  out.writeUInt32BE(change.events.length, 9);
+  let at = 13;
+  for (const event of change.events) at = writeEvent(out, event, at);
+  return out;
+}
+
+function writeEvent(into: Buffer, event: KvEvent, at: number): number {
+  if (event.kind === 'put') {
+    into[at] = EVENT_PUT;
+    return writeItem(into, event.item, at + 1);
+  }
+  into[at] = EVENT_DELETE;
+  writeU64(into, event.modRevision, at + 1);
+  return writeBlob(into, event.key, at + 9);
+}
+
+function readEvent(reader: ByteReader): KvEvent {
+  const kind = reader.u8();
+  if (kind === EVENT_PUT) return { kind: 'put', item: readItem(reader) };
+  if (kind !== EVENT_DELETE) {
+    throw new ClusterError('CODEC_INVALID', `event of kind ${kind} is not known`);
+  }
+  const modRevision = reader.u64();
+  return { kind: 'delete', key: copyOf(reader.blob()), modRevision };
+}
+
+export function decodeWatchItem(body: Uint8Array): WatchItem {
+  const reader = new ByteReader(body);
+  const kind = reader.u8();
+  if (kind < STREAM_ITEM.started || kind > STREAM_ITEM.heartbeat) {
+    throw new ClusterError('CODEC_INVALID', `item of kind ${kind} in a watch is not known`);
+  }
+  const revision = reader.u64();
+  if (kind !== STREAM_ITEM.change) {
+    reader.end();
+    return { kind: kind === STREAM_ITEM.started ? 'started' : 'heartbeat', revision };
+  }
+  const events: KvEvent[] = [];
+  for (let left = reader.u32(); left > 0; left--) events.push(readEvent(reader));
+  reader.end();
+  return { kind: 'change', change: { revision, events } };
+}

@@ -1,0 +1,89 @@
+/**
+ * Reads the fields of one frame, and `u64` fields are written here too. Whatever does not fit is a named
+ * error and never a rounding: a revision beyond 2^53 - 1 would silently become another revision.
+ */
+import { Buffer } from 'node:buffer';
+import { ClusterError } from '../errors.ts';
+
+const TWO_32 = 0x1_0000_0000;
+const HIGH_MAX = 0x1f_ffff;
+
+export function writeU64(into: Buffer, value: number, at: number): void {
+  into.writeUInt32BE(Math.floor(value / TWO_32), at);
+  into.writeUInt32BE(value % TWO_32, at + 4);
+}
+
+/** A frame (or a part of it) that has no copy made of it: what is read are views. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export class ByteReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = asBuffer(bytes);
+  }
+
+  u8(): number {
+    return this.#bytes[this.#advance(1)]!;
+  }
+
+  u16(): number {
+    return this.#bytes.readUInt16BE(this.#advance(2));
+  }
+
+  u32(): number {
+    return this.#bytes.readUInt32BE(this.#advance(4));
+  }
+
+  u64(): number {
+    const at = this.#advance(8);
+    const high = this.#bytes.readUInt32BE(at);
+    if (high > HIGH_MAX) {
+      throw new ClusterError('CODEC_INVALID', `number at byte ${at} of the frame exceeds 2^53 - 1`);
+    }
+    return high * TWO_32 + this.#bytes.readUInt32BE(at + 4);
+  }
+
+  /** 0 or 1, nothing else. */
+  flag(): boolean {
+    const value = this.u8();
+    if (value > 1) throw new ClusterError('CODEC_INVALID', `a flag of ${value} is neither 0 nor 1`);
+    return value === 1;
+  }
+
+  /** A view into the frame. */
+  blob(): Buffer {
+    const length = this.u32();
+    const at = this.#advance(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  rest(): Buffer {
+    const rest = this.#bytes.subarray(this.#at);
+    this.#at = this.#bytes.length;
+    return rest;
+  }
+
+  /** Nothing may be left: a longer frame than its fields is one that this side does not understand. */
+  end(): void {
+    const left = this.#bytes.length - this.#at;
+    if (left !== 0) throw new ClusterError('CODEC_INVALID', `${left} bytes too many in the frame`);
+  }
+
+  #advance(count: number): number {
+    const at = this.#at;
+    if (at + count > this.#bytes.length) {
+      throw new ClusterError(
+        'CODEC_INVALID',
+        `frame of ${this.#bytes.length} bytes ends within a field at byte ${at}`,
+      );
+    }
+    this.#at = at + count;
+    return at;
+  }
+}

@@ -1,0 +1,374 @@
+/**
+ * The network client that programs use: keys and values in, answers out. What is hard about it (which node,
+ * again or not, exactly once) is in `dispatcher.ts` and `session-keeper.ts`; here calls are put together
+ * and answers taken apart.
+ */
+import { performance } from 'node:perf_hooks';
+import type { RequestId } from '../consensus/index.ts';
+import { ClusterError } from '../errors.ts';
+import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX } from '../limits.ts';
+import {
+  type Compare,
+  encodeCommand,
+  type KeyValue,
+  type KvCommand,
+  type KvResult,
+  type RangeResult,
+  type StepResult,
+  type TransactionStep,
+  unwrapResult,
+  validateCommand,
+  validateKey,
+  validateRange,
+} from '../state/index.ts';
+import {
+  decodeGetAnswer,
+  decodePage,
+  decodePropose,
+  encodeRangeRequest,
+  encodeU64,
+} from './bodies.ts';
+import { ClientWatch } from './client-watch.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { OP, type Op } from './frames.ts';
+import { keyAfter, toBytes, toKeyRange, toText } from './keys.ts';
+import { parseNodeAddress } from './node-address.ts';
+import { type CallPlan, PendingCall } from './pending-call.ts';
+import { SessionKeeper } from './session-keeper.ts';
+import type {
+  Bytes,
+  ClientCallOptions,
+  ClientRange,
+  ClientRangeOptions,
+  ClientStep,
+  ClientTransaction,
+  ClientWatchOptions,
+  ConnectOptions,
+  ListOptions,
+  QuorateClient,
+  ReadCallOptions,
+  Watch,
+  WriteCallOptions,
+} from './types.ts';
+
+const CLOSE_SESSION_MS_MAX = 500;
+const READ_OPERATIONS: ReadonlySet<string> = new Set([
+  'kv.get',
+  'kv.range',
+  'status',
+  'members.list',
+]);
+
+/** @throws CONFIG_INVALID, CONNECTION_FAILED, ABORTED. */
+export async function connect(options: ConnectOptions): Promise<QuorateClient> {
+  const client = new NetworkClient(options);
+  try {
+    await client.connected(options.signal);
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+class NetworkClient implements QuorateClient {
+  readonly #dispatcher: Dispatcher;
+  readonly #timeoutMs: number;
+  readonly #session: SessionKeeper | undefined;
+  readonly #watches: Set<ClientWatch> = new Set();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ConnectOptions) {
+    if (options.nodes.length === 0) {
+      throw new ClusterError('CONFIG_INVALID', 'nodes is empty: name at least one host:port', {
+        details: { field: 'nodes' },
+      });
+    }
+    this.#timeoutMs = checkTimeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT);
+    this.#dispatcher = new Dispatcher(options.nodes.map(parseNodeAddress));
+    this.#session =
+      options.session === false ? undefined : new SessionKeeper(this.#dispatcher, this.#timeoutMs);
+  }
+
+  get node(): string | undefined {
+    return this.#dispatcher.node;
+  }
+
+  async connected(signal: AbortSignal | undefined): Promise<void> {
+    const connecting = this.#dispatcher.connected(performance.now() + this.#timeoutMs);
+    if (signal === undefined) {
+      await connecting;
+      return;
+    }
+    const aborted = new Promise<never>((_resolve, reject) => {
+      const leave = (): void =>
+        reject(new ClusterError('ABORTED', 'connecting was given up', { retryable: 'yes' }));
+      if (signal.aborted) leave();
+      signal.addEventListener('abort', leave, { once: true });
+      connecting.catch(() => {}).finally(() => signal.removeEventListener('abort', leave));
+    });
+    await Promise.race([connecting, aborted]);
+  }
+
+  // ---- writes ---------------------------------------------------------------------------------
+
+  async put(key: Bytes, value: Bytes, options?: WriteCallOptions): Promise<{ revision: number }> {
+    const command = {
+      kind: 'put',
+      key: toBytes(key, 'key'),
+      value: toBytes(value, 'value'),
+    } as const;
+    const { revision } = await this.#write(command, options);
+    return { revision };
+  }
+
+  async delete(
+    key: Bytes,
+    options?: WriteCallOptions,
+  ): Promise<{ deleted: number; revision: number }> {
+    return this.deleteRange({ key }, options);
+  }
+
+  async deleteRange(
+    range: ClientRange,
+    options?: WriteCallOptions,
+  ): Promise<{ deleted: number; revision: number }> {
+    const command = { kind: 'delete', range: toKeyRange(range, 'delete') } as const;
+    const { deleted, revision } = await this.#write(command, options);
+    return { deleted, revision };
+  }
+
+  async compareAndSet(
+    key: Bytes,
+    expected: Bytes | undefined,
+    value: Bytes,
+    options?: WriteCallOptions,
+  ): Promise<{ swapped: boolean; revision: number; actual?: Uint8Array }> {
+    const base = {
+      kind: 'compareAndSet',
+      key: toBytes(key, 'key'),
+      value: toBytes(value, 'value'),
+    } as const;
+    const command =
+      expected === undefined ? base : { ...base, expected: toBytes(expected, 'expected') };
+    const { kind: _kind, ...answer } = await this.#write(command, options);
+    return answer;
+  }
+
+  async increment(
+    key: Bytes,
+    by: bigint | number = 1n,
+    options?: WriteCallOptions,
+  ): Promise<{ value: bigint; revision: number }> {
+    const command = { kind: 'increment', key: toBytes(key, 'key'), by: toBigInt(by) } as const;
+    const { value, revision } = await this.#write(command, options);
+    return { value, revision };
+  }
+
+  async transaction(
+    transaction: ClientTransaction,
+    options?: WriteCallOptions,
+  ): Promise<{ succeeded: boolean; revision: number; steps: readonly StepResult[] }> {
+    const { compare = [], then = [], else: otherwise = [] } = transaction;
+    const command = {
+      kind: 'transaction',
+      compare: compare.map((one) => {
+        const key = toBytes(one.key, 'key');
+        if (one.target !== 'value') return { ...one, key } satisfies Compare;
+        return { ...one, key, operand: toBytes(one.operand, 'operand') } satisfies Compare;
+      }),
+      // biome-ignore lint/suspicious/noThenProperty: the vocabulary of transactions; never a function
+      then: then.map(toStep),
+      else: otherwise.map(toStep),
+    } as const;
+    const { succeeded, revision, steps } = await this.#write(command, options);
+    return { succeeded, revision, steps };
+  }
+
+  async compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }> {
+    const answer = await this.#write({ kind: 'compact', revision }, options);
+    return { revision: answer.revision };
+  }
+
+  // ---- reads ----------------------------------------------------------------------------------
+
+  async get(key: Bytes, options: ReadCallOptions = {}): Promise<KeyValue | undefined> {
+    const bytes = toBytes(key, 'key');
+    validateKey(bytes);
+    return decodeGetAnswer(await this.#read(OP.get, bytes, options)).item;
+  }
+
+  async getText(key: Bytes, options?: ReadCallOptions): Promise<string | undefined> {
+    const item = await this.get(key, options);
+    return item === undefined ? undefined : toText(item.value);
+  }
+
+  async range(selector: ClientRange, options: ClientRangeOptions = {}): Promise<RangeResult> {
+    const { limit = 0, keysOnly = false } = options;
+    const range = toKeyRange(selector, 'read');
+    validateRange(limit === 0 ? range : { ...range, limit });
+    const body = encodeRangeRequest({ range, limit, keysOnly });
+    return decodePage(await this.#read(OP.range, body, options));
+  }
+
+  async *list(
+    selector: ClientRange,
+    options: ListOptions = {},
+  ): AsyncGenerator<KeyValue, void, undefined> {
+    const { pageItems = RANGE_ITEMS_MAX, keysOnly = false, ...rest } = options;
+    const whole = toKeyRange(selector, 'read');
+    let start = whole.start;
+    for (;;) {
+      const body = encodeRangeRequest({ range: { ...whole, start }, limit: pageItems, keysOnly });
+      const page = decodePage(await this.#read(OP.range, body, rest));
+      yield* page.items;
+      const last = page.items.at(-1);
+      if (!page.more || last === undefined) return;
+      start = keyAfter(last.key);
+    }
+  }
+
+  watch(selector: ClientRange, options: ClientWatchOptions = {}): Watch {
+    const range = toKeyRange(selector, 'read');
+    validateRange(range);
+    const watch = new ClientWatch(this.#dispatcher, {
+      range,
+      from: options.from ?? 0,
+      local: options.consistency === 'local',
+      timeoutMs: this.#timeoutOf(options),
+      signal: options.signal,
+      onEnded: () => this.#watches.delete(watch),
+    });
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  // ---- the rest -------------------------------------------------------------------------------
+
+  status(options?: ClientCallOptions): Promise<Record<string, unknown>> {
+    return this.call('status', {}, options);
+  }
+
+  async call(
+    operation: string,
+    input: Record<string, unknown> = {},
+    options: ReadCallOptions = {},
+  ): Promise<Record<string, unknown>> {
+    const body = Buffer.from(JSON.stringify({ operation, input }), 'utf8');
+    const isRead = READ_OPERATIONS.has(operation);
+    const plan = this.#plan(OP.call, body, options);
+    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable: isRead });
+    return JSON.parse(answer.toString('utf8')) as Record<string, unknown>;
+  }
+
+  async nextRequest(_options: ClientCallOptions = {}): Promise<RequestId> {
+    if (this.#session === undefined) {
+      throw new ClusterError(
+        'CONFIG_INVALID',
+        'this client was connected with session: false, so it has no request ids',
+      );
+    }
+    const { session, sequence } = await this.#session.take();
+    return { session, sequence };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#session?.session;
+    for (const watch of [...this.#watches]) {
+      watch.end(new ClusterError('CLIENT_CLOSED', 'the client was closed'));
+    }
+    if (session !== undefined && this.#dispatcher.node !== undefined) {
+      // As a courtesy: a session that is left open is closed by the cluster when room is needed.
+      const plan = this.#plan(OP.closeSession, encodeU64(session), {
+        timeoutMs: CLOSE_SESSION_MS_MAX,
+      });
+      this.#dispatcher.failAll();
+      await this.#submit({ ...plan, isWrite: false, isRepeatable: false }).catch(() => {});
+    }
+    this.#dispatcher.close();
+  }
+
+  async #write<C extends KvCommand>(
+    command: C,
+    options: WriteCallOptions = {},
+  ): Promise<Extract<KvResult, { kind: C['kind'] }>> {
+    validateCommand(command);
+    const plan = this.#plan(OP.propose, encodeCommand(command), options);
+    const body = await this.#submit({ ...plan, isWrite: true, request: options.request });
+    return unwrapResult(decodePropose(body)) as Extract<KvResult, { kind: C['kind'] }>;
+  }
+
+  #read(op: Op, body: Uint8Array, options: ReadCallOptions): Promise<Buffer> {
+    const plan = this.#plan(op, body, options);
+    return this.#submit({ ...plan, local: options.consistency === 'local' });
+  }
+
+  #plan(op: Op, body: Uint8Array, options: ClientCallOptions): CallPlan {
+    const deadlineAt = performance.now() + this.#timeoutOf(options);
+    const { signal } = options;
+    return { op, body, isWrite: false, isRepeatable: true, deadlineAt, signal };
+  }
+
+  #submit(plan: CallPlan): Promise<Buffer> {
+    const call = new PendingCall(plan);
+    if (plan.signal?.aborted === true) call.abort();
+    else if (this.#dispatcher.admit(call)) {
+      if (plan.op === OP.propose && this.#session !== undefined) this.#session.route(call);
+      else this.#dispatcher.route(call);
+    }
+    return call.answer;
+  }
+
+  #timeoutOf(options: ClientCallOptions): number {
+    return options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+  }
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (Number.isFinite(timeoutMs) && timeoutMs >= 1 && timeoutMs <= REQUEST_TIMEOUT_MS_MAX) {
+    return timeoutMs;
+  }
+  throw new ClusterError(
+    'REQUEST_INVALID',
+    `timeoutMs is ${timeoutMs}; it must be from 1 to ${REQUEST_TIMEOUT_MS_MAX}`,
+    { details: { field: 'timeoutMs' } },
+  );
+}
+
+function toBigInt(by: bigint | number): bigint {
+  if (typeof by === 'bigint') return by;
+  if (Number.isSafeInteger(by)) return BigInt(by);
+  throw new ClusterError('REQUEST_INVALID', `by is ${by}; give a whole number or a bigint`, {
+    details: { field: 'by' },
+  });
+}
+
+function toStep(step: ClientStep): TransactionStep {
+  switch (step.kind) {
+    case 'put':
+      return {
+        kind: 'put',
+        key: toBytes(step.key, 'key'),
+        value: toBytes(step.value, 'value'),
+      };
+    case 'increment':
+      return { kind: 'increment', key: toBytes(step.key, 'key'), by: toBigInt(step.by ?? 1n) };
+    case 'delete':
+      return { kind: 'delete', range: toKeyRange(step, 'delete') };
+    case 'get': {
+      const range = toKeyRange(step, 'read');
+      return step.limit === undefined
+        ? { kind: 'get', range }
+        : { kind: 'get', range, limit: step.limit };
+    }
+  }
+}

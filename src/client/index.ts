@@ -1,0 +1,48 @@
+/**
+ * client/: the network client that programs and the command line use. The frames of its protocol are
+ * exported too: the server's door speaks them, and others may write clients of their own.
+ */
+export * from './bodies.ts';
+export { connect } from './client.ts';
+export { FrameSplitter } from './frame-splitter.ts';
+export {
+  ANSWER,
+  type AnswerFrame,
+  type AnswerKind,
+  decodeAnswer,
+  decodeError,
+  decodeHello,
+  decodeRequest,
+  decodeWelcome,
+  encodeAnswerHeader,
+  encodeError,
+  encodeHello,
+  encodeRequestHeader,
+  encodeWelcome,
+  HELLO_BYTES,
+  OP,
+  type Op,
+  PROTOCOL_MAGIC,
+  PROTOCOL_VERSION,
+  type RequestFrame,
+  type RequestHeader,
+  type Welcome,
+} from './frames.ts';
+export { toText } from './keys.ts';
+export { Outbox } from './outbox.ts';
+export type {
+  Bytes,
+  ClientCallOptions,
+  ClientCompare,
+  ClientRange,
+  ClientRangeOptions,
+  ClientStep,
+  ClientTransaction,
+  ClientWatchOptions,
+  ConnectOptions,
+  ListOptions,
+  QuorateClient,
+  ReadCallOptions,
+  Watch,
+  WriteCallOptions,
+} from './types.ts';

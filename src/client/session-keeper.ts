@@ -1,0 +1,129 @@
+/**
+ * Gives writes their request ids: opens the session with the first write, holds writes back while there is
+ * none (or while too many ids are open), and begins anew when the cluster has forgotten the session.
+ */
+import { performance } from 'node:perf_hooks';
+import type { RequestId } from '../consensus/index.ts';
+import type { ClusterError } from '../errors.ts';
+import { decodeU64 } from './bodies.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { OP } from './frames.ts';
+import { PendingCall } from './pending-call.ts';
+import { RequestIds } from './request-ids.ts';
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+interface IdWaiter {
+  readonly resolve: (request: RequestId) => void;
+  readonly reject: (error: ClusterError) => void;
+}
+
+export class SessionKeeper {
+  readonly #dispatcher: Dispatcher;
+  readonly #timeoutMs: number;
+  #ids: RequestIds | undefined;
+  #held: PendingCall[] = [];
+  #idWaiters: IdWaiter[] = [];
+  #isOpening = false;
+
+  constructor(dispatcher: Dispatcher, timeoutMs: number) {
+    this.#dispatcher = dispatcher;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get session(): number | undefined {
+    return this.#ids?.session;
+  }
+
+  /** Sends the write on its way as soon as it has an id. The dispatcher has admitted it already. */
+  route(call: PendingCall): void {
+    call.onSettled = (_call, certain, error) => this.#settled(call, certain, error);
+    if (call.request !== undefined) {
+      call.request = this.#ids?.refreshed(call.request) ?? call.request;
+      this.#dispatcher.route(call);
+      return;
+    }
+    if (this.#held.length === 0 && this.#ids?.hasRoom === true) {
+      call.request = this.#ids.take(false);
+      this.#dispatcher.route(call);
+      return;
+    }
+    this.#held.push(call);
+    this.#openIfNeeded();
+  }
+
+  /** An id that the caller may use for one write, now or later. */
+  take(): Promise<RequestId> {
+    if (this.#ids?.hasRoom === true) return Promise.resolve(this.#ids.take(true));
+    return new Promise((resolve, reject) => {
+      this.#idWaiters.push({ resolve, reject });
+      this.#openIfNeeded();
+    });
+  }
+
+  #settled(call: PendingCall, certain: boolean, error: ClusterError | undefined): void {
+    const { request } = call;
+    if (request === undefined || this.#ids?.session !== request.session) return;
+    if (error?.code === 'SESSION_EXPIRED') {
+      this.#ids = undefined;
+      if (this.#held.length + this.#idWaiters.length > 0) this.#openIfNeeded();
+      return;
+    }
+    this.#ids.settled(request, certain);
+    this.#release();
+  }
+
+  #release(): void {
+    const ids = this.#ids;
+    if (ids === undefined) return;
+    while (this.#idWaiters.length > 0 && ids.hasRoom)
+      this.#idWaiters.shift()?.resolve(ids.take(true));
+    let taken = 0;
+    for (const call of this.#held) {
+      if (!ids.hasRoom) break;
+      taken++;
+      if (call.isSettled) continue;
+      call.request = ids.take(false);
+      this.#dispatcher.route(call);
+    }
+    if (taken > 0) this.#held = this.#held.slice(taken);
+  }
+
+  #openIfNeeded(): void {
+    if (this.#ids !== undefined || this.#isOpening) return;
+    this.#isOpening = true;
+    const call = new PendingCall({
+      op: OP.openSession,
+      body: NOTHING,
+      // One that is opened twice is closed by the cluster when it is used least.
+      isWrite: false,
+      isRepeatable: true,
+      deadlineAt: performance.now() + this.#timeoutMs,
+    });
+    call.answer.then(
+      (body) => {
+        this.#isOpening = false;
+        this.#ids = new RequestIds(decodeU64(body));
+        this.#release();
+      },
+      (error: ClusterError) => {
+        this.#isOpening = false;
+        this.#openingFailed(error);
+      },
+    );
+    if (this.#dispatcher.admit(call)) this.#dispatcher.route(call);
+  }
+
+  #openingFailed(error: ClusterError): void {
+    for (const waiter of this.#idWaiters) waiter.reject(error);
+    this.#idWaiters = [];
+    this.#held = this.#held.filter((call) => !call.isSettled);
+    const canPass = error.retryable === 'yes' && !this.#dispatcher.isClosed;
+    for (const call of this.#held) {
+      call.lastError = error;
+      if (!canPass) call.fail(error);
+    }
+    if (!canPass) this.#held = [];
+    if (this.#held.length > 0) this.#openIfNeeded();
+  }
+}
