@@ -11,11 +11,28 @@ import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
 import { main, ROOT, runNode, StepFailed, step } from './steps.mjs';
 
-/** What `--all` and CI add. A step whose script is not there (yet) is left out, and said so. */
+/** What `--all` and CI add. A step that needs what is not there (yet) is left out, and says so. */
 const STEPS_OF_ALL = [
-  { title: 'Check: types, lint, house rules', script: 'scripts/check.mjs', args: [] },
-  { title: 'Conformance of the raft core', script: 'scripts/conformance-raft.mjs', args: [] },
-  { title: 'Acceptance: survive', script: 'scripts/acceptance.mjs', args: ['survive', '--quick'] },
+  {
+    title: 'Check: types, lint, house rules',
+    needs: ['scripts/check.mjs'],
+    run: ['scripts/check.mjs'],
+  },
+  {
+    title: 'Conformance of the raft core',
+    needs: ['scripts/conformance-raft.mjs', 'conformance/raft/scripts'],
+    run: ['scripts/conformance-raft.mjs', 'conformance/raft/scripts'],
+  },
+  {
+    title: 'Acceptance: survive',
+    needs: ['scripts/acceptance.mjs', 'test/acceptance/main.ts'],
+    run: ['scripts/acceptance.mjs', 'survive', '--quick'],
+  },
+  {
+    title: 'Acceptance: bad input',
+    needs: ['scripts/acceptance.mjs', 'test/acceptance/main.ts'],
+    run: ['scripts/acceptance.mjs', 'bad-input', '--quick'],
+  },
 ];
 
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs');
@@ -61,15 +78,16 @@ await main(async () => {
   await ensureInstalled();
   await attempt('Build', () => ensureBuilt());
   await attempt('Tests', () => step('Tests (vitest)', () => vitest(filters)));
-  for (const { title, script, args: stepArgs } of isAll ? STEPS_OF_ALL : []) {
-    if (!existsSync(join(ROOT, script))) {
-      process.stdout.write(`--> ${title}: left out, there is no ${script}\n`);
+  for (const { title, needs, run } of isAll ? STEPS_OF_ALL : []) {
+    const missing = needs.filter((path) => !existsSync(join(ROOT, path)));
+    if (missing.length > 0) {
+      process.stdout.write(`--> ${title}: left out, there is no ${missing.join(', ')}\n`);
       continue;
     }
     await attempt(title, () =>
       step(title, async () => {
-        const code = await runNode([script, ...stepArgs]);
-        if (code !== 0) throw new StepFailed(`${script} failed (exit code ${code})`);
+        const code = await runNode(run);
+        if (code !== 0) throw new StepFailed(`node ${run.join(' ')} ended with ${code}`);
       }),
     );
   }
