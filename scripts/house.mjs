@@ -60,7 +60,7 @@ function sourcesBelow(root, folder) {
 /** What the rules ask of a file: where it stands, and whether it is a test. */
 function describe(path, source) {
   const [folder, second] = path.split('/');
-  const isTest = path.endsWith('.test.ts');
+  const isTest = /\.(test|fixture)\.ts$/.test(path);
   return {
     path,
     folder,

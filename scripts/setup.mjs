@@ -118,7 +118,7 @@ async function build() {
 }
 
 function isSource(path) {
-  return path.endsWith('.ts') && !path.endsWith('.test.ts');
+  return path.endsWith('.ts') && !/\.(test|fixture)\.ts$/.test(path);
 }
 
 function isAsset(path) {

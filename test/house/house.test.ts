@@ -96,6 +96,7 @@ it.each([
   ['src/storage/a.ts', 'const shown = new Date(wallTime);'],
   ['src/server/a.ts', "import { createServer } from 'node:http';\nsetTimeout(() => {}, 1);"],
   ['src/raft/a.test.ts', "import { it } from 'vitest';\nconst at = Date.now();"],
+  ['src/raft/a.fixture.ts', "import { fake } from '../../sim/index.ts';"],
   ['sim/a.ts', "import { crc } from '../src/storage/wal/crc.ts';"],
   ['conformance/a.ts', "import { A } from '../src/storage/index.ts';\nsetTimeout(() => {}, 1);"],
 ])('%s, harmless case %#', (path, text) => {
