@@ -198,17 +198,16 @@ function takeLock() {
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
   }
-  if (isLockStale()) {
-    // By rename, so that of two who see the stale lock only one takes it away.
-    const aside = `${LOCK_FILE}.${randomUUID()}`;
-    try {
-      renameSync(LOCK_FILE, aside);
-      unlinkSync(aside);
-    } catch (error) {
-      if (error.code !== 'ENOENT') throw error;
-    }
+  if (!isLockStale()) return false;
+  // By rename, so that of two who see the stale lock only one takes it away.
+  const aside = `${LOCK_FILE}.${randomUUID()}`;
+  try {
+    renameSync(LOCK_FILE, aside);
+    unlinkSync(aside);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
   }
-  return false;
+  return takeLock();
 }
 
 function isLockStale() {
