@@ -105,6 +105,25 @@ export function changeTouches(
   return false;
 }
 
+/** Shows the keys of all events, as views. */
+export function eachChangedKey(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  visit: (key: Uint8Array) => void,
+): void {
+  const reader = new ByteReader(bytes, 'DATA_CORRUPT', 'change in the history', start, end);
+  reader.uint('revision');
+  for (let count = reader.count('events'); count > 0; count--) {
+    const kind = reader.u8('kind of event');
+    visit(reader.blob('key'));
+    if (kind === EventKind.Delete) continue;
+    reader.skipBlob('value');
+    reader.uint('createRevision');
+    reader.uint('version');
+  }
+}
+
 /** Checks a change that came from a snapshot, whole; answers its revision. */
 export function checkChange(bytes: Uint8Array, start: number, end: number): number {
   const reader = new ByteReader(bytes, 'DATA_CORRUPT', 'change in the snapshot', start, end);

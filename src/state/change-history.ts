@@ -12,7 +12,12 @@
  */
 import { assert } from '../errors.ts';
 import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
-import { CHANGE_LENGTH_BYTES, changeTouches, decodeChange } from './change-codec.ts';
+import {
+  CHANGE_LENGTH_BYTES,
+  changeTouches,
+  decodeChange,
+  eachChangedKey,
+} from './change-codec.ts';
 import type { KeyRange, KvChange } from './types.ts';
 
 interface Segment {
@@ -115,6 +120,12 @@ export class ChangeHistory {
   touches(revision: number, range: KeyRange): boolean {
     const { segment, start, end } = this.#locate(revision);
     return changeTouches(segment.bytes, start + CHANGE_LENGTH_BYTES, end, range);
+  }
+
+  /** Shows the keys, as views, that `revision`, which must be held, changed. */
+  eachKey(revision: number, visit: (key: Uint8Array) => void): void {
+    const { segment, start, end } = this.#locate(revision);
+    eachChangedKey(segment.bytes, start + CHANGE_LENGTH_BYTES, end, visit);
   }
 
   /** The history as it is now, for ever: views of it, in order, nothing between the changes. */

@@ -103,15 +103,10 @@ export class CommandApplier {
   }
 
   #delete(range: KeyRange): number {
-    let deleted = 0;
-    const keys = range.end === undefined ? [range.start] : this.#store.keysIn(range);
-    for (const key of keys) {
-      if (!this.#store.delete(key)) continue;
-      deleted++;
+    return this.#store.delete(range, (key) => {
       this.#change.delete(key);
       if (this.#watches.size > 0) this.#touched.push(key);
-    }
-    return deleted;
+    });
   }
 
   #compareAndSet(key: Uint8Array, expected: Uint8Array | undefined, value: Uint8Array): KvResult {

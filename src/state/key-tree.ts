@@ -13,7 +13,7 @@
  * above any of `children[i + 1]`; `size` is the number of records below; no empty leaf but the root.
  */
 import { assert } from '../errors.ts';
-import { compareBytes, copyBytes } from './bytes.ts';
+import { compareBytes, copyBytes, NO_BYTES } from './bytes.ts';
 import type { RecordReader, RecordRef } from './record-slabs.ts';
 
 /** Wide enough that a million keys are three floors, narrow enough that a copy is half a kilobyte. */
@@ -21,6 +21,8 @@ const NODE_ITEMS_MAX = 64;
 const NODE_ITEMS_MIN = 16;
 /** A bulk load leaves room, or the first write to each leaf would split it. */
 const NODE_ITEMS_LOADED = 56;
+/** To take out more than one in so many, building the tree anew is quicker than taking out one by one. */
+const REBUILD_SHARE = 64;
 
 interface Leaf {
   readonly epoch: number;
@@ -125,9 +127,38 @@ export class KeyTree {
     return this.#found;
   }
 
+  /** Takes out all records of `[start, end)`; an empty `end` is the end of all. Answers them, in order. */
+  deleteRange(start: Uint8Array, end: Uint8Array): RecordRef[] {
+    const first = this.rank(start);
+    const behind = end.length === 0 ? this.size : this.rank(end);
+    if (behind <= first) return [];
+    const removed: RecordRef[] = [];
+    const cursor = new TreeCursor(this.#root, start, this.#records);
+    while (removed.length < behind - first) removed.push(cursor.next());
+    if (removed.length * REBUILD_SHARE < this.size) {
+      for (const ref of removed) this.delete(this.#records.key(ref));
+    } else this.#rebuildWithout(first, behind);
+    return removed;
+  }
+
   /** Fills an empty tree from records in ascending order of keys. */
-  load(refs: Iterable<RecordRef>): void {
+  load(refs: readonly RecordRef[]): void {
     assert(this.size === 0, 'only an empty tree is loaded');
+    this.#build(refs);
+  }
+
+  #rebuildWithout(first: number, behind: number): void {
+    const kept: RecordRef[] = [];
+    const cursor = new TreeCursor(this.#root, NO_BYTES, this.#records);
+    const { size } = this;
+    for (let at = 0; at < size; at++) {
+      const ref = cursor.next();
+      if (at < first || at >= behind) kept.push(ref);
+    }
+    this.#build(kept);
+  }
+
+  #build(refs: readonly RecordRef[]): void {
     let level: TreeNode[] = [];
     let leaf: Leaf | undefined;
     for (const ref of refs) {

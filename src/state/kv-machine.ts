@@ -124,7 +124,7 @@ export class KvMachine implements StateMachine, MachinePart {
     this.#store = store;
     this.#history = history;
     this.#applier = new CommandApplier(store, history, this.#watches);
-    for (const watch of this.#watches.all()) watch.restored(before);
+    this.#continueWatches(before);
   }
 
   /** @throws ClusterError KEY_INVALID. */
@@ -175,6 +175,20 @@ export class KvMachine implements StateMachine, MachinePart {
     const watch = new KvWatch(this.#watched, range, from);
     this.#watches.add(watch);
     return watch;
+  }
+
+  /** One pass over the history for all watches, not one for each. */
+  #continueWatches(revisionBefore: number): void {
+    const history = this.#history;
+    let from = history.revision + 1;
+    for (const watch of this.#watches.all()) {
+      from = Math.min(from, watch.restored(revisionBefore));
+    }
+    if (this.#watches.size === 0) return;
+    from = Math.max(from, history.compactedRevision + 1);
+    for (let revision = from; revision <= history.revision; revision++) {
+      history.eachKey(revision, (key) => this.#watches.note(key, revision));
+    }
   }
 
   #apply(bytes: Uint8Array, at: ApplyContext): CommandResult {

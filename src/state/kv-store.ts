@@ -7,7 +7,6 @@
  */
 import { assert } from '../errors.ts';
 import { RANGE_ITEMS_MAX, SLAB_MOVE_BYTES_MAX } from '../limits.ts';
-import { copyBytes } from './bytes.ts';
 import { KeyTree, NO_RECORD, TreeCursor, type TreeNode } from './key-tree.ts';
 import {
   type RecordFields,
@@ -80,11 +79,19 @@ export class KvStore {
     return ref;
   }
 
-  delete(key: Uint8Array): boolean {
-    const old = this.#tree.delete(key);
-    if (old === NO_RECORD) return false;
-    this.#replace(old);
-    return true;
+  /** Shows each key that it takes out (a view, in order); answers how many they were. */
+  delete(range: KeyRange, visit: (key: Uint8Array) => void): number {
+    const { start, end } = range;
+    let removed: RecordRef[];
+    if (end === undefined) {
+      const old = this.#tree.delete(start);
+      removed = old === NO_RECORD ? [] : [old];
+    } else removed = this.#tree.deleteRange(start, end);
+    for (const ref of removed) {
+      visit(this.#slabs.key(ref));
+      this.#replace(ref);
+    }
+    return removed.length;
   }
 
   /** Copies, at most `bounds` of them; `more` when the range goes on behind. */
@@ -102,16 +109,6 @@ export class KvStore {
       items.push(this.#slabs.item(ref, bounds.keysOnly));
     }
     return { items, more: false, bytes };
-  }
-
-  /** Copies of all keys in the range: for a delete, which changes the tree that it walks through. */
-  keysIn(range: KeyRange): Uint8Array[] {
-    const keys: Uint8Array[] = [];
-    const cursor = this.#cursor(range);
-    for (let ref = cursor(); ref !== undefined; ref = cursor()) {
-      keys.push(copyBytes(this.#slabs.key(ref)));
-    }
-    return keys;
   }
 
   count(range: KeyRange): number {

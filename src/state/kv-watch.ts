@@ -85,19 +85,23 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
     this.#wake();
   }
 
-  /** The machine's: its state was replaced; before, `revision` was its newest. */
-  restored(revision: number): void {
+  /**
+   * The machine's: its state was replaced; before, `revision` was its newest. Answers the first revision
+   * that is to be noted again, and expects `note` for what concerns it from there on.
+   */
+  restored(revision: number): number {
     const noted = this.#noted[this.#notedAt];
     if (noted !== undefined) this.#searchedTo = noted - 1;
     else if (!this.#isSearching) this.#searchedTo = Math.max(this.#searchedTo, revision);
     this.#noted.length = 0;
     this.#notedAt = 0;
-    this.#isSearching = true;
+    this.#isSearching = false;
     const { compactedRevision } = this.#machine.history;
-    if (this.#searchedTo < compactedRevision) {
-      this.#finish(lost('REVISION_COMPACTED', this.#searchedTo + 1, compactedRevision));
+    const wanted = this.#searchedTo + 1;
+    if (wanted <= compactedRevision) {
+      this.#finish(lost('REVISION_COMPACTED', wanted, compactedRevision));
     }
-    this.#wake();
+    return wanted;
   }
 
   #take(): KvChange | undefined {
@@ -109,7 +113,10 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
       this.#finish(lost('WATCH_TOO_SLOW', revision, history.compactedRevision));
       return undefined;
     }
-    this.#notedAt++;
+    if (++this.#notedAt === WATCH_REVISIONS_NOTED_MAX) {
+      this.#noted.splice(0, this.#notedAt);
+      this.#notedAt = 0;
+    }
     return history.read(revision, this.range);
   }
 

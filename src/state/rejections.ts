@@ -9,13 +9,22 @@
  * stay below 60,000, where the node's own results begin.
  */
 import type { CommandResult } from '../consensus/index.ts';
-import { ClusterError, type ErrorCode } from '../errors.ts';
+import { ClusterError } from '../errors.ts';
 import { ByteReader, ByteWriter, copyBytes } from './bytes.ts';
 
 const FORMAT_VERSION = 1;
 const KEY_CHARS_SHOWN_MAX = 64;
 
-export const KV_REJECTION_CODES = {
+export type RejectionCode =
+  | 'REQUEST_INVALID'
+  | 'KEY_INVALID'
+  | 'VALUE_TOO_LARGE'
+  | 'NOT_A_NUMBER'
+  | 'NUMBER_OUT_OF_RANGE'
+  | 'REVISION_COMPACTED'
+  | 'REVISION_FUTURE';
+
+export const KV_REJECTION_CODES: Readonly<Record<RejectionCode, number>> = {
   REQUEST_INVALID: 1,
   KEY_INVALID: 2,
   VALUE_TOO_LARGE: 3,
@@ -23,9 +32,7 @@ export const KV_REJECTION_CODES = {
   NUMBER_OUT_OF_RANGE: 5,
   REVISION_COMPACTED: 6,
   REVISION_FUTURE: 7,
-} as const satisfies Partial<Record<ErrorCode, number>>;
-
-export type RejectionCode = keyof typeof KV_REJECTION_CODES;
+};
 
 /** Their place in the list is their number on the wire: append only. */
 const LISTS = ['command', 'compare', 'then', 'else'] as const;
