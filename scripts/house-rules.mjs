@@ -77,4 +77,6 @@ export const WORLDLY_MEMBERS = {
 export const LINES_MAX = 450;
 
 /** Files above LINES_MAX, each with the reason why it is one thing. */
-export const LONG_FILES = {};
+export const LONG_FILES = {
+  'src/consensus/raft-node.ts': 'the whole surface of a node in one place; its work is elsewhere',
+};

@@ -4,12 +4,13 @@
  */
 import { ClusterError, type ErrorDetails } from '../errors.ts';
 import type { RaftStatus } from '../raft/index.ts';
-import { ProgressState, StateType } from '../raft/index.ts';
+import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
+import type { Live, NodeParts } from './assemble.ts';
 import type { LocalProposal } from './proposals.ts';
-import type { Member, MemberStatus, NodeRole, NodeStatus } from './types.ts';
+import type { Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
 
-export const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
+const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
   [StateType.Follower]: 'follower',
   [StateType.Candidate]: 'candidate',
   [StateType.Leader]: 'leader',
@@ -23,7 +24,7 @@ const PROGRESS_NAMES: Readonly<Record<ProgressState, NonNullable<MemberStatus['p
 };
 
 /** Each member with what the transport and, on the leader, raft know of it. */
-export function memberStatuses(
+function memberStatuses(
   self: number,
   members: readonly Member[],
   peers: readonly PeerStatus[],
@@ -49,8 +50,47 @@ export function memberStatuses(
   });
 }
 
+/** The node's own part of what it says. */
+export interface OwnStatus {
+  readonly phase: NodePhase;
+  readonly takesPart: boolean;
+  readonly leader: Member | undefined;
+  readonly failure: ClusterError | undefined;
+}
+
+export function statusOf(parts: NodeParts, live: Live | undefined, own: OwnStatus): NodeStatus {
+  const { config, storage, transport, replica } = parts;
+  const { identity, core, loop, snapshots } = live ?? {};
+  const raft = core?.status();
+  const peers = own.takesPart ? transport.status() : [];
+  const list = replica.members.list();
+  const members = raft === undefined ? [] : memberStatuses(raft.id, list, peers, raft);
+  return {
+    nodeId: config.nodeId,
+    raftId: identity?.raftId ?? NONE,
+    clusterName: config.cluster.name,
+    clusterId: identity?.clusterId ?? '',
+    incarnation: identity?.incarnation ?? '',
+    phase: own.phase,
+    role: ROLE_NAMES[own.takesPart && loop !== undefined ? loop.role : StateType.Follower],
+    term: raft?.hardState.term ?? 0,
+    leader: own.leader,
+    commitIndex: raft?.hardState.commit ?? 0,
+    appliedIndex: replica.appliedIndex,
+    firstIndex: storage.firstIndex(),
+    lastIndex: storage.lastIndex(),
+    durableIndex: storage.durableIndex,
+    snapshotIndex: snapshots?.index ?? 0,
+    stateHash: replica.stateHash,
+    members,
+    quorum: quorumOf(members),
+    sessions: replica.sessions.size,
+    failure: own.failure && { code: own.failure.code, message: own.failure.message },
+  };
+}
+
 /** Voters needed for a decision, and those that this node is in touch with (itself included). */
-export function quorumOf(members: readonly MemberStatus[]): { needed: number; reached: number } {
+function quorumOf(members: readonly MemberStatus[]): { needed: number; reached: number } {
   const voters = members.filter((member) => member.role === 'voter');
   const reached = voters.filter((member) => member.connected).length;
   return { needed: Math.floor(voters.length / 2) + 1, reached };

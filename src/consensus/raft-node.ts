@@ -7,23 +7,16 @@
  * everybody who waits is told.
  */
 import { ClusterError } from '../errors.ts';
-import {
-  type ConfChangeV2,
-  type LogIndex,
-  NONE,
-  type RaftId,
-  RawNode,
-  StateType,
-} from '../raft/index.ts';
-import type { Identity, Storage } from '../storage/index.ts';
-import type { Transport, UnreachableReason } from '../transport/index.ts';
-import type { Logger, World } from '../world/index.ts';
+import { type ConfChangeV2, type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
+import type { Storage } from '../storage/index.ts';
+import type { Transport } from '../transport/index.ts';
+import type { World } from '../world/index.ts';
 import { Admission } from './admission.ts';
+import { assemble, bestSuccessor, type Live, type NodeParts, startTransport } from './assemble.ts';
 import {
   abandonedBefore,
   checkRequest,
   onAbort,
-  refusalMeaning,
   sequenceStale,
   sessionExpired,
   toFailure,
@@ -31,10 +24,9 @@ import {
 } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
-import { memberStatuses, quorumOf, ROLE_NAMES, waitedInVain } from './explain.ts';
+import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
-import { Loop } from './loop.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
@@ -47,8 +39,6 @@ import { Reads } from './reads.ts';
 import { decodeNumber, encodeNumbers, Replica } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import { NodeResultCode } from './sessions.ts';
-import { Snapshots } from './snapshots.ts';
-import { Succession } from './succession.ts';
 import { Ticker } from './ticker.ts';
 import type {
   LeaderChange,
@@ -62,8 +52,6 @@ import type {
   WaitOptions,
 } from './types.ts';
 
-/** Committed bytes applied in one round, so that applying never holds the loop for long. */
-const APPLY_BYTES_MAX = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Ticks between two looks for sessions that nobody uses. */
 const SESSION_CHECK_TICKS = 100;
@@ -78,30 +66,11 @@ export interface RaftNodeParts {
   readonly machine: StateMachine;
 }
 
-/** What exists from `start` on. */
-interface Live {
-  readonly identity: Identity;
-  readonly core: RawNode;
-  readonly loop: Loop;
-  readonly snapshots: Snapshots;
-  readonly succession: Succession;
-}
-
 export class RaftNode implements AsyncDisposable {
-  readonly #config: RaftNodeConfig;
-  readonly #world: World;
-  readonly #storage: Storage;
-  readonly #transport: Transport;
-  readonly #logger: Logger;
-  readonly #replica: Replica;
-  readonly #proposals: Proposals;
-  readonly #changes: MembershipChanges = new MembershipChanges();
-  readonly #reads: Reads;
-  readonly #admission: Admission;
+  readonly #parts: NodeParts;
   readonly #ticker: Ticker;
   readonly #sessionExpiry: SessionExpiry;
   readonly #leaderChange: LatestValue<LeaderChange>;
-  readonly #refusedBy = new Set<RaftId>();
   #live: Live | undefined;
   #phase: NodePhase = 'new';
   #failure: ClusterError | undefined;
@@ -113,51 +82,60 @@ export class RaftNode implements AsyncDisposable {
   readonly failed: Promise<Error>;
 
   /** @throws ClusterError CONFIG_INVALID. */
-  constructor(config: RaftNodeConfig, parts: RaftNodeParts) {
+  constructor(config: RaftNodeConfig, given: RaftNodeParts) {
     validateConfig(config);
-    const { clock, random, logger } = parts.world;
-    this.#config = cloneConfig(config);
-    this.#world = parts.world;
-    this.#storage = parts.storage;
-    this.#transport = parts.transport;
-    this.#logger = logger.child({ node: config.nodeId });
-    this.#replica = new Replica(parts.machine);
-    this.#admission = new Admission(parts.storage, this.#replica.members);
+    this.#parts = this.#makeParts(cloneConfig(config), given);
+    const { clock } = given.world;
+    this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
     this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
-    this.#leaderChange = new LatestValue<LeaderChange>({
-      sequence: 0,
-      term: 0,
-      leader: undefined,
-      isLeader: false,
-    });
+    const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
+    this.#leaderChange = new LatestValue<LeaderChange>(nobody);
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
-    const now = (): number => clock.now();
-    const appliedIndex = (): LogIndex => this.#replica.appliedIndex;
-    this.#proposals = new Proposals({
+  }
+
+  #makeParts(config: RaftNodeConfig, given: RaftNodeParts): NodeParts {
+    const { world, storage, transport, machine } = given;
+    const replica = new Replica(machine);
+    const now = (): number => world.clock.now();
+    const appliedIndex = (): LogIndex => replica.appliedIndex;
+    const proposals = new Proposals({
       now,
       appliedIndex,
-      append: (envelope) => this.#loop.propose(envelope),
-      forward: (to, batch) => !config.disableProposalForwarding && this.#loop.forward(to, batch),
-      answer: (to, answer) => this.#loop.answer(to, answer),
+      append: (envelope) => this.#started.loop.propose(envelope),
+      forward: (to, batch) =>
+        !config.disableProposalForwarding && this.#started.loop.forward(to, batch),
+      answer: (to, answer) => this.#started.loop.answer(to, answer),
       explainWaiting: (stage) => waitedInVain(this.status(), stage),
     });
-    this.#reads = new Reads(
-      {
-        now,
-        appliedIndex,
-        askReadIndex: (context) => this.#loop.askReadIndex(context),
-        explainWaiting: () => waitedInVain(this.status(), 'read'),
-      },
-      random.below(2 ** 32),
-      2 * config.heartbeatTicks + 1,
-    );
-    this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
+    const readHost = {
+      now,
+      appliedIndex,
+      askReadIndex: (context: Uint8Array) => this.#started.loop.askReadIndex(context),
+      explainWaiting: () => waitedInVain(this.status(), 'read'),
+    };
+    const contextPrefix = world.random.below(2 ** 32);
+    return {
+      config,
+      world,
+      storage,
+      transport,
+      logger: world.logger.child({ node: config.nodeId }),
+      replica,
+      proposals,
+      changes: new MembershipChanges(),
+      reads: new Reads(readHost, contextPrefix, 2 * config.heartbeatTicks + 1),
+      admission: new Admission(storage, replica.members),
+      takesPart: () => this.#takesPart,
+      leadershipChanged: () => this.#leadershipChanged(),
+      restoreNewest: () => this.#restoreNewest(),
+      fail: (error) => this.#fail(error),
+    };
   }
 
   get nodeId(): string {
-    return this.#config.nodeId;
+    return this.#parts.config.nodeId;
   }
 
   get phase(): NodePhase {
@@ -173,7 +151,7 @@ export class RaftNode implements AsyncDisposable {
   }
 
   get appliedIndex(): LogIndex {
-    return this.#replica.appliedIndex;
+    return this.#parts.replica.appliedIndex;
   }
 
   /** Whether the core may still change and anything may still leave. */
@@ -184,10 +162,6 @@ export class RaftNode implements AsyncDisposable {
   get #started(): Live {
     if (this.#live !== undefined) return this.#live;
     throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
-  }
-
-  get #loop(): Loop {
-    return this.#started.loop;
   }
 
   // ---- life -------------------------------------------------------------------------------------
@@ -205,31 +179,35 @@ export class RaftNode implements AsyncDisposable {
       await this.#open();
     } catch (error) {
       this.#phase = 'stopped';
-      await this.#transport.stop();
-      await this.#storage.close();
+      await this.#parts.transport.stop();
+      await this.#parts.storage.close();
       throw error;
     }
   }
 
   async #open(): Promise<void> {
-    this.#storage.onFailure((error) => this.#fail(error));
-    const { random } = this.#world;
-    const identity = await foundOrCheck(this.#config, this.#storage, this.#replica, random);
+    this.#parts.storage.onFailure((error) => this.#fail(error));
+    const { random } = this.#parts.world;
+    const identity = await foundOrCheck(
+      this.#parts.config,
+      this.#parts.storage,
+      this.#parts.replica,
+      random,
+    );
     await this.#restoreNewest();
-    await this.#admission.load();
-    const live = this.#assemble(identity);
+    await this.#parts.admission.load();
+    const live = assemble(this.#parts, identity);
     this.#live = live;
     this.#phase = 'running';
-    this.#syncPeers();
-    await this.#startTransport(live);
+    await startTransport(this.#parts, live);
     this.#ticker.start();
-    const { voters } = this.#replica.members.confState;
-    this.#logger.info('node.started', {
+    const { voters } = this.#parts.replica.members.confState;
+    this.#parts.logger.info('node.started', {
       cluster: identity.clusterName,
       raftId: identity.raftId,
       term: live.core.term,
-      lastIndex: this.#storage.lastIndex(),
-      appliedIndex: this.#replica.appliedIndex,
+      lastIndex: this.#parts.storage.lastIndex(),
+      appliedIndex: this.#parts.replica.appliedIndex,
       voters: voters.length,
     });
     live.loop.guard(() => {
@@ -238,98 +216,16 @@ export class RaftNode implements AsyncDisposable {
   }
 
   async #restoreNewest(): Promise<void> {
-    const newest = this.#storage.newestSnapshot;
+    const newest = this.#parts.storage.newestSnapshot;
     if (newest === undefined) {
       throw new ClusterError('DATA_CORRUPT', 'the data folder holds no snapshot to start from');
     }
-    const reader = await this.#storage.openSnapshot(newest);
+    const reader = await this.#parts.storage.openSnapshot(newest);
     try {
-      await this.#replica.restore(reader);
+      await this.#parts.replica.restore(reader);
     } finally {
       await reader.close();
     }
-  }
-
-  #assemble(identity: Identity): Live {
-    const core = this.#newCore(identity.raftId);
-    const snapshots = new Snapshots({
-      config: this.#config,
-      storage: this.#storage,
-      replica: this.#replica,
-      logger: this.#logger,
-      sendBulk: (message, source) => this.#transport.sendBulk(message, source),
-      stepSnapshot: (message) => loop.step(message),
-      reportSnapshot: (to, ok) => loop.guard(() => core.reportSnapshot(to, ok)),
-    });
-    const loop: Loop = new Loop({
-      core,
-      clock: this.#world.clock,
-      storage: this.#storage,
-      transport: this.#transport,
-      logger: this.#logger,
-      replica: this.#replica,
-      proposals: this.#proposals,
-      changes: this.#changes,
-      reads: this.#reads,
-      snapshots,
-      loadBytesMax: this.#config.maxBytesPerMessage,
-      takesPart: () => this.#takesPart,
-      leadershipChanged: () => this.#leadershipChanged(),
-      membersChanged: () => this.#syncPeers(),
-      restoreNewest: () => this.#restoreNewest(),
-      fail: (error) => this.#fail(error),
-    });
-    const succession = new Succession(
-      {
-        clock: this.#world.clock,
-        random: this.#world.random,
-        leaderId: () => loop.leaderId,
-        isLeader: () => this.isLeader,
-        voters: () => this.#replica.members.confState.voters,
-        forgetLeader: () => loop.guard(() => core.forgetLeader()),
-        campaign: () => loop.guard(() => core.campaign()),
-      },
-      identity.raftId,
-    );
-    return { identity, core, loop, snapshots, succession };
-  }
-
-  #newCore(id: RaftId): RawNode {
-    const config = this.#config;
-    return new RawNode({
-      id,
-      electionTick: config.electionTicks,
-      heartbeatTick: config.heartbeatTicks,
-      storage: this.#storage,
-      applied: this.#replica.appliedIndex,
-      asyncStorageWrites: true,
-      maxSizePerMsg: config.maxBytesPerMessage,
-      maxCommittedSizePerReady: APPLY_BYTES_MAX,
-      maxUncommittedEntriesSize: config.maxUncommittedBytes,
-      maxInflightMsgs: config.maxInflightMessages,
-      maxInflightBytes: config.maxInflightBytes,
-      preVote: config.preVote,
-      checkQuorum: config.checkQuorum,
-      disableProposalForwarding: true,
-      stepDownOnRemoval: true,
-      random: (bound) => this.#world.random.below(bound),
-    });
-  }
-
-  async #startTransport({ identity, loop, snapshots }: Live): Promise<void> {
-    const self = this.#config.cluster.members.find((m) => m.nodeId === this.nodeId);
-    const address = self?.address ?? this.#replica.members.get(identity.raftId)?.address ?? '';
-    await this.#transport.start(
-      { ...identity, address },
-      {
-        messages: (from, messages) => loop.receive(from, messages),
-        frame: (from, kind, payload) => loop.receiveFrame(from, kind, payload),
-        connected: (peer) => this.#connected(peer),
-        unreachable: (peer, reason, error) => this.#unreachable(peer, reason, error),
-        bulk: (from, message) => snapshots.receive(from, message),
-        admit: (peer) => this.#admission.admit(peer),
-      },
-    );
   }
 
   /**
@@ -348,47 +244,32 @@ export class RaftNode implements AsyncDisposable {
   async #stop(): Promise<void> {
     if (this.#phase === 'running') {
       this.#phase = 'stopping';
-      const { stopTimeoutMs } = this.#config;
-      const now = this.#world.clock.now();
-      await this.#waitUntil(() => this.#proposals.unanswered === 0, now + stopTimeoutMs / 2);
+      const { stopTimeoutMs } = this.#parts.config;
+      const now = this.#parts.world.clock.now();
+      await this.#waitUntil(() => this.#parts.proposals.unanswered === 0, now + stopTimeoutMs / 2);
       await this.#handOver(now + stopTimeoutMs);
     }
     this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
     if (this.#phase !== 'failed') this.#phase = 'stopped';
-    await this.#transport.stop();
+    await this.#parts.transport.stop();
     await this.#live?.snapshots.settle();
-    await this.#storage.close();
-    this.#logger.info('node.stopped');
+    await this.#parts.storage.close();
+    this.#parts.logger.info('node.stopped');
   }
 
   /** Hands leadership to the follower that is furthest, and waits until it has it. */
   async #handOver(until: number): Promise<void> {
-    const to = this.isLeader ? this.#bestSuccessor() : undefined;
-    if (to === undefined) return;
     const { core, loop } = this.#started;
-    this.#logger.info('leader.handingOver', { to: this.#memberOf(to)?.nodeId });
+    const to = this.isLeader ? bestSuccessor(this.#parts, this.#started) : undefined;
+    if (to === undefined) return;
+    this.#parts.logger.info('leader.handingOver', { to: this.#memberOf(to)?.nodeId });
     loop.guard(() => core.transferLeadership(to));
     await this.#waitUntil(() => !this.isLeader && loop.leaderId !== NONE, until);
   }
 
-  #bestSuccessor(): RaftId | undefined {
-    const { core, identity } = this.#started;
-    const { voters } = this.#replica.members.confState;
-    const connected = new Set(
-      this.#transport.status().flatMap((peer) => (peer.connected ? [peer.raftId] : [])),
-    );
-    let best: RaftId | undefined;
-    let furthest = -1;
-    for (const [id, { match }] of core.status().progress) {
-      if (id === identity.raftId || !voters.includes(id) || !connected.has(id)) continue;
-      if (match > furthest) [best, furthest] = [id, match];
-    }
-    return best;
-  }
-
   /** Resolves when the condition holds, at the latest at `until`. */
   async #waitUntil(condition: () => boolean, until: number): Promise<void> {
-    const { clock } = this.#world;
+    const { clock } = this.#parts.world;
     while (this.#takesPart && !condition() && clock.now() < until) {
       await new Promise<void>((resolve) => clock.after(WATCH_INTERVAL_MS, resolve));
     }
@@ -399,11 +280,11 @@ export class RaftNode implements AsyncDisposable {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
-    this.#logger.error('node.failed', { code: error.code, error: error.message });
+    this.#parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
     this.#phase = 'failed';
-    void this.#transport.stop().catch(() => undefined);
+    void this.#parts.transport.stop().catch(() => undefined);
     this.#resolveFailed(error);
   }
 
@@ -411,9 +292,9 @@ export class RaftNode implements AsyncDisposable {
   #shutDown(error: ClusterError): void {
     this.#ticker.stop();
     this.#live?.succession.stop();
-    this.#proposals.failAll(error);
-    this.#reads.failAll(error);
-    this.#changes.failAll(error);
+    this.#parts.proposals.failAll(error);
+    this.#parts.reads.failAll(error);
+    this.#parts.changes.failAll(error);
     const { sequence, term, leader, isLeader } = this.#leaderChange.value;
     if (leader !== undefined || isLeader) {
       const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
@@ -434,7 +315,7 @@ export class RaftNode implements AsyncDisposable {
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
   async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
-    const { commandBytesMax } = this.#config;
+    const { commandBytesMax } = this.#parts.config;
     if (command.length > commandBytesMax) {
       throw new ClusterError(
         'COMMAND_TOO_LARGE',
@@ -468,9 +349,11 @@ export class RaftNode implements AsyncDisposable {
    */
   async readIndex(options: WaitOptions = {}): Promise<void> {
     this.#checkTakesPart();
-    const { promise, read } = this.#reads.add(this.#deadline(options));
-    const stopListening = onAbort(options.signal, (error) => this.#reads.abandon(read, error));
-    this.#loop.askTurn();
+    const { promise, read } = this.#parts.reads.add(this.#deadline(options));
+    const stopListening = onAbort(options.signal, (error) =>
+      this.#parts.reads.abandon(read, error),
+    );
+    this.#started.loop.askTurn();
     try {
       await promise;
     } finally {
@@ -538,33 +421,12 @@ export class RaftNode implements AsyncDisposable {
   }
 
   status(): NodeStatus {
-    const { identity, core, loop, snapshots } = this.#live ?? {};
-    const raft = core?.status();
-    const peers = this.#takesPart ? this.#transport.status() : [];
-    const members =
-      raft === undefined ? [] : memberStatuses(raft.id, this.#replica.members.list(), peers, raft);
-    return {
-      nodeId: this.nodeId,
-      raftId: identity?.raftId ?? NONE,
-      clusterName: this.#config.cluster.name,
-      clusterId: identity?.clusterId ?? '',
-      incarnation: identity?.incarnation ?? '',
+    return statusOf(this.#parts, this.#live, {
       phase: this.#phase,
-      role: ROLE_NAMES[this.#takesPart ? (loop?.role ?? StateType.Follower) : StateType.Follower],
-      term: raft?.hardState.term ?? 0,
+      takesPart: this.#takesPart,
       leader: this.leader,
-      commitIndex: raft?.hardState.commit ?? 0,
-      appliedIndex: this.#replica.appliedIndex,
-      firstIndex: this.#storage.firstIndex(),
-      lastIndex: this.#storage.lastIndex(),
-      durableIndex: this.#storage.durableIndex,
-      snapshotIndex: snapshots?.index ?? 0,
-      stateHash: this.#replica.stateHash,
-      members,
-      quorum: quorumOf(members),
-      sessions: this.#replica.sessions.size,
-      failure: this.#failure && { code: this.#failure.code, message: this.#failure.message },
-    };
+      failure: this.#failure,
+    });
   }
 
   // ---- proposals ---------------------------------------------------------------------------------
@@ -577,11 +439,11 @@ export class RaftNode implements AsyncDisposable {
     this.#checkTakesProposals();
     if (options.signal?.aborted === true) throw abandonedBefore(options.signal);
     const deadline = this.#deadline(options);
-    const { promise, proposal } = this.#proposals.addLocal(part, repeatable, deadline);
-    this.#loop.askTurn();
+    const { promise, proposal } = this.#parts.proposals.addLocal(part, repeatable, deadline);
+    this.#started.loop.askTurn();
     if (options.signal === undefined) return await promise;
     const stopListening = onAbort(options.signal, (error) =>
-      this.#proposals.abandon(proposal, error),
+      this.#parts.proposals.abandon(proposal, error),
     );
     try {
       return await promise;
@@ -603,7 +465,7 @@ export class RaftNode implements AsyncDisposable {
       );
     }
     loop.askTurn();
-    await this.#changes.wait(place.index, place.term, this.#deadline(options));
+    await this.#parts.changes.wait(place.index, place.term, this.#deadline(options));
   }
 
   // ---- what happens ------------------------------------------------------------------------------
@@ -612,14 +474,14 @@ export class RaftNode implements AsyncDisposable {
     const { core, loop } = this.#started;
     loop.guard(() => {
       this.#ticks++;
-      if (lateMs > this.#config.tickIntervalMs) {
-        this.#logger.warn('loop.late', { lateMs: Math.round(lateMs) });
+      if (lateMs > this.#parts.config.tickIntervalMs) {
+        this.#parts.logger.warn('loop.late', { lateMs: Math.round(lateMs) });
       }
       core.tick();
-      this.#proposals.expire();
-      this.#reads.tick();
-      const now = this.#world.clock.now();
-      this.#changes.expire(now, () => waitedInVain(this.status(), 'appended'));
+      this.#parts.proposals.expire();
+      this.#parts.reads.tick();
+      const now = this.#parts.world.clock.now();
+      this.#parts.changes.expire(now, () => waitedInVain(this.status(), 'appended'));
       if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
     });
   }
@@ -629,37 +491,11 @@ export class RaftNode implements AsyncDisposable {
       this.#sessionExpiry.reset();
       return;
     }
-    for (const [session, lastIndex] of this.#sessionExpiry.due(this.#replica.sessions, now)) {
+    for (const [session, lastIndex] of this.#sessionExpiry.due(this.#parts.replica.sessions, now)) {
       const body = encodeNumbers(session, lastIndex);
       const part = encodePart(CommandKind.ExpireSession, body, undefined);
       this.#proposePart(part, true, {}).catch(() => undefined);
     }
-  }
-
-  #connected(peer: RaftId): void {
-    this.#refusedBy.delete(peer);
-    this.#logger.info('peer.connected', { peer: this.#memberOf(peer)?.nodeId ?? peer });
-  }
-
-  #unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {
-    const { core, loop, succession } = this.#started;
-    loop.guard(() => {
-      core.reportUnreachable(peer);
-      if (reason !== 'overflow') this.#proposals.peerLost(peer);
-      if (reason === 'refused') succession.refused(peer);
-      if (reason === 'rejected') this.#refused(peer, error);
-    });
-  }
-
-  /** A peer refuses this node by name. When a majority does, it has no place in the cluster any more. */
-  #refused(peer: RaftId, error: Error): void {
-    const code = refusalMeaning(error);
-    if (code === undefined) return;
-    this.#refusedBy.add(peer);
-    const self = this.#started.identity.raftId;
-    const others = this.#replica.members.confState.voters.filter((id) => id !== self);
-    const refusing = others.filter((id) => this.#refusedBy.has(id)).length;
-    if (refusing * 2 > others.length) this.#fail(new ClusterError(code, error.message));
   }
 
   #leadershipChanged(): void {
@@ -670,35 +506,21 @@ export class RaftNode implements AsyncDisposable {
     if (leader?.raftId === before.leader?.raftId && isLeader === before.isLeader) return;
     const { term } = core;
     this.#leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
-    this.#logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
-    this.#reads.leaderChanged();
+    this.#parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
+    this.#parts.reads.leaderChanged();
     loop.askTurn();
-  }
-
-  /** The transport knows exactly the members; addresses of the configuration are newer than the log's. */
-  #syncPeers(): void {
-    const configured = new Map(this.#config.cluster.members.map((m) => [m.nodeId, m.address]));
-    const members = this.#replica.members.records();
-    const present = new Set(members.map((member) => member.raftId));
-    for (const { raftId } of this.#transport.status()) {
-      if (!present.has(raftId)) this.#transport.removePeer(raftId);
-    }
-    for (const { raftId, nodeId, address } of members) {
-      if (raftId === this.#started.identity.raftId) continue;
-      this.#transport.addPeer({ raftId, nodeId, address: configured.get(nodeId) ?? address });
-    }
   }
 
   // ---- checks ------------------------------------------------------------------------------------
 
   #memberOf(raftId: RaftId): Member | undefined {
-    return this.#replica.members.list().find((member) => member.raftId === raftId);
+    return this.#parts.replica.members.list().find((member) => member.raftId === raftId);
   }
 
   #memberNamed(nodeId: string): MemberRecord {
-    const member = this.#replica.members.byNodeId(nodeId);
+    const member = this.#parts.replica.members.byNodeId(nodeId);
     if (member !== undefined) return member;
-    throw unknownMember(nodeId, this.#replica.members.records());
+    throw unknownMember(nodeId, this.#parts.replica.members.records());
   }
 
   #checkTakesPart(): void {
@@ -735,6 +557,6 @@ export class RaftNode implements AsyncDisposable {
     if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
       throw new ClusterError('REQUEST_INVALID', `timeoutMs is ${timeoutMs}: give 0 or more`);
     }
-    return this.#world.clock.now() + timeoutMs;
+    return this.#parts.world.clock.now() + timeoutMs;
   }
 }

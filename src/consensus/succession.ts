@@ -16,7 +16,6 @@ export interface SuccessionHost {
   readonly clock: Clock;
   readonly random: Random;
   leaderId(): RaftId;
-  isLeader(): boolean;
   voters(): readonly RaftId[];
   forgetLeader(): void;
   campaign(): void;
@@ -35,7 +34,7 @@ export class Succession {
   /** The peer's address refuses connections. */
   refused(peer: RaftId): void {
     const host = this.#host;
-    if (peer !== host.leaderId() || host.isLeader() || this.#timer !== undefined) return;
+    if (peer !== host.leaderId() || this.#timer !== undefined) return;
     const heirs = host.voters().filter((id) => id !== peer);
     const rank = heirs.indexOf(this.#self);
     if (rank < 0) return;

@@ -1,0 +1,149 @@
+/**
+ * Puts together what exists from a node's start on: the core over the stored log, the loop around it,
+ * and those who listen to the transport. Wiring only; each part's rules stand in its own file.
+ */
+import { type RaftId, RawNode } from '../raft/index.ts';
+import type { Identity, Storage } from '../storage/index.ts';
+import type { Transport } from '../transport/index.ts';
+import type { Logger, World } from '../world/index.ts';
+import type { Admission } from './admission.ts';
+import type { RaftNodeConfig } from './config.ts';
+import { Loop } from './loop.ts';
+import type { MembershipChanges } from './membership-changes.ts';
+import { Neighbours } from './neighbours.ts';
+import type { Proposals } from './proposals.ts';
+import type { Reads } from './reads.ts';
+import type { Replica } from './replica.ts';
+import { Snapshots } from './snapshots.ts';
+import { Succession } from './succession.ts';
+
+/** Committed bytes applied in one round, so that applying never holds the loop for long. */
+const APPLY_BYTES_MAX = 1024 * 1024;
+
+/** What the node has from its making on, and how the parts reach back to it. */
+export interface NodeParts {
+  readonly config: RaftNodeConfig;
+  readonly world: World;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly logger: Logger;
+  readonly replica: Replica;
+  readonly proposals: Proposals;
+  readonly changes: MembershipChanges;
+  readonly reads: Reads;
+  readonly admission: Admission;
+  takesPart(): boolean;
+  leadershipChanged(): void;
+  restoreNewest(): Promise<void>;
+  fail(error: unknown): void;
+}
+
+/** What exists from `start` on. */
+export interface Live {
+  readonly identity: Identity;
+  readonly core: RawNode;
+  readonly loop: Loop;
+  readonly snapshots: Snapshots;
+  readonly succession: Succession;
+  readonly neighbours: Neighbours;
+}
+
+export function assemble(parts: NodeParts, identity: Identity): Live {
+  const core = newCore(parts, identity.raftId);
+  const snapshots = new Snapshots({
+    ...parts,
+    sendBulk: (message, source) => parts.transport.sendBulk(message, source),
+    stepSnapshot: (message) => loop.step(message),
+    reportSnapshot: (to, ok) => loop.guard(() => core.reportSnapshot(to, ok)),
+  });
+  const loop: Loop = new Loop({
+    ...parts,
+    core,
+    snapshots,
+    clock: parts.world.clock,
+    loadBytesMax: parts.config.maxBytesPerMessage,
+    membersChanged: () => neighbours.sync(),
+  });
+  const succession = newSuccession(parts, core, loop);
+  const neighbours: Neighbours = new Neighbours({
+    ...parts,
+    self: identity.raftId,
+    members: parts.replica.members,
+    succession,
+    reportUnreachable: (peer) => loop.guard(() => core.reportUnreachable(peer)),
+  });
+  return { identity, core, loop, snapshots, succession, neighbours };
+}
+
+function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): RawNode {
+  return new RawNode({
+    id,
+    electionTick: config.electionTicks,
+    heartbeatTick: config.heartbeatTicks,
+    storage,
+    applied: replica.appliedIndex,
+    asyncStorageWrites: true,
+    maxSizePerMsg: config.maxBytesPerMessage,
+    maxCommittedSizePerReady: APPLY_BYTES_MAX,
+    maxUncommittedEntriesSize: config.maxUncommittedBytes,
+    maxInflightMsgs: config.maxInflightMessages,
+    maxInflightBytes: config.maxInflightBytes,
+    preVote: config.preVote,
+    checkQuorum: config.checkQuorum,
+    disableProposalForwarding: true,
+    stepDownOnRemoval: true,
+    random: (bound) => world.random.below(bound),
+  });
+}
+
+function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop): Succession {
+  return new Succession(
+    {
+      clock: world.clock,
+      random: world.random,
+      leaderId: () => loop.leaderId,
+      voters: () => replica.members.confState.voters,
+      forgetLeader: () => loop.guard(() => core.forgetLeader()),
+      campaign: () => loop.guard(() => core.campaign()),
+    },
+    core.id,
+  );
+}
+
+export async function startTransport(parts: NodeParts, live: Live): Promise<void> {
+  const { config, transport, replica, admission } = parts;
+  const { identity, loop, snapshots, neighbours } = live;
+  const self = config.cluster.members.find((member) => member.nodeId === identity.nodeId);
+  const address = self?.address ?? replica.members.get(identity.raftId)?.address ?? '';
+  neighbours.sync();
+  await transport.start(
+    { ...identity, address },
+    {
+      messages: (from, messages) => loop.receive(from, messages),
+      frame: (from, kind, payload) => loop.receiveFrame(from, kind, payload),
+      connected: (peer) => neighbours.connected(peer),
+      unreachable: (peer, reason, error) =>
+        loop.guard(() => neighbours.unreachable(peer, reason, error)),
+      bulk: (from, message) => snapshots.receive(from, message),
+      admit: (peer) => admission.admit(peer),
+    },
+  );
+}
+
+/** The voter that is connected and furthest: whom leadership is best handed to. */
+export function bestSuccessor(
+  { replica, transport }: NodeParts,
+  { core }: Live,
+): RaftId | undefined {
+  const { voters } = replica.members.confState;
+  const connected = new Set(
+    transport.status().flatMap((peer) => (peer.connected ? [peer.raftId] : [])),
+  );
+  let best: RaftId | undefined;
+  let furthest = -1;
+  for (const [id, { match }] of core.status().progress) {
+    if (id === core.id || !voters.includes(id) || !connected.has(id)) continue;
+    if (match > furthest) [best, furthest] = [id, match];
+  }
+  return best;
+}

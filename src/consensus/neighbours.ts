@@ -1,0 +1,73 @@
+/**
+ * The node's side of the transport: whom it knows, and what follows when a peer comes, goes or refuses.
+ * The transport knows exactly the members of the replicated state; where the configuration gives an
+ * address it is taken instead, because it is newer than the log's.
+ */
+import { ClusterError } from '../errors.ts';
+import type { RaftId } from '../raft/index.ts';
+import type { Transport, UnreachableReason } from '../transport/index.ts';
+import type { Logger } from '../world/index.ts';
+import { refusalMeaning } from './complaints.ts';
+import type { RaftNodeConfig } from './config.ts';
+import type { MemberTable } from './members.ts';
+import type { Proposals } from './proposals.ts';
+import type { Succession } from './succession.ts';
+
+export interface NeighboursHost {
+  readonly self: RaftId;
+  readonly config: RaftNodeConfig;
+  readonly members: MemberTable;
+  readonly transport: Transport;
+  readonly proposals: Proposals;
+  readonly succession: Succession;
+  readonly logger: Logger;
+  reportUnreachable(peer: RaftId): void;
+  fail(error: ClusterError): void;
+}
+
+export class Neighbours {
+  readonly #host: NeighboursHost;
+  readonly #refusedBy = new Set<RaftId>();
+
+  constructor(host: NeighboursHost) {
+    this.#host = host;
+  }
+
+  /** The members are others now, or are known for the first time. */
+  sync(): void {
+    const { self, config, members, transport } = this.#host;
+    const configured = new Map(config.cluster.members.map((m) => [m.nodeId, m.address]));
+    const records = members.records();
+    const present = new Set(records.map(({ raftId }) => raftId));
+    for (const { raftId } of transport.status()) {
+      if (!present.has(raftId)) transport.removePeer(raftId);
+    }
+    for (const { raftId, nodeId, address } of records) {
+      if (raftId === self) continue;
+      transport.addPeer({ raftId, nodeId, address: configured.get(nodeId) ?? address });
+    }
+  }
+
+  connected(peer: RaftId): void {
+    this.#refusedBy.delete(peer);
+  }
+
+  unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {
+    const { proposals, succession } = this.#host;
+    this.#host.reportUnreachable(peer);
+    if (reason !== 'overflow') proposals.peerLost(peer);
+    if (reason === 'refused') succession.refused(peer);
+    if (reason === 'rejected') this.#refused(peer, error);
+  }
+
+  /** A peer refuses this node by name. When a majority does, it has no place in the cluster any more. */
+  #refused(peer: RaftId, error: Error): void {
+    const { self, members } = this.#host;
+    const code = refusalMeaning(error);
+    if (code === undefined) return;
+    this.#refusedBy.add(peer);
+    const others = members.confState.voters.filter((id) => id !== self);
+    const refusing = others.filter((id) => this.#refusedBy.has(id)).length;
+    if (refusing * 2 > others.length) this.#host.fail(new ClusterError(code, error.message));
+  }
+}
