@@ -149,7 +149,6 @@ function readBody(reader: ByteReader, kind: KvCommand['kind']): KvCommand {
       return {
         kind,
         compare: readList(reader, 'comparisons', readCompare),
-        // biome-ignore lint/suspicious/noThenProperty: a list, as the contract names it; nothing calls it
         then: readList(reader, 'steps of then', readStep),
         else: readList(reader, 'steps of else', readStep),
       };

@@ -7,4 +7,5 @@ export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts'
 export type { KvWatch } from './kv-watch.ts';
 export { KV_REJECTION_CODES, resultToError } from './rejections.ts';
 export { decodeResult, encodeResult, unwrapResult } from './result-codec.ts';
+export { type SimpleMachine, simpleMachine } from './simple-machine.ts';
 export type * from './types.ts';

@@ -1,0 +1,41 @@
+/**
+ * Quorate: cluster coordination for Node.js.
+ *
+ * Embedded: `startNode` with a state machine (your own, or `KvMachine`) gives an `Engine` that
+ * proposes, reads, leads. Over the network: `connect` gives a client of running nodes. Parts of the
+ * house have doors of their own: `quorate/raft`, `quorate/consensus`, `quorate/storage`, ...
+ */
+export { type ConnectOptions, connect, type QuorateClient, toText } from './client/index.ts';
+export {
+  type CommandResult,
+  type Consistency,
+  defaultConfig,
+  type LeaderChange,
+  type Member,
+  type NodeStatus,
+  type ProposeOptions,
+  type ProposeResult,
+  type RaftNodeConfig,
+  type RequestId,
+  type StateMachine,
+} from './consensus/index.ts';
+export {
+  EmbeddedEngine,
+  type EmbeddedEngineOptions,
+  type Engine,
+  type ReadOptions,
+  type StartNodeOptions,
+  startNode,
+} from './engine/index.ts';
+export { ClusterError, ERROR_CODES, type ErrorCode, type Retryable } from './errors.ts';
+export {
+  encodeCommand,
+  type KvCommand,
+  KvMachine,
+  type KvResult,
+  prefixRange,
+  type SimpleMachine,
+  simpleMachine,
+  unwrapResult,
+} from './state/index.ts';
+export { realWorld, type World } from './world/index.ts';

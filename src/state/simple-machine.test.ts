@@ -1,0 +1,52 @@
+/** Three functions make a state machine: results, rejections, and a state that comes back. */
+import { describe, expect, it } from 'vitest';
+import { MemoryStorage } from '../storage/index.ts';
+import { simpleMachine } from './simple-machine.ts';
+
+function counter(): { total: () => number; machine: ReturnType<typeof simpleMachine> } {
+  let total = 0;
+  const machine = simpleMachine({
+    apply: (command) => {
+      const by = Number(Buffer.from(command).toString());
+      if (Number.isNaN(by)) return { code: 1, bytes: Buffer.from('not a number') };
+      total += by;
+      return Buffer.from(String(total));
+    },
+    snapshot: () => Buffer.from(String(total)),
+    restore: (state) => {
+      total = Number(Buffer.from(state).toString());
+    },
+  });
+  return { total: () => total, machine };
+}
+
+describe('simple machine', () => {
+  it('answers bytes with code 0, and rejections as they are', () => {
+    const { machine } = counter();
+    const commands = ['2', 'x', '3'].map((text) => Buffer.from(text));
+    const results = machine.applyBatch(commands, { index: 1, term: 1 });
+    expect(results.map(({ code, bytes }) => [code, Buffer.from(bytes).toString()])).toEqual([
+      [0, '2'],
+      [1, 'not a number'],
+      [0, '5'],
+    ]);
+  });
+
+  it('comes back from its snapshot', async () => {
+    const before = counter();
+    before.machine.applyBatch([Buffer.from('7')], { index: 1, term: 1 });
+    const storage = new MemoryStorage();
+    const confState = {
+      voters: [1],
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+    const at = { index: 1, term: 1, confState };
+    const saved = await storage.saveSnapshot(at, before.machine.snapshot());
+    const after = counter();
+    await after.machine.restore(await storage.openSnapshot(saved));
+    expect(after.total()).toBe(7);
+  });
+});
