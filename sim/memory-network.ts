@@ -5,7 +5,7 @@
  * How it behaves like TCP, and where faults come in:
  * - Bytes of one direction arrive in order. On a cut link nothing arrives, neither bytes nor the news
  *   that a connection was closed; when the link is healed, what was held back arrives (TCP sends
- *   again). A dial over a cut link gets no answer until its deadline.
+ *   again). A dial over a cut link is repeated after 1, 3 and 7 s, until its deadline.
  * - A sender's kernel takes `kernelBytes`; what is beyond waits in its process (`queuedBytes`) and goes
  *   on as bytes arrive. A receiver that is paused stops the sender in the same way.
  * - `crash(host)`: the process died, the kernel lives. Its connections break, dials are refused.
@@ -48,6 +48,8 @@ interface MemoryListener {
   readonly accept: (connection: Connection) => void;
 }
 
+/** A kernel knocks again when nothing answers. */
+const DIAL_RETRIES_MS: readonly number[] = [0, 1_000, 3_000, 7_000];
 const FIRST_FREE_PORT = 40_000;
 
 export class MemoryNetwork {
@@ -120,6 +122,17 @@ export class MemoryNetwork {
     for (const pipe of [...this.#pipes]) {
       const isBetween = (pipe.from === a && pipe.to === b) || (pipe.from === b && pipe.to === a);
       if (isBetween) pipe.break();
+    }
+  }
+
+  /** Something between the two breaks their connections, and only `told` hears of it. */
+  resetOneSide(told: string, other: string): void {
+    for (const pipe of [...this.#pipes]) {
+      if (pipe.isLost || pipe.from !== other || pipe.to !== told) continue;
+      const { reader, twin } = pipe;
+      pipe.isLost = true;
+      if (twin !== undefined) twin.isLost = true;
+      this.clock.io(0, () => reader?.closed(new NetworkError('reset', 'the connection broke')));
     }
   }
 
@@ -216,21 +229,25 @@ export class MemoryNetwork {
       const deadline = this.clock.after(timeoutMs, () => {
         finish(() => reject(new NetworkError('timeout', `${where} did not answer`)));
       });
-      if (this.#isSilent(from, to)) return;
-      this.clock.io(this.#oneWayMs(from, to), () => {
+      const knock = (): void => {
         if (isOver || this.#isSilent(from, to)) return;
         const key = keyOf(to, address.port);
         const listener = this.#refused.has(key) ? undefined : this.#listeners.get(key);
-        const ends = listener === undefined ? undefined : this.#connect(from, listener);
+        const connection = listener === undefined ? undefined : this.#connect(from, listener);
         this.clock.io(this.#oneWayMs(to, from), () => {
-          if (isOver) ends?.destroy();
-          if (this.#isSilent(to, from)) return;
+          if (isOver || this.#isSilent(to, from)) {
+            connection?.destroy();
+            return;
+          }
           finish(() => {
-            if (ends !== undefined) resolve(ends);
+            if (connection !== undefined) resolve(connection);
             else reject(new NetworkError('refused', `${where}: nothing listens there`));
           });
         });
-      });
+      };
+      for (const retryMs of DIAL_RETRIES_MS) {
+        if (retryMs < timeoutMs) this.clock.io(retryMs + this.#oneWayMs(from, to), knock);
+      }
     });
   }
 

@@ -49,6 +49,11 @@ export class Refusal extends ClusterError {
     this.isOurs = options.isOurs;
     this.holding = options.holding;
   }
+
+  /** ClusterError tells its instances by a brand, which other errors with codes have as well. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof ClusterError && 'refusal' in value;
+  }
 }
 
 export function refuse(code: RefusalCode, text: string, holding?: string): Refusal {

@@ -1,0 +1,122 @@
+/**
+ * What may overtake what: urgent messages go first, appends never change their order, and a large
+ * append in work is passed between its pieces.
+ */
+import { describe, expect, it } from 'vitest';
+
+import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX, URGENT_MESSAGE_BYTES_MAX } from '../limits.ts';
+import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
+import { FrameReader, FrameType } from './frame.ts';
+import { decodeMessages } from './messages-frame.ts';
+import { SendQueue } from './send-queue.ts';
+
+function append(index: number, bytes = 10): Message {
+  const data = new Uint8Array(bytes).fill(index);
+  const entries = [{ term: 1, index: index + 1, type: EntryType.Normal, data }];
+  return makeMessage({ type: MessageType.App, to: 2, from: 1, term: 1, index, entries });
+}
+
+const heartbeat = makeMessage({ type: MessageType.Heartbeat, to: 2, from: 1, term: 1 });
+
+/** Takes everything and says what arrives, in order. `between` runs after each piece. */
+function drain(queue: SendQueue, between: (piece: number) => void = () => {}): string[] {
+  const reader = new FrameReader();
+  const seen: string[] = [];
+  for (let piece = 1; ; piece++) {
+    const chunks: Uint8Array[] = [];
+    if (queue.take(chunks, FRAGMENT_BYTES_MAX) === undefined) return seen;
+    reader.push(Buffer.concat(chunks), (type, kind, payload) => {
+      if (type === FrameType.Node) seen.push(`frame ${kind}`);
+      else {
+        const names = decodeMessages(payload, (error) => {
+          throw error;
+        }).map((m) => (m.type === MessageType.App ? `app ${m.index}` : `type ${m.type}`));
+        seen.push(names.join(' '));
+      }
+      return true;
+    });
+    between(piece);
+  }
+}
+
+describe('SendQueue', () => {
+  it('packs the messages of a turn into one frame', () => {
+    const queue = new SendQueue();
+    for (let index = 1; index <= 4; index++) queue.pushMessage(append(index));
+    expect(drain(queue)).toEqual(['app 1 app 2 app 3 app 4']);
+    expect([queue.isEmpty, queue.bytes]).toEqual([true, 0]);
+  });
+
+  it('keeps appends and frames of the node in the order of the calls', () => {
+    const queue = new SendQueue();
+    queue.pushMessage(append(1));
+    queue.pushFrame(9, [Buffer.from('x')]);
+    queue.pushMessage(append(2));
+    queue.pushMessage(append(3));
+    expect(drain(queue)).toEqual(['app 1', 'frame 9', 'app 2 app 3']);
+  });
+
+  it('lets urgent messages go first, in their order', () => {
+    const queue = new SendQueue();
+    queue.pushMessage(append(1));
+    queue.pushMessage(heartbeat);
+    queue.pushMessage(makeMessage({ type: MessageType.AppResp, to: 2, from: 1, index: 7 }));
+    expect(drain(queue)).toEqual([
+      `type ${MessageType.Heartbeat} type ${MessageType.AppResp}`,
+      'app 1',
+    ]);
+  });
+
+  it('a heartbeat passes an append of 1 MiB that is half sent', () => {
+    const queue = new SendQueue();
+    queue.pushMessage(append(1, 1024 * 1024));
+    queue.pushMessage(append(2));
+    const seen = drain(queue, (piece) => {
+      if (piece === 3) queue.pushMessage(heartbeat);
+    });
+    expect(seen).toEqual([`type ${MessageType.Heartbeat}`, 'app 1', 'app 2']);
+  });
+
+  it('an urgent message that is large is not urgent', () => {
+    const queue = new SendQueue();
+    queue.pushMessage(append(1));
+    const context = new Uint8Array(URGENT_MESSAGE_BYTES_MAX);
+    queue.pushMessage(makeMessage({ type: MessageType.Heartbeat, to: 2, from: 1, context }));
+    expect(drain(queue)).toEqual([`app 1 type ${MessageType.Heartbeat}`]);
+  });
+
+  it('is bounded: the newest append is dropped, urgent ones still go', () => {
+    const queue = new SendQueue(10_000);
+    const answers = Array.from({ length: 12 }, (_, at) => queue.pushMessage(append(at, 1_000)));
+    expect(answers.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => 'queued'));
+    expect(answers.slice(9)).toEqual(['overflow', 'overflow', 'overflow']);
+    expect(queue.pushMessage(heartbeat)).toBe('queued');
+    expect(queue.bytes).toBeLessThan(10_500);
+    expect(drain(queue).length).toBe(2);
+  });
+
+  it('refuses what no frame can hold', () => {
+    const queue = new SendQueue();
+    expect(queue.pushMessage(append(1, FRAME_BYTES_MAX))).toBe('oversized');
+    expect(queue.pushFrame(1, [new Uint8Array(FRAME_BYTES_MAX + 1)])).toBe('oversized');
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  it('on another connection, a frame that was half sent begins anew', () => {
+    const queue = new SendQueue();
+    queue.pushMessage(append(1, 300_000));
+    queue.take([], FRAGMENT_BYTES_MAX);
+    queue.rewind();
+    expect(drain(queue)).toEqual(['app 1']);
+  });
+
+  it('clear forgets everything, also what is in work, and counts it', () => {
+    const queue = new SendQueue();
+    for (let index = 1; index <= 3; index++) queue.pushMessage(append(index, 100_000));
+    queue.pushMessage(heartbeat);
+    queue.take([], FRAGMENT_BYTES_MAX);
+    queue.take([], FRAGMENT_BYTES_MAX);
+    expect(queue.clear()).toBe(3);
+    expect(queue.isEmpty).toBe(true);
+  });
+});

@@ -1,0 +1,696 @@
+/**
+ * Transports over a network in memory, under a manual clock: everything that depends on time, on the
+ * order of events, or on faults in the right moment. What the real network does: see loopback.test.ts.
+ */
+import { describe, expect, it } from 'vitest';
+
+import { ManualClock } from '../../sim/manual-clock.ts';
+import { MemoryNetwork, type MemoryNetworkOptions } from '../../sim/memory-network.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { ClusterError } from '../errors.ts';
+import { PEER_QUEUE_BYTES_MAX } from '../limits.ts';
+import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
+import type { Connection } from '../world/index.ts';
+import { decodeHandshake, encodeHandshake, HandshakeType } from './handshake-codec.ts';
+import type { TransportOptions } from './options.ts';
+import type { LocalPeer } from './types.ts';
+
+interface World {
+  readonly clock: ManualClock;
+  readonly network: MemoryNetwork;
+  node(id: number, options?: TransportOptions): RigNode;
+}
+
+function world(options: MemoryNetworkOptions = {}, seed = 1): World {
+  const clock = new ManualClock();
+  const network = new MemoryNetwork(clock, { latencyMs: 1, ...options });
+  let lives = 0;
+  const node = (id: number, transportOptions?: TransportOptions): RigNode =>
+    rigNode(id, {
+      network: network.host(`n${id}`),
+      clock,
+      random: seededRandom(seed * 1_000 + lives++),
+      ...(transportOptions === undefined ? {} : { options: transportOptions }),
+    });
+  return { clock, network, node };
+}
+
+function peer(id: number) {
+  return { raftId: id, nodeId: `n${id}`, address: `n${id}:7000` };
+}
+
+async function pair(w: World, options?: TransportOptions): Promise<[RigNode, RigNode]> {
+  const [a, b] = [w.node(1, options), w.node(2, options)];
+  await Promise.all([a.start(), b.start()]);
+  a.transport.addPeer(peer(2));
+  b.transport.addPeer(peer(1));
+  await w.clock.advance(50);
+  expect([connected(a), connected(b)]).toEqual([true, true]);
+  return [a, b];
+}
+
+function connected(node: RigNode): boolean {
+  return node.status[0]?.connected === true;
+}
+
+function heartbeat(from: number, to: number, commit = 0): Message {
+  return makeMessage({ type: MessageType.Heartbeat, to, from, term: 1, commit });
+}
+
+function append(from: number, to: number, index: number, bytes = 10): Message {
+  const data = new Uint8Array(bytes);
+  const entries = [{ term: 1, index: index + 1, type: EntryType.Normal, data }];
+  return makeMessage({ type: MessageType.App, to, from, term: 1, index, entries });
+}
+
+function send(node: RigNode, ...messages: readonly Message[]): void {
+  for (const message of messages) node.transport.send(message);
+  node.transport.flush();
+}
+
+describe('who stays connected', () => {
+  it('S-99 simultaneous dials end with exactly one connection, whatever the timing', async () => {
+    for (let skewMs = 0; skewMs <= 8; skewMs++) {
+      for (const [aDelay, bDelay] of [
+        [0, 0],
+        [3, 0],
+        [0, 3],
+      ] as const) {
+        const w = world({ latencyMs: 1 }, skewMs);
+        w.network.delay('n1', 'n2', aDelay);
+        w.network.delay('n2', 'n1', bDelay);
+        const [a, b] = [w.node(1), w.node(2)];
+        await Promise.all([a.start(), b.start()]);
+        a.transport.addPeer(peer(2));
+        await w.clock.advance(skewMs);
+        b.transport.addPeer(peer(1));
+        await w.clock.advance(3_000);
+        const what = `skew ${skewMs}, delays ${aDelay} ${bDelay}`;
+        expect([connected(a), connected(b)], what).toEqual([true, true]);
+        expect(w.network.connections('n1', 'n2'), what).toBe(1);
+        expect(a.log.filter((line) => line === 'connected 2').length, what).toBe(1);
+        expect(b.log.filter((line) => line === 'connected 1').length, what).toBe(1);
+        send(a, heartbeat(1, 2));
+        send(b, heartbeat(2, 1));
+        await w.clock.advance(10);
+        expect([a.messages.length, b.messages.length], what).toEqual([1, 1]);
+        expect([...a.warnings, ...b.warnings], what).toEqual([]);
+      }
+    }
+  });
+
+  it('S-99 also after the connection broke, again and again', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    for (let round = 0; round < 5; round++) {
+      await w.clock.advance(2_000);
+      w.network.resetAll('n1', 'n2');
+      await w.clock.advance(500);
+      expect([connected(a), connected(b)]).toEqual([true, true]);
+      expect(w.network.connections('n1', 'n2')).toBe(1);
+    }
+  });
+
+  it('S-54 a connection that the peer dialed is used, when our own dials never arrive', async () => {
+    for (const [dialer, other] of [
+      [2, 1],
+      [1, 2],
+    ] as const) {
+      const w = world();
+      const [a, b] = [w.node(dialer), w.node(other)];
+      w.network.refuse(`n${dialer}`, 7_000);
+      await Promise.all([a.start(), b.start()]);
+      b.transport.addPeer(peer(dialer));
+      await w.clock.advance(2_000);
+      expect(b.log).toContain(`unreachable ${dialer} refused`);
+      a.transport.addPeer(peer(other));
+      await w.clock.advance(20);
+      expect([connected(a), connected(b)]).toEqual([true, true]);
+      expect(b.status[0]?.breaker).toBe('closed');
+      send(b, heartbeat(other, dialer));
+      await w.clock.advance(5);
+      expect(a.messages.length).toBe(1);
+    }
+  });
+
+  it('a peer whose host lost its power and came back replaces what it left behind, at once', async () => {
+    for (const [lost, other] of [
+      [2, 1],
+      [1, 2],
+    ] as const) {
+      const w = world();
+      const [a, b] = await pair(w, { deadAfterMs: 60_000, pingIntervalMs: 10_000 });
+      const survivor = other === 1 ? a : b;
+      w.network.powerOff(`n${lost}`);
+      w.network.powerOn(`n${lost}`);
+      const again = w.node(lost);
+      await again.start();
+      again.transport.addPeer(peer(other));
+      await w.clock.advance(30);
+      expect([connected(again), connected(survivor)]).toEqual([true, true]);
+      send(survivor, heartbeat(other, lost));
+      await w.clock.advance(5);
+      expect(again.messages.length).toBe(1);
+    }
+  });
+
+  it('a connection that only one side has lost is given up by the other one too', async () => {
+    for (const loser of [1, 2]) {
+      const w = world();
+      const [a, b] = await pair(w, { deadAfterMs: 60_000, pingIntervalMs: 10_000 });
+      await w.clock.advance(5_000);
+      w.network.resetOneSide(`n${loser}`, `n${3 - loser}`);
+      await w.clock.advance(200);
+      expect([connected(a), connected(b)]).toEqual([true, true]);
+      expect(w.network.connections('n1', 'n2')).toBe(1);
+    }
+  });
+
+  it('whoever connects without having been added is heard, and can be answered once added', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    await Promise.all([a.start(), b.start()]);
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(20);
+    send(b, heartbeat(2, 1));
+    await w.clock.advance(5);
+    expect(a.messages.map(({ from }) => from)).toEqual([2]);
+    expect(a.status).toEqual([]);
+    expect(() => a.transport.send(heartbeat(1, 2))).toThrow('no peer with raft id 2');
+    a.transport.addPeer(peer(2));
+    send(a, heartbeat(1, 2));
+    await w.clock.advance(5);
+    expect(b.messages.length).toBe(1);
+    expect(w.network.connections('n1', 'n2')).toBe(1);
+  });
+
+  it('adding a peer again with another address dials there', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    await Promise.all([a.start(), b.start()]);
+    a.transport.addPeer({ ...peer(2), address: 'n9:7000' });
+    await w.clock.advance(500);
+    expect(connected(a)).toBe(false);
+    a.transport.addPeer(peer(2));
+    await w.clock.advance(10);
+    expect([connected(a), a.status.length]).toEqual([true, 1]);
+  });
+});
+
+describe('a peer that is away', () => {
+  it('is reported as refused within a round trip of its death, and at each dial after', async () => {
+    const w = world();
+    const [a] = await pair(w);
+    await w.clock.advance(5_000);
+    a.log.length = 0;
+    w.network.crash('n2');
+    await w.clock.advance(3);
+    expect(a.log).toEqual(['unreachable 2 closed', 'unreachable 2 refused']);
+    await w.clock.advance(10_000);
+    const refused = a.log.filter((line) => line === 'unreachable 2 refused').length;
+    expect(refused).toBeGreaterThanOrEqual(10);
+    expect(refused).toBeLessThanOrEqual(20);
+    expect(a.warnings.length).toBe(2);
+  });
+
+  it('is reached within about a second once it is back, although it does not dial', async () => {
+    const w = world();
+    const [a] = await pair(w);
+    w.network.crash('n2');
+    await w.clock.advance(60_000);
+    expect(a.status[0]?.breaker).toBe('open');
+    const again = w.node(2);
+    await again.start();
+    expect(await w.clock.until(() => connected(a), 1_100)).toBe(true);
+  });
+
+  it('S-50 is connected at once when it dials, whatever the breaker says', async () => {
+    const w = world();
+    const [a] = await pair(w, { breaker: { failuresMax: 1, resetMs: 3_600_000 } });
+    w.network.crash('n2');
+    await w.clock.advance(10_000);
+    expect(a.status[0]?.breaker).toBe('open');
+    const again = w.node(2);
+    await again.start();
+    again.transport.addPeer(peer(1));
+    await w.clock.advance(10);
+    expect([connected(a), a.status[0]?.breaker]).toEqual([true, 'closed']);
+    send(a, heartbeat(1, 2, 7));
+    await w.clock.advance(5);
+    expect(again.messages.map(({ message }) => message.commit)).toEqual([7]);
+  });
+
+  it('S-53 sending to it never throws; the breaker counts the dials', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    a.transport.addPeer(peer(2));
+    for (let i = 0; i < 10; i++) send(a, heartbeat(1, 2));
+    await w.clock.advance(5_000);
+    expect(a.status[0]?.breaker).toBe('open');
+    expect(a.status[0]?.droppedFrames).toBe(10);
+    expect(a.status[0]?.lastError).toContain('nothing listens there');
+    expect(a.status[0]?.queuedBytes).toBe(0);
+  });
+
+  it('the first dial does not wait, and what was sent meanwhile arrives (SD-21)', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    await Promise.all([a.start(), b.start()]);
+    a.transport.addPeer(peer(2));
+    send(a, heartbeat(1, 2));
+    await w.clock.advance(8);
+    expect(b.messages.length).toBe(1);
+  });
+
+  it('S-98 one that is dead, or does not read, delays nobody else', async () => {
+    const w = world({ kernelBytes: 64 * 1024 });
+    const nodes = [w.node(1), w.node(2), w.node(3)];
+    for (const node of nodes) await node.start();
+    const [a, , c] = nodes;
+    a!.transport.addPeer(peer(2));
+    a!.transport.addPeer(peer(3));
+    a!.transport.addPeer(peer(4));
+    await w.clock.advance(50);
+    w.network.cut('n1', 'n2');
+    for (let index = 0; index < 40; index++) send(a!, append(1, 2, index, 1_000_000));
+    send(a!, heartbeat(1, 2), heartbeat(1, 4), heartbeat(1, 3));
+    await w.clock.advance(2);
+    expect(c!.messages.length).toBe(1);
+  });
+
+  it('a connection that breaks as soon as it is there is not dialed in a tight loop', async () => {
+    const w = world();
+    const [a] = await pair(w);
+    a.log.length = 0;
+    for (let i = 0; i < 40; i++) {
+      w.network.resetAll('n1', 'n2');
+      await w.clock.advance(25);
+    }
+    const connections = a.log.filter((line) => line === 'connected 2').length;
+    expect(connections).toBeGreaterThan(1);
+    expect(connections).toBeLessThan(20);
+  });
+});
+
+describe('what arrives', () => {
+  it('appends arrive in order; a heartbeat passes them', async () => {
+    const w = world({ kernelBytes: 64 * 1024 });
+    const [a, b] = await pair(w);
+    for (let index = 0; index < 5; index++) a.transport.send(append(1, 2, index, 400_000));
+    send(a);
+    await w.clock.advance(1);
+    send(a, heartbeat(1, 2));
+    await w.clock.advance(1_000);
+    const seen = b.messages.map(({ message }) => message);
+    expect(seen.filter((m) => m.type === MessageType.App).map((m) => m.index)).toEqual([
+      0, 1, 2, 3, 4,
+    ]);
+    const beat = seen.findIndex((m) => m.type === MessageType.Heartbeat);
+    expect(beat).toBeGreaterThanOrEqual(0);
+    expect(beat).toBeLessThan(3);
+  });
+
+  it('whole, when every byte arrives alone', async () => {
+    const w = world({ chunkBytes: 1 });
+    const [a, b] = await pair(w);
+    send(a, append(1, 2, 5, 2_000), heartbeat(1, 2));
+    a.transport.sendFrame(2, 42, [Buffer.from('fra'), Buffer.from('me')]);
+    a.transport.flush();
+    await w.clock.advance(10);
+    expect(b.messages.length).toBe(2);
+    expect(b.frames).toEqual([{ from: 1, kind: 42, text: 'frame' }]);
+  });
+
+  it('a frame that was cut off by a break is not delivered, and the next connection is clean', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    w.network.resetAfter('n1', 'n2', 100_000);
+    send(a, append(1, 2, 1, 500_000));
+    await w.clock.advance(100);
+    expect(b.messages).toEqual([]);
+    expect(a.log).toContain('unreachable 2 closed');
+    send(a, append(1, 2, 2, 500_000));
+    await w.clock.advance(100);
+    expect(b.messages.map(({ message }) => message.index)).toEqual([2]);
+  });
+
+  it('is sent although nobody called flush', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    a.transport.send(heartbeat(1, 2));
+    await w.clock.advance(5);
+    expect(b.messages.length).toBe(1);
+  });
+
+  it('no event runs inside a call', async () => {
+    const w = world();
+    const [a] = await pair(w);
+    const before = a.log.length;
+    w.network.cut('n1', 'n2');
+    const [large, count] = [1_000_000, PEER_QUEUE_BYTES_MAX / 1_000_000 + 3];
+    for (let index = 0; index < count; index++) a.transport.send(append(1, 2, index, large));
+    a.transport.flush();
+    expect(a.log.length).toBe(before);
+    await w.clock.run();
+    expect(a.log.slice(before)).toEqual(['unreachable 2 overflow']);
+    expect(a.status[0]?.queuedBytes).toBeLessThanOrEqual(PEER_QUEUE_BYTES_MAX + 1_100_000);
+    expect(a.status[0]?.droppedFrames).toBeGreaterThan(0);
+  });
+
+  it('overflow is told at most ten times a second, but the last time always', async () => {
+    const w = world();
+    const [a] = await pair(w, { deadAfterMs: 60_000, pingIntervalMs: 20_000 });
+    w.network.cut('n1', 'n2');
+    for (let index = 0; index < 34; index++) a.transport.send(append(1, 2, index, 1_000_000));
+    await w.clock.advance(1_000);
+    a.log.length = 0;
+    for (let ms = 0; ms < 500; ms++) {
+      a.transport.send(append(1, 2, ms, 1_000_000));
+      await w.clock.advance(1);
+    }
+    await w.clock.advance(200);
+    expect(a.log.length).toBeGreaterThanOrEqual(5);
+    expect(a.log.length).toBeLessThanOrEqual(7);
+    expect(new Set(a.log)).toEqual(new Set(['unreachable 2 overflow']));
+  });
+
+  it('what is too large for a frame is dropped and told, and the connection lives (SD-18)', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    a.log.length = 0;
+    send(a, append(1, 2, 1, 9 * 1024 * 1024));
+    expect(a.transport.sendFrame(2, 1, [new Uint8Array(9 * 1024 * 1024)])).toBe(false);
+    send(a, heartbeat(1, 2));
+    await w.clock.advance(10);
+    expect(a.log).toEqual(['unreachable 2 overflow']);
+    expect(b.messages.map(({ message }) => message.type)).toEqual([MessageType.Heartbeat]);
+  });
+});
+
+describe('proof of life', () => {
+  it('an idle connection lives', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    const before = [...a.log, ...b.log];
+    await w.clock.advance(60_000);
+    expect([...a.log, ...b.log]).toEqual(before);
+  });
+
+  it('a host that lost its power is noticed within the time given', async () => {
+    const w = world();
+    const [a] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
+    await w.clock.advance(4_000);
+    w.network.powerOff('n2');
+    expect(await w.clock.until(() => a.log.includes('unreachable 2 timeout'), 3_100)).toBe(true);
+    expect(connected(a)).toBe(false);
+  });
+
+  it('a link that is dead in one direction ends on both sides', async () => {
+    const w = world();
+    const [a, b] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
+    w.network.cut('n1', 'n2');
+    await w.clock.advance(3_200);
+    expect([connected(a), connected(b)]).toEqual([false, false]);
+    expect(b.log.at(-1)).toContain('unreachable 1 timeout');
+    w.network.heal('n1', 'n2');
+    await w.clock.advance(7_000);
+    expect([connected(a), connected(b)]).toEqual([true, true]);
+  });
+
+  it('a pause of this process is not taken for the silence of the others', async () => {
+    const w = world();
+    const [a, b] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
+    const before = [...a.log, ...b.log];
+    await w.clock.block(30_000);
+    await w.clock.advance(10_000);
+    expect([...a.log, ...b.log]).toEqual(before);
+  });
+});
+
+describe('strangers', () => {
+  async function refused(changes: Partial<LocalPeer>): Promise<[RigNode, RigNode]> {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    await a.start();
+    await b.start(changes);
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(3_000);
+    expect(b.log[0]).toBe('unreachable 1 rejected');
+    expect(connected(b)).toBe(false);
+    expect(a.messages).toEqual([]);
+    return [a, b];
+  }
+
+  it('another cluster name, another cluster id: refused by name, logged once on both sides', async () => {
+    for (const [changes, code] of [
+      [{ clusterName: 'other' }, 'cluster-name'],
+      [{ clusterId: 'cluster-2' }, 'cluster-id'],
+    ] as const) {
+      const [a, b] = await refused(changes);
+      expect(a.warnings).toEqual([`peer.refused ${code}`]);
+      expect(b.warnings).toEqual([`peer.unreachable ${code}`]);
+      expect(b.errors[0]).toBeInstanceOf(ClusterError);
+      expect(b.errors[0]).toMatchObject({ code: 'PEER_REFUSED', details: { refusal: code } });
+      expect(b.status[0]?.lastError).toContain('cluster');
+    }
+  });
+
+  it('a node id or raft id that is taken is refused', async () => {
+    const [a] = await refused({ nodeId: 'n1' });
+    expect(a.warnings).toEqual(['peer.refused identity']);
+  });
+
+  it('a peer under another node id than the one that was added is refused', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    await a.start();
+    await b.start({ nodeId: 'imposter' });
+    a.transport.addPeer({ ...peer(2), address: 'n9:7000' });
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(1_000);
+    expect(b.warnings[0]).toBe('peer.unreachable identity');
+    expect(a.warnings).toContain('peer.refused identity');
+    expect(a.status[0]?.lastError).toBeDefined();
+  });
+
+  it('an address at which another node lives is refused, whoever notices first', async () => {
+    const w = world();
+    const [a, c] = [w.node(1), w.node(3)];
+    await Promise.all([a.start(), c.start()]);
+    a.transport.addPeer({ ...peer(2), address: 'n3:7000' });
+    await w.clock.advance(500);
+    expect(a.log[0]).toBe('unreachable 2 rejected');
+    expect(a.warnings).toEqual(['peer.unreachable wrong-node']);
+  });
+
+  it('a node that dials itself is told so', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    a.transport.addPeer({ ...peer(2), address: 'n1:7000' });
+    await w.clock.advance(500);
+    expect(a.log[0]).toBe('unreachable 2 rejected');
+    expect(a.warnings).toContain('peer.unreachable self');
+  });
+
+  it('what admit refuses is told to the other side, and nothing of it is delivered', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    a.admit = async ({ incarnation }) => {
+      throw new ClusterError('MEMBER_WIPED', `n2 came back as ${incarnation}; give it a new id`);
+    };
+    await Promise.all([a.start(), b.start()]);
+    b.transport.addPeer(peer(1));
+    send(b, heartbeat(2, 1));
+    await w.clock.advance(1_000);
+    expect(a.messages).toEqual([]);
+    expect(b.status[0]?.lastError).toBe('n2 came back as life-2; give it a new id');
+    expect([a.warnings, b.warnings]).toEqual([
+      ['peer.refused incarnation'],
+      ['peer.unreachable incarnation'],
+    ]);
+  });
+
+  it('the dialer admits too: a wiped acceptor is found out', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    b.admit = async () => {
+      throw new ClusterError('MEMBER_UNKNOWN', 'n1 is no member');
+    };
+    await Promise.all([a.start(), b.start()]);
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(1_000);
+    expect([a.log, b.log[0]]).toEqual([[], 'unreachable 1 rejected']);
+    expect(a.warnings).toEqual(['peer.refused unknown-node']);
+  });
+
+  it('nothing is delivered while admit is not done', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(2)];
+    let open = (): void => {};
+    a.admit = () =>
+      new Promise((resolve) => {
+        open = resolve;
+      });
+    await Promise.all([a.start(), b.start()]);
+    b.transport.addPeer(peer(1));
+    send(b, heartbeat(2, 1));
+    await w.clock.advance(1_000);
+    expect([a.messages.length, a.log.length]).toEqual([0, 0]);
+    open();
+    await w.clock.advance(10);
+    expect([a.messages.length, a.log]).toEqual([1, ['connected 2']]);
+  });
+
+  /** A raw connection to node 1. */
+  async function raw(w: World) {
+    const heard: Buffer[] = [];
+    const state = { isClosed: false };
+    let connection: Connection | undefined;
+    void w.network
+      .host('x')
+      .dial({ host: 'n1', port: 7_000 }, 100)
+      .then((dialed) => {
+        connection = dialed;
+        dialed.attach({
+          data: (chunk) => heard.push(Buffer.from(chunk)),
+          drain: () => {},
+          close: () => {
+            state.isClosed = true;
+          },
+        });
+      });
+    await w.clock.advance(5);
+    return { connection: connection!, heard, state };
+  }
+
+  it('garbage is hung up on at once, silence and drip-feeding at the deadline', async () => {
+    const w = world();
+    const a = w.node(1, { handshakeTimeoutMs: 2_000 });
+    await a.start();
+    const [garbage, silent, slow] = [await raw(w), await raw(w), await raw(w)];
+    garbage.connection.write([Buffer.from('GET / HTTP/1.1\r\n\r\n')]);
+    slow.connection.write([Buffer.from('QUOR')]);
+    await w.clock.advance(5);
+    expect([garbage.state.isClosed, silent.state.isClosed]).toEqual([true, false]);
+    for (let i = 0; i < 19; i++) {
+      await w.clock.advance(100);
+      if (i < 8) slow.connection.write([Buffer.from([i === 0 ? 1 : i === 3 ? 100 : 0])]);
+    }
+    expect([silent.state.isClosed, slow.state.isClosed]).toEqual([false, false]);
+    await w.clock.advance(200);
+    expect([silent.state.isClosed, slow.state.isClosed]).toEqual([true, true]);
+    expect(a.warnings).toEqual(['peer.refused malformed']);
+  });
+
+  it('no common version: refused by name', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    const stranger = await raw(w);
+    const identity = { ...a.local(), nodeId: 'n2', raftId: 2, session: 'ab'.repeat(16) };
+    const hello = {
+      type: HandshakeType.Hello,
+      versionMin: 7,
+      versionMax: 9,
+      identity,
+      purpose: 'messages',
+      nonce: 'cd'.repeat(16),
+      target: 1,
+      lost: undefined,
+    } as const;
+    stranger.connection.write([encodeHandshake(hello)]);
+    await w.clock.advance(5);
+    const answer = decodeHandshake(Buffer.concat(stranger.heard))?.message;
+    expect(answer).toMatchObject({ type: HandshakeType.Refuse, code: 'version' });
+    await w.clock.advance(1_100);
+    expect(stranger.state.isClosed).toBe(true);
+  });
+
+  it('frames before their turn end the connection', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    const stranger = await raw(w);
+    const identity = { ...a.local(), nodeId: 'n2', raftId: 2, session: 'ab'.repeat(16) };
+    const hello = encodeHandshake({
+      type: HandshakeType.Hello,
+      versionMin: 1,
+      versionMax: 1,
+      identity,
+      purpose: 'messages',
+      nonce: 'cd'.repeat(16),
+      target: 1,
+      lost: undefined,
+    });
+    stranger.connection.write([hello, Buffer.alloc(100)]);
+    await w.clock.advance(5);
+    expect([stranger.state.isClosed, a.log]).toEqual([true, []]);
+  });
+});
+
+describe('start and stop', () => {
+  it('S-52 stop ends everything, tells nothing more, and leaves no timer', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    a.transport.addPeer(peer(3));
+    await w.clock.advance(10);
+    const before = [...a.log];
+    const stopped = Promise.all([a.transport.stop(), a.transport.stop(), b.transport.stop()]);
+    await w.clock.advance(10);
+    await stopped;
+    await w.clock.advance(10_000);
+    expect(a.log).toEqual(before);
+    expect(w.clock.waiting).toBe(0);
+    expect(w.network.connections('n1', 'n2')).toBe(0);
+  });
+
+  it('stop is bounded when a connection never closes', async () => {
+    const w = world();
+    const [a] = await pair(w);
+    w.network.crash('n1');
+    let isStopped = false;
+    void a.transport.stop().then(() => {
+      isStopped = true;
+    });
+    await w.clock.advance(1_100);
+    expect(isStopped).toBe(true);
+  });
+
+  it('stop before start is fine; a send after stop is dropped', async () => {
+    const w = world();
+    const a = w.node(1);
+    a.transport.addPeer(peer(2));
+    await a.transport.stop();
+    a.transport.send(heartbeat(1, 2));
+    expect(a.transport.sendFrame(2, 1, [])).toBe(false);
+    await expect(a.start()).rejects.toThrow('can be started once');
+  });
+
+  it('an address that is taken is an error by name', async () => {
+    const w = world();
+    const [a, b] = [w.node(1), w.node(1)];
+    await a.start();
+    await expect(b.start()).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
+  });
+
+  it('S-45, S-46, S-47, S-48, S-49 peers: unknown, removed, added twice, impossible', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    a.transport.addPeer(peer(2));
+    expect(a.status.length).toBe(1);
+    expect(() => a.transport.send(heartbeat(1, 9))).toThrow('no peer with raft id 9');
+    expect(() => a.transport.sendFrame(9, 1, [])).toThrow('no peer with raft id 9');
+    for (const address of ['nowhere', 'h:0', 'h:65536', ':1', 'a b:1', 'h:1:2', '[::1:5']) {
+      expect(() => a.transport.addPeer({ ...peer(3), address }), address).toThrow('host:port');
+    }
+    a.transport.removePeer(2);
+    a.transport.removePeer(2);
+    a.transport.removePeer(9);
+    expect(() => a.transport.send(heartbeat(1, 2))).toThrow('no peer with raft id 2');
+    await w.clock.advance(2);
+    expect(b.log).toContain('unreachable 1 closed');
+    expect(a.log).toEqual(['connected 2']);
+  });
+});
