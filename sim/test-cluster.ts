@@ -62,7 +62,7 @@ export interface TestNode {
 export class TestCluster implements AsyncDisposable {
   readonly bus: Bus;
   readonly world: World;
-  readonly nodes = new Map<string, TestNode>();
+  readonly nodes: Map<string, TestNode> = new Map();
   readonly #config: Partial<RaftNodeConfig>;
   readonly #names: readonly string[];
 
