@@ -6,10 +6,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import { CONFIG_FIELDS } from './config/fields.ts';
+import { nearestName } from './config/near-names.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { errorLines } from './report-error.ts';
 import { type Terminal, tell } from './terminal.ts';
 import { VERSION } from './version.ts';
+
+const COMMANDS = ['start', 'dev', 'status', 'kv', 'log'] as const;
 
 /** Sets the exit code; a command that returns nothing is done. */
 type Action = (...parameters: never[]) => Promise<number | undefined>;
@@ -50,7 +53,15 @@ function buildProgram(terminal: Terminal, action: Wrap): Command {
       writeErr: (text) => terminal.stderr.write(text),
     })
     .showHelpAfterError('(quorate --help lists commands and flags)')
-    .action(() => program.help());
+    .allowExcessArguments(true)
+    .action(() => {
+      const [unknown] = program.args;
+      if (unknown === undefined) return program.help();
+      const near = nearestName(unknown, COMMANDS);
+      const hint =
+        near === undefined ? `Known are: ${COMMANDS.join(', ')}.` : `Did you mean "${near}"?`;
+      program.error(`quorate: there is no command "${unknown}". ${hint}`);
+    });
   addStart(program, terminal, action);
   addDev(program, terminal, action);
   addStatus(program, terminal, action);

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 import { ClusterError } from '../../errors.ts';
 import { DiskError, realDisk } from '../../world/index.ts';
+import { toleranceText } from '../config/check.ts';
 import { planCluster, removeCluster, writeCluster } from '../dev/layout.ts';
 import { type NodeLife, NodeProcess } from '../dev/node-process.ts';
 import { Screen } from '../dev/screen.ts';
@@ -52,6 +53,7 @@ export async function dev(
     for (const note of plan.notes) tell(terminal, note);
     const configs = writeCluster(dir, plan);
     if (plan.isContinued) tell(terminal, `going on with the data in ${flags.dir}`);
+    tell(terminal, `starting ${plan.nodes.length} nodes: ${toleranceText(plan.nodes.length)}`);
     const cluster = new DevCluster(terminal, flags, overrides);
     for (const [i, node] of plan.nodes.entries()) cluster.add(node.id, node.http, configs[i] ?? '');
     return await cluster.run();
@@ -127,25 +129,25 @@ class DevCluster {
   }
 
   async #poll(): Promise<void> {
-    await Promise.all(
-      this.#members.map(async (member) => {
-        const state = member.process.life.state;
-        const isUp = state === 'ready' || state === 'starting';
-        const answer = isUp
-          ? await askHttp(member.http, '/v1/status', STATUS_TIMEOUT_MS)
-          : undefined;
-        const isAnswered = answer?.reachable === true && answer.code === 200;
-        member.status = isAnswered ? (answer.body as unknown as SeenStatus) : undefined;
-      }),
-    );
+    await Promise.all(this.#members.map((member) => this.#ask(member)));
     this.#show();
   }
 
+  async #ask(member: Member): Promise<void> {
+    const { state } = member.process.life;
+    const isUp = state === 'ready' || state === 'starting';
+    const answer = isUp ? await askHttp(member.http, '/v1/status', STATUS_TIMEOUT_MS) : undefined;
+    const isAnswered = answer?.reachable === true && answer.code === 200;
+    member.status = isAnswered ? (answer.body as unknown as SeenStatus) : undefined;
+  }
+
   #changed(id: string, life: NodeLife): void {
-    if (life.state !== 'ready') {
-      const member = this.#members.find((other) => other.id === id);
-      if (member !== undefined) member.status = undefined;
+    const member = this.#members.find((other) => other.id === id);
+    if (member !== undefined && life.state === 'ready') {
+      void this.#ask(member).then(() => this.#show());
+      return;
     }
+    if (member !== undefined) member.status = undefined;
     if (life.state === 'down') {
       this.#print(
         `${id} stays down (exit code ${life.code}): starting it again would not help. The others go on ` +

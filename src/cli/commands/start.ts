@@ -38,11 +38,17 @@ export async function start(terminal: Terminal, options: StartOptions): Promise<
     for (const warning of warnings) tell(terminal, `quorate: warning: ${warning}`);
     return ExitCode.ok;
   }
-  introduce(terminal, config, warnings);
+  for (const warning of warnings) tell(terminal, `quorate: warning: ${warning}`);
+  // A supervisor has said it for all of its nodes already.
+  if (!options.exitOnStdinClose) introduce(terminal, config);
   const daemon = new Daemon(config);
   const asked = stopAsked(terminal, options.exitOnStdinClose);
   const addresses = await daemon.start();
-  daemon.logger.info('daemon.listening', { ...addresses, dataDir: config.node.dataDir });
+  daemon.logger.info('daemon.listening', {
+    ...addresses,
+    dataDir: config.node.dataDir,
+    tolerates: toleranceText(config.cluster.members.length),
+  });
   const failed = daemon.engine.failed.then((error) => ({ error }));
   const ended = Promise.race([asked.promise, failed]);
   let isEnded = false;
@@ -56,9 +62,7 @@ export async function start(terminal: Terminal, options: StartOptions): Promise<
   return await stopInOrder(terminal, config, daemon, end.reason);
 }
 
-function introduce(terminal: Terminal, config: DaemonConfig, warnings: readonly string[]): void {
-  const { cluster, node, listen } = config;
-  for (const warning of warnings) tell(terminal, `quorate: warning: ${warning}`);
+function introduce(terminal: Terminal, { cluster, node, listen }: DaemonConfig): void {
   const self = cluster.members.find((member) => member.id === node.id)?.address;
   tell(
     terminal,

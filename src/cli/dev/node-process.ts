@@ -41,7 +41,7 @@ const LAST_LINES = 4;
 export class NodeProcess {
   readonly #options: NodeProcessOptions;
   #child: ChildProcess | undefined;
-  #life: NodeLife = { state: 'stopped' };
+  #life: NodeLife = { state: 'starting', pid: undefined };
   #deaths = 0;
   #startedAt = 0;
   #timer: NodeJS.Timeout | undefined;

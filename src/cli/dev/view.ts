@@ -142,7 +142,7 @@ export function changeLines(before: readonly NodeView[], after: readonly NodeVie
       old !== undefined &&
       stateOf(old) === state &&
       (old.status?.term ?? term) === (term ?? old.status?.term);
-    if (isSame) continue;
+    if (isSame || (node.life.state === 'starting' && node.life.pid === undefined)) continue;
     const facts =
       node.status === undefined ? '' : ` term=${term} applied=${node.status.appliedIndex}`;
     const pid = 'pid' in node.life && node.life.pid !== undefined ? ` pid=${node.life.pid}` : '';

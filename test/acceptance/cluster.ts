@@ -1,0 +1,188 @@
+/**
+ * A cluster of real daemons in a temporary folder, on free ports: started, killed with kill -9, started
+ * again, asked for their status. Nothing here knows what is written into it.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { CommandProcess } from './daemon-process.ts';
+import { until } from './waiting.ts';
+
+export interface NodeFacts {
+  readonly id: string;
+  readonly peers: string;
+  readonly clients: string;
+  readonly http: string;
+  readonly folder: string;
+  readonly config: string;
+}
+
+/** The fields of `/v1/status` that are looked at. */
+export interface NodeReport {
+  readonly nodeId: string;
+  readonly role: string;
+  readonly phase: string;
+  readonly term: number;
+  readonly appliedIndex: number;
+  readonly commitIndex: number;
+  readonly revision: number;
+  readonly stateHash: string;
+  readonly version: string;
+}
+
+export interface ClusterOptions {
+  readonly name: string;
+  readonly nodes?: number;
+  /** Further groups of the configuration, as YAML. */
+  readonly extra?: string;
+}
+
+const READY_MS = 30_000;
+
+export class Cluster {
+  readonly folder: string;
+  readonly nodes: readonly NodeFacts[];
+  readonly #processes = new Map<string, CommandProcess>();
+
+  private constructor(folder: string, nodes: readonly NodeFacts[]) {
+    this.folder = folder;
+    this.nodes = nodes;
+  }
+
+  static async make({ name, nodes: count = 3, extra = '' }: ClusterOptions): Promise<Cluster> {
+    const folder = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
+    const ports = await freePorts(count * 3);
+    const facts = Array.from({ length: count }, (_, i): NodeFacts => {
+      const id = `n${i + 1}`;
+      const at = (door: number): string => `127.0.0.1:${ports[i * 3 + door]}`;
+      const own = join(folder, id);
+      mkdirSync(own);
+      return {
+        id,
+        peers: at(0),
+        clients: at(1),
+        http: at(2),
+        folder: own,
+        config: join(own, 'config.yaml'),
+      };
+    });
+    const members = facts.map((node) => `    - { id: ${node.id}, address: "${node.peers}" }`);
+    for (const node of facts) writeFileSync(node.config, configText(name, members, node, extra));
+    return new Cluster(folder, facts);
+  }
+
+  get clientAddresses(): string[] {
+    return this.nodes.map((node) => node.clients);
+  }
+
+  node(id: string): NodeFacts {
+    const found = this.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`no node ${id}`);
+    return found;
+  }
+
+  process(id: string): CommandProcess | undefined {
+    return this.#processes.get(id);
+  }
+
+  start(id: string): CommandProcess {
+    const started = new CommandProcess(['start', '--config', this.node(id).config]);
+    this.#processes.set(id, started);
+    return started;
+  }
+
+  async startAll(): Promise<void> {
+    const started = this.nodes.map((node) => this.start(node.id));
+    await Promise.all(started.map((one) => one.ready(READY_MS)));
+  }
+
+  async startAndWait(id: string): Promise<void> {
+    await this.start(id).ready(READY_MS);
+  }
+
+  /** kill -9; resolves when the process is gone. */
+  async kill(id: string): Promise<void> {
+    const running = this.#processes.get(id);
+    if (running === undefined || running.isOver) throw new Error(`${id} does not run`);
+    running.kill('SIGKILL');
+    await running.exit;
+  }
+
+  async killAll(): Promise<void> {
+    const running = [...this.#processes.values()].filter((one) => !one.isOver);
+    for (const one of running) one.kill('SIGKILL');
+    await Promise.all(running.map((one) => one.exit));
+  }
+
+  async report(id: string): Promise<NodeReport | undefined> {
+    try {
+      const signal = AbortSignal.timeout(2_000);
+      const response = await fetch(`http://${this.node(id).http}/v1/status`, { signal });
+      return response.ok ? ((await response.json()) as NodeReport) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async leader(): Promise<string> {
+    return await until('a leader', 15_000, async () => {
+      const reports = await Promise.all(this.nodes.map((node) => this.report(node.id)));
+      const leaders = reports.filter((report) => report?.role === 'leader');
+      leaders.sort((a, b) => (b?.term ?? 0) - (a?.term ?? 0));
+      return leaders[0]?.nodeId;
+    });
+  }
+
+  /** The last lines of a node's log, for messages about what went wrong. */
+  logTail(id: string, lines = 15): string {
+    try {
+      const text = readFileSync(join(this.node(id).folder, 'log'), 'utf8');
+      return text.split('\n').slice(-lines).join('\n');
+    } catch {
+      return '';
+    }
+  }
+
+  /** kill -9 for all, and the folder is gone. */
+  async remove(): Promise<void> {
+    await this.killAll();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function configText(
+  name: string,
+  members: readonly string[],
+  node: NodeFacts,
+  extra: string,
+): string {
+  return [
+    `cluster:\n  name: ${name}\n  members:`,
+    ...members,
+    `node: { id: ${node.id}, dataDir: data }`,
+    `listen: { peers: "${node.peers}", clients: "${node.clients}", http: "${node.http}" }`,
+    'log: { file: log }',
+    extra,
+    '',
+  ].join('\n');
+}
+
+/** Held all at once before they are given back, so that no two are the same. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<Server>((resolve, reject) => {
+          const server = createServer();
+          server.once('error', reject);
+          server.listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
