@@ -177,7 +177,6 @@ class NetworkClient implements QuorateClient {
         if (one.target !== 'value') return { ...one, key } satisfies Compare;
         return { ...one, key, operand: toBytes(one.operand, 'operand') } satisfies Compare;
       }),
-      // biome-ignore lint/suspicious/noThenProperty: the vocabulary of transactions; never a function
       then: then.map(toStep),
       else: otherwise.map(toStep),
     } as const;
@@ -303,7 +302,13 @@ class NetworkClient implements QuorateClient {
   ): Promise<Extract<KvResult, { kind: C['kind'] }>> {
     validateCommand(command);
     const plan = this.#plan(OP.propose, encodeCommand(command), options);
-    const body = await this.#submit({ ...plan, isWrite: true, request: options.request });
+    const body = await this.#submit({
+      ...plan,
+      isWrite: true,
+      // Only its request id makes it so.
+      isRepeatable: false,
+      request: options.request,
+    });
     return unwrapResult(decodePropose(body)) as Extract<KvResult, { kind: C['kind'] }>;
   }
 

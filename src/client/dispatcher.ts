@@ -373,11 +373,13 @@ export class Dispatcher {
   }
 
   #whyLate(call: PendingCall): ClusterError {
-    if (call.lastError !== undefined) return call.lastError;
-    if (this.#connection === undefined) return this.unreachable();
+    const last = call.lastError ?? call.waitsFor?.lastError;
+    const isAboutNodes = last === undefined || last.code === 'CONNECTION_FAILED';
+    if (this.#connection === undefined && isAboutNodes) return this.unreachable();
+    if (last !== undefined) return last;
     return new ClusterError(
       'DEADLINE_EXCEEDED',
-      `${this.#connection.address.text} did not answer before the deadline`,
+      `${this.node ?? 'the node'} did not answer before the deadline`,
     );
   }
 }

@@ -19,8 +19,6 @@ export interface CallPlan {
   readonly isWrite: boolean;
   /** Fine to do twice even without a request id. */
   readonly isRepeatable: boolean;
-  /** Wants a request id of the client's session before it is sent. */
-  readonly wantsRequest?: boolean;
   readonly request?: RequestId | undefined;
   readonly deadlineAt: number;
   readonly signal?: AbortSignal | undefined;
@@ -42,6 +40,8 @@ export class PendingCall {
   isUncertain = false;
   isSettled = false;
   lastError: ClusterError | undefined;
+  /** It can not be sent before that one is answered. */
+  waitsFor: PendingCall | undefined;
   /** Told once, however it ends: `certain` is false when the outcome is unknown. */
   onSettled: ((call: PendingCall, certain: boolean, error?: ClusterError) => void) | undefined;
   #resolve!: (body: Buffer) => void;

@@ -24,7 +24,7 @@ export class SessionKeeper {
   #ids: RequestIds | undefined;
   #held: PendingCall[] = [];
   #idWaiters: IdWaiter[] = [];
-  #isOpening = false;
+  #opening: PendingCall | undefined;
 
   constructor(dispatcher: Dispatcher, timeoutMs: number) {
     this.#dispatcher = dispatcher;
@@ -49,6 +49,7 @@ export class SessionKeeper {
       return;
     }
     this.#held.push(call);
+    call.waitsFor = this.#opening;
     this.#openIfNeeded();
   }
 
@@ -90,8 +91,7 @@ export class SessionKeeper {
   }
 
   #openIfNeeded(): void {
-    if (this.#ids !== undefined || this.#isOpening) return;
-    this.#isOpening = true;
+    if (this.#ids !== undefined || this.#opening !== undefined) return;
     const call = new PendingCall({
       op: OP.openSession,
       body: NOTHING,
@@ -100,14 +100,16 @@ export class SessionKeeper {
       isRepeatable: true,
       deadlineAt: performance.now() + this.#timeoutMs,
     });
+    this.#opening = call;
+    for (const held of this.#held) held.waitsFor = call;
     call.answer.then(
       (body) => {
-        this.#isOpening = false;
+        this.#opening = undefined;
         this.#ids = new RequestIds(decodeU64(body));
         this.#release();
       },
       (error: ClusterError) => {
-        this.#isOpening = false;
+        this.#opening = undefined;
         this.#openingFailed(error);
       },
     );
