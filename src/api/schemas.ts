@@ -232,7 +232,6 @@ const step: z.ZodType<TransactionStep> = z
 export const transactionInput: z.ZodType<KvCommand> = z
   .strictObject({
     compare: z.array(comparison).optional(),
-    // biome-ignore lint/suspicious/noThenProperty: the vocabulary of transactions; never a function
     then: z.array(step).optional(),
     else: z.array(step).optional(),
   })

@@ -1,0 +1,164 @@
+/**
+ * The operations without a door: bytes in JSON, options that do not belong, shared read barriers, request
+ * ids, and what is explained about a majority that is not there.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FakeEngine } from '../../test/server/fake-engine.ts';
+import { ClusterError } from '../errors.ts';
+import { bytesFromBase64, bytesFromPercent, bytesFromText, bytesToJson, textOf } from './bytes.ts';
+import { CallStats, recordCall } from './call-stats.ts';
+import { createApi } from './node-api.ts';
+import { toRange } from './ranges.ts';
+import { formatRequestId, parseRequestId } from './request-id.ts';
+import type { Api } from './types.ts';
+
+function nodeApi(): { api: Api; engine: FakeEngine } {
+  const engine = new FakeEngine('n1');
+  return { engine, api: createApi({ engine, kv: engine.cluster.kv, version: 'test' }) };
+}
+
+const refusal = (code: string, message: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });
+
+describe('bytes in JSON', () => {
+  it('come back exactly, as text or as base64', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const json = bytesToJson('key', bytes);
+        const back =
+          json['key'] === undefined
+            ? bytesFromBase64(json['keyBase64']!)
+            : bytesFromText(json['key']);
+        expect(Buffer.from(back!).equals(bytes)).toBe(true);
+      }),
+    );
+    // A decoder that swallows a byte order mark would turn one key into another.
+    expect(textOf(Buffer.from('efbbbf61', 'hex'))).toBe('\ufeffa');
+    expect(bytesFromText('\ud800')).toBeUndefined();
+    expect(bytesFromBase64('a-b_')).toBeUndefined();
+  });
+
+  it('are percent-decoded as bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const encoded = [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+        expect(Buffer.from(bytesFromPercent(encoded, true)!).equals(bytes)).toBe(true);
+      }),
+    );
+    expect(Buffer.from(bytesFromPercent('a+é', true)!).toString()).toBe('a é');
+    expect(Buffer.from(bytesFromPercent('a+b', false)!).toString()).toBe('a+b');
+    for (const bad of ['%', '%4', '%4g', 'a%']) expect(bytesFromPercent(bad, true)).toBeUndefined();
+  });
+});
+
+describe('ranges', () => {
+  const text = (value: string) => Buffer.from(value);
+
+  it('begin a page of a prefix within the prefix', () => {
+    const range = toRange({ prefix: text('p/'), start: text('p/5') }, 'read');
+    expect(range).toEqual({ start: text('p/5'), end: new Uint8Array(text('p0')) });
+    expect(toRange({ prefix: text('p/'), start: text('a') }, 'read').start).toEqual(text('p/'));
+  });
+
+  it('are everything only when that is said', () => {
+    expect(toRange({}, 'read').end).toHaveLength(0);
+    expect(() => toRange({}, 'delete')).toThrow(/all=true/);
+    expect(() => toRange({ prefix: text('') }, 'delete')).toThrow(/all=true/);
+    expect(toRange({ all: true }, 'delete').start).toHaveLength(0);
+    expect(() => toRange({ all: true, prefix: text('a') }, 'delete')).toThrow(/no other part/);
+  });
+});
+
+describe('request ids', () => {
+  it('are read and written', () => {
+    expect(parseRequestId('12/7')).toEqual({ session: 12, sequence: 7 });
+    expect(parseRequestId('12/7/3')).toEqual({ session: 12, sequence: 7, acknowledgedBelow: 3 });
+    expect(formatRequestId(parseRequestId('12/7/3'))).toBe('12/7');
+    for (const bad of ['', '12', '0/1', '1/0', '1/-1', '1/2/3', '9007199254740993/1', '1/1/1/1']) {
+      expect(() => parseRequestId(bad)).toThrow(/request id/);
+    }
+  });
+});
+
+describe('the api', () => {
+  it('shares one barrier between reads of one turn, never with an earlier one', async () => {
+    const { api, engine } = nodeApi();
+    const key = Buffer.from('a');
+    await Promise.all([api.get(key), api.get(key), api.range({ start: key })]);
+    expect(engine.barriers).toBe(1);
+    engine.mode = 'hanging';
+    const first = api.get(key);
+    await expect.poll(() => engine.hung.length).toBe(1);
+    engine.mode = 'serving';
+    // The first barrier is on its way already: a later read may not ride on it.
+    await api.get(key);
+    expect(engine.barriers).toBe(3);
+    engine.hung[0]!();
+    await first;
+  });
+
+  it('refuses options that do not belong to an operation', async () => {
+    const { api } = nodeApi();
+    const request = { session: 1, sequence: 1 };
+    await expect(api.call('kv.get', { key: 'a' }, { request })).rejects.toEqual(
+      refusal('REQUEST_INVALID', /kv.get takes no request id/),
+    );
+    await expect(
+      api.call('kv.put', { key: 'a', value: '' }, { consistency: 'local' }),
+    ).rejects.toEqual(refusal('REQUEST_INVALID', /kv.put takes no consistency/));
+    for (const timeoutMs of [0, -1, 1.5, 60_001, Number.NaN]) {
+      await expect(api.get(Buffer.from('a'), { timeoutMs })).rejects.toEqual(
+        refusal('REQUEST_INVALID', /from 1 to 60000/),
+      );
+    }
+    await expect(api.call('kv.watch', {})).rejects.toEqual(
+      refusal('REQUEST_INVALID', /kv.watch is none of/),
+    );
+  });
+
+  it('lets no command into the log that a replica would not know', () => {
+    const { api, engine } = nodeApi();
+    for (const bytes of [[], [255, 1, 1], [1, 250, 0]]) {
+      expect(() => api.propose(Uint8Array.from(bytes))).toThrow(/none that this version knows/);
+    }
+    expect(() => api.propose(new Uint8Array(2 ** 20 + 1))).toThrow(/at most 1048576/);
+    expect(engine.cluster.applied).toBe(0);
+  });
+
+  it('explains a missing majority once, with who is missing', async () => {
+    const { api, engine } = nodeApi();
+    engine.mode = 'no-leader';
+    const error = await api.get(Buffer.from('a')).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ClusterError);
+    expect((error as ClusterError).message).toBe(
+      'no leader was known before the deadline; 1 of 2 voters needed are reached ' +
+        '(missing: other at 127.0.0.1:7101); start the missing nodes or mend the network between them',
+    );
+    const readiness = await api.readiness();
+    expect(readiness.ready).toBe(false);
+    expect(api.health().healthy).toBe(true);
+  });
+
+  it('is not ready while it drains, nor before its engine has started', async () => {
+    const { api, engine } = nodeApi();
+    expect(await api.readiness()).toEqual({ ready: true, leader: 'n1', reasons: [] });
+    api.draining = true;
+    expect((await api.readiness()).reasons).toEqual(['the node is stopping']);
+    engine.status = () => {
+      throw new ClusterError('NOT_STARTED', 'not yet');
+    };
+    expect((await api.readiness()).reasons).toEqual(['the node is starting']);
+    expect(api.health()).toEqual({ healthy: true, phase: 'starting', failure: undefined });
+  });
+
+  it('counts calls into buckets', () => {
+    const stats = new CallStats();
+    const one = stats.of('http', 'kv.get');
+    for (const ms of [0.1, 0.25, 3, 99_999]) recordCall(one, 'OK', ms);
+    expect(one.buckets[0]).toBe(2);
+    expect(one.buckets.at(-1)).toBe(1);
+    expect(stats.all()).toEqual([one]);
+    expect(one.codes.get('OK')).toBe(4);
+  });
+});
