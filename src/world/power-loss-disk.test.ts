@@ -61,6 +61,16 @@ describe('after a crash', () => {
     expect(await afterCrash()).toEqual({ a: 'data' });
   });
 
+  it('a Buffer that its owner uses again after the write does not change the file', async () => {
+    const file = await disk.open(at('a'), 'create');
+    const own = Buffer.from('first');
+    await file.write(0, [own]);
+    own.write('later');
+    await file.sync();
+    expect(Buffer.from(await file.read(0, 10)).toString()).toBe('first');
+    await file.close();
+  });
+
   it('a synced file whose name was not synced is gone', async () => {
     await put('a', 'data', 'synced');
     expect(await shown(disk)).toEqual({ a: 'data' });

@@ -39,8 +39,9 @@ export class PowerLossNode {
     for (const chunk of chunks) {
       // Writing nothing beyond the end does not make a file longer.
       if (chunk.length === 0) continue;
-      // A copy: the caller may change its chunk once we said that it was written.
-      this.#changes.push({ kind: 'write', position: at, bytes: chunk.slice() });
+      // A copy (and not `slice`, which shares the memory if it is a Buffer): the caller may change its
+      // chunk once we said that it was written.
+      this.#changes.push({ kind: 'write', position: at, bytes: new Uint8Array(chunk) });
       this.pendingBytes += chunk.length;
       at += chunk.length;
       this.size = Math.max(this.size, at);
