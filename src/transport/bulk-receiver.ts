@@ -9,7 +9,7 @@ import { ClusterError } from '../errors.ts';
 import type { Message } from '../raft/index.ts';
 import type { Clock } from '../world/index.ts';
 import { type BulkWire, POSITION_BYTES, positionBytes, readPosition } from './bulk-wire.ts';
-import { FrameType } from './frame.ts';
+import { FrameType, plain } from './frame.ts';
 import { decodeMessage } from './message-codec.ts';
 import type { BulkSink } from './types.ts';
 
@@ -74,7 +74,7 @@ export class BulkReceiver {
     if (this.#isOffered) throw outOfTurn('a second offer');
     this.#isOffered = true;
     this.#total = readPosition(payload);
-    const message = decodeMessage(payload.subarray(POSITION_BYTES));
+    const message = decodeMessage(plain(payload.subarray(POSITION_BYTES)));
     this.#wire.expectNothing();
     this.#wire.busy(this.#parts.open(message)).then(
       (sink) => this.#opened(sink),
@@ -111,7 +111,7 @@ export class BulkReceiver {
 
   #chunk(payload: Buffer): void {
     const position = readPosition(payload);
-    const data = payload.subarray(POSITION_BYTES);
+    const data = plain(payload.subarray(POSITION_BYTES));
     if (this.#sink === undefined || this.#isDone) throw outOfTurn('a chunk');
     if (position !== this.#received) throw outOfTurn(`a chunk at ${position}`);
     this.#received += data.length;

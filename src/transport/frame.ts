@@ -233,14 +233,19 @@ export class FrameReader {
     if (crc32(piece) !== header.crc) throw broken('the checksum of a payload does not match');
     this.#header = undefined;
     this.#target = undefined;
-    if (header.length === header.total) return handle(header.type, header.kind, piece);
+    if (header.length === header.total) return handle(header.type, header.kind, plain(piece));
     const assembly = this.#assembly;
     assert(assembly !== undefined, 'a piece was finished that belongs to no frame');
     assembly.filled += header.length;
     if (assembly.filled < header.total) return true;
     this.#assembly = undefined;
-    return handle(assembly.type, assembly.kind, assembly.buffer);
+    return handle(assembly.type, assembly.kind, plain(assembly.buffer));
   }
+}
+
+/** A Buffer's `slice` shares memory where an array's copies: what goes to others is a plain array. */
+export function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function readHeader(bytes: Buffer): Header {
