@@ -63,6 +63,8 @@ type NameChange =
 
 /** A file's two pictures. Bytes behind `size` are zero in both. */
 class Inode {
+  /** Where it lies now: an open file follows its renames. */
+  path = '';
   now: Buffer = Buffer.alloc(0);
   size = 0;
   safe: Buffer = Buffer.alloc(0);
@@ -399,6 +401,7 @@ export class MemoryDisk implements Disk {
       directory.change({ kind: 'link', name, inode });
     }
     if (inode === undefined) throw missing(path);
+    inode.path = path;
     return this.#file(path, inode);
   }
 
@@ -411,6 +414,7 @@ export class MemoryDisk implements Disk {
     const inode = directory.names.get(source.name);
     if (inode === undefined) throw missing(from);
     directory.change({ kind: 'move', from: source.name, name: target.name, inode });
+    inode.path = to;
   }
 
   async remove(path: string): Promise<void> {
@@ -450,7 +454,7 @@ export class MemoryDisk implements Disk {
     let isClosed = false;
     const enter = async (kind: OperationKind, changes: boolean): Promise<void> => {
       if (isClosed) throw new DiskError('failed', path, `${path} was closed`);
-      await this.#enter(kind, path, changes, inode);
+      await this.#enter(kind, inode.path, changes, inode);
     };
     const write = async (position: number, chunks: readonly Uint8Array[]): Promise<void> => {
       await enter('write', true);
@@ -459,7 +463,8 @@ export class MemoryDisk implements Disk {
       const fits = bytes.subarray(0, Math.max(0, Math.min(bytes.length, room)));
       inode.write(position, fits);
       this.#count('bytesWritten', fits.length);
-      if (fits.length < bytes.length) throw new DiskError('full', path, `no space left: ${path}`);
+      if (fits.length === bytes.length) return;
+      throw new DiskError('full', inode.path, `no space left: ${inode.path}`);
     };
     const sync = async (): Promise<void> => {
       await enter('sync', true);

@@ -413,11 +413,19 @@ async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Pro
   const identity = await readIdentity(disk, directory);
   const scan = await scanLog(disk, folders.wal);
   if (identity !== undefined && scan.contents === undefined) {
-    throw corrupt(folders.wal, 0, `the folder of node "${identity.nodeId}" has no log any more`);
+    throw corrupt(
+      folders.wal,
+      undefined,
+      `the folder of node "${identity.nodeId}" has no log any more`,
+    );
   }
   const contents = scan.contents ?? scan.replay.finish();
   if (identity === undefined && (contents.last > 0 || contents.hardState.term > 0)) {
-    throw corrupt(join(directory, IDENTITY_FILE), 0, 'it is missing, but the folder holds a log');
+    throw corrupt(
+      join(directory, IDENTITY_FILE),
+      undefined,
+      'it is missing, but the folder holds a log',
+    );
   }
   for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
   const bounds = {

@@ -33,7 +33,7 @@ export async function readIdentity(disk: Disk, directory: string): Promise<Ident
   try {
     value = JSON.parse(asBuffer(bytes).toString('utf8'));
   } catch {
-    throw corrupt(path, 0, 'it is no JSON');
+    throw corrupt(path, undefined, 'it is no JSON');
   }
   const fields = (value ?? {}) as Record<string, unknown>;
   if (fields['format'] !== FOLDER_FORMAT) {
@@ -50,6 +50,6 @@ export async function readIdentity(disk: Disk, directory: string): Promise<Ident
     typeof nodeId === 'string' &&
     typeof incarnation === 'string' &&
     Number.isSafeInteger(raftId);
-  if (!isWhole) throw corrupt(path, 0, 'a field is missing');
+  if (!isWhole) throw corrupt(path, undefined, 'a field is missing');
   return { clusterName, clusterId, nodeId, raftId: raftId as number, incarnation };
 }

@@ -79,7 +79,11 @@ export class LogReplay {
     const path = this.index.segments[0]?.path ?? 'the log';
     if (this.#base.index < this.#first - 1) throw this.#missing(path);
     if (this.#base.index > this.#last) {
-      throw corrupt(path, 0, `the log begins behind its end: ${this.#base.index} > ${this.#last}`);
+      throw corrupt(
+        path,
+        undefined,
+        `the log begins behind its end: ${this.#base.index} > ${this.#last}`,
+      );
     }
     const base = this.#base;
     const known = base.index >= this.#first ? this.#runs.at(base.index) : this.#termBefore;

@@ -11,7 +11,7 @@
  * A snapshot that can not be written does not end the storage, as a failed write of the log does:
  * nothing that was promised rests on it. The call fails, the temporary file goes, the log stays.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
 import { SNAPSHOT_SYNC_BYTES } from '../limits.ts';
@@ -89,7 +89,7 @@ export class SnapshotStore {
     if (newest === undefined && log.base.index > 0) {
       throw corrupt(
         directory,
-        0,
+        undefined,
         `the log begins behind entry ${log.base.index}, and no snapshot that reaches as far is here`,
       );
     }
@@ -291,7 +291,10 @@ class PartialSnapshot implements SnapshotReceiver {
     const info = await disk.info(path);
     const file = await disk.open(path, info === undefined ? 'create' : 'write');
     let start = { bytes: 0, checksum: 0 };
-    if (info !== undefined) {
+    if (info === undefined) {
+      // Or a power cut takes the name, and with it everything that was synced.
+      await disk.syncDirectory(dirname(path));
+    } else {
       start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
       await file.truncate(start.bytes);
       await file.sync();

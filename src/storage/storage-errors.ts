@@ -9,20 +9,17 @@
 import { ClusterError, type ErrorCode } from '../errors.ts';
 import { DiskError } from '../world/index.ts';
 
-/** `offset`: where the bytes stop making sense. */
+/** `offset`: where the bytes stop making sense; `undefined` when it is the file or folder as a whole. */
 export function corrupt(
   path: string,
-  offset: number,
+  offset: number | undefined,
   what: string,
   advice: string = REPLACE_NODE,
 ): ClusterError {
-  return new ClusterError(
-    'DATA_CORRUPT',
-    `${path} is damaged at offset ${offset}: ${what}. ${advice}`,
-    {
-      details: { path, offset, what },
-    },
-  );
+  const where = offset === undefined ? '' : ` at offset ${offset}`;
+  return new ClusterError('DATA_CORRUPT', `${path} is damaged${where}: ${what}. ${advice}`, {
+    details: { path, what, ...(offset === undefined ? {} : { offset }) },
+  });
 }
 
 /** What to do when the log itself can not be trusted. */

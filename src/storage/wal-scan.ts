@@ -250,8 +250,9 @@ class ForwardReader {
       return this.#buffer.subarray(from, from + length);
     }
     const rest = this.#buffer.subarray(Math.min(from, this.#buffer.length));
-    const missing = Math.max(STORAGE_READ_BYTES, length - rest.length);
-    const more = await readPadded(this.source, at + rest.length, missing);
+    const position = at + rest.length;
+    const ahead = Math.min(STORAGE_READ_BYTES, this.source.size - position);
+    const more = await readPadded(this.source, position, Math.max(ahead, length - rest.length));
     this.#buffer = rest.length === 0 ? more : Buffer.concat([rest, more]);
     this.#start = at;
     return this.#buffer.subarray(0, length);

@@ -138,7 +138,7 @@ export class Wal {
         await this.#write({ kind: RecordKind.Seal, hardState: this.#takePending() });
       }
     } catch (error) {
-      this.#fail(diskFailure('seal the log', error), []);
+      this.#fail(diskFailure(`seal ${this.index.active.path}`, error), []);
     }
     await this.#files.close();
     await this.#file.close();
@@ -161,7 +161,7 @@ export class Wal {
       try {
         await this.#writeSteps(steps);
       } catch (error) {
-        this.#fail(diskFailure('append to the log', error), steps);
+        this.#fail(diskFailure(`append to ${this.index.active.path}`, error), steps);
       }
     }
     this.#running = undefined;
