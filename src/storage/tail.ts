@@ -20,10 +20,12 @@
  *
  * Everything else is damage, a flipped bit in the last record included.
  *
- * The one case that nobody can tell apart: a sector of the very last record (acknowledged, nothing
- * written after it) that turns into zeros as a whole while the node is down. It looks exactly like a
- * write that never reached the disk, and is taken for one. A storage that was closed in good order has
- * a Seal behind its last record, so there it is noticed.
+ * The one case that nobody can tell apart: everything that was written from some point of the log on
+ * turns into zeros (or is cut off the file) while the node is down; in the smallest case one sector of
+ * the very last record, with nothing behind it. It looks exactly like a write that never reached the
+ * disk, and is taken for one. A storage that was closed in good order has a Seal behind its last
+ * record, so there a lost sector is noticed; and a log that ends before its newest compaction or before
+ * what it says is committed is refused.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
 import {

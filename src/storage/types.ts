@@ -8,8 +8,10 @@
  *   durable. Several that wait at the same time share one write and one sync (group commit). What an
  *   `append` holds is visible to `term`, `entries` and `lastIndex` at once, when the call returns.
  * - Entries that overlap the log's tail replace it from their first index on. A gap is refused.
- * - After a failed write or sync the storage is finished: that call and every later one reject with
- *   DISK_FAILED or DISK_FULL, and nothing is retried on the same file. `failure` says so too.
+ * - After a failed write or sync of the log or of a fact the storage is finished: that call and every
+ *   later one reject with DISK_FAILED or DISK_FULL, and nothing is retried on the same file. `failure`
+ *   says so too. A snapshot that can not be written rejects with the same codes and ends nothing:
+ *   nothing that was promised rests on it.
  * - Whatever resolved is there after any crash; what did not may be there, in whole batches, in order.
  */
 import type {
