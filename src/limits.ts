@@ -108,6 +108,8 @@ export const CLIENT_BACKOFF_MS_MAX: number = 500;
 export const CLIENT_ATTEMPT_MS: number = 1_500;
 /** Writes that may follow on one of unknown outcome until it can not be retried any more. */
 export const CLIENT_RETRY_WINDOW: number = 2_048;
+/** After so long without a write a client opens a new session: well before the cluster ends the old one. */
+export const CLIENT_SESSION_REST_MS: number = 20 * 60 * 1_000;
 
 // ---- the log and the snapshots on disk ----------------------------------------------------------
 
@@ -180,3 +182,12 @@ export const SLAB_MOVE_BYTES_MAX: number = 512 * KIB;
 export const HISTORY_SEGMENT_BYTES: number = 256 * KIB;
 /** One chunk of a snapshot's section. */
 export const SNAPSHOT_CHUNK_BYTES: number = 256 * KIB;
+
+// ---- raft ---------------------------------------------------------------------------------------
+
+/** Encoded entries in one append message, unless configured: large enough to keep a line busy. */
+export const RAFT_MESSAGE_BYTES_DEFAULT: number = 1 * MIB;
+/** Append messages on their way to one follower, unless configured. */
+export const RAFT_INFLIGHT_MESSAGES_DEFAULT: number = 256;
+/** Levels of messages inside messages: storage messages carry responses, which carry none; one to spare. */
+export const RAFT_MESSAGE_NESTING_MAX: number = 3;

@@ -30,6 +30,11 @@ export class RequestIds {
     return this.#next - this.#lowest() < WINDOW;
   }
 
+  /** Every id that was given out is certain. */
+  get isSettled(): boolean {
+    return this.#open.size === 0;
+  }
+
   /** The next id. `isAdrift`: given to a caller who may or may not use it. */
   take(isAdrift: boolean): RequestId {
     this.#letGo();

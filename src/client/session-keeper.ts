@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import type { RequestId } from '../consensus/index.ts';
 import type { ClusterError } from '../errors.ts';
+import { CLIENT_SESSION_REST_MS } from '../limits.ts';
 import { decodeU64 } from './bodies.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { OP } from './frames.ts';
@@ -25,10 +26,19 @@ export class SessionKeeper {
   #held: PendingCall[] = [];
   #idWaiters: IdWaiter[] = [];
   #opening: PendingCall | undefined;
+  /** Of the session, by a write that was settled. */
+  #usedAt = 0;
 
-  constructor(dispatcher: Dispatcher, timeoutMs: number) {
+  readonly #now: () => number;
+
+  constructor(
+    dispatcher: Dispatcher,
+    timeoutMs: number,
+    now: () => number = () => performance.now(),
+  ) {
     this.#dispatcher = dispatcher;
     this.#timeoutMs = timeoutMs;
+    this.#now = now;
   }
 
   get session(): number | undefined {
@@ -37,6 +47,7 @@ export class SessionKeeper {
 
   /** Sends the write on its way as soon as it has an id. The dispatcher has admitted it already. */
   route(call: PendingCall): void {
+    this.#leaveWhenRested();
     call.onSettled = (_call, certain, error) => this.#settled(call, certain, error);
     if (call.request !== undefined) {
       call.request = this.#ids?.refreshed(call.request) ?? call.request;
@@ -55,11 +66,21 @@ export class SessionKeeper {
 
   /** An id that the caller may use for one write, now or later. */
   take(): Promise<RequestId> {
+    this.#leaveWhenRested();
     if (this.#ids?.hasRoom === true) return Promise.resolve(this.#ids.take(true));
     return new Promise((resolve, reject) => {
       this.#idWaiters.push({ resolve, reject });
       this.#openIfNeeded();
     });
+  }
+
+  /**
+   * The cluster ends a session that rests for long. When nothing of it is open, nothing is lost by leaving it
+   * first; a program's first write after a quiet night then does not fail.
+   */
+  #leaveWhenRested(): void {
+    if (this.#ids?.isSettled !== true) return;
+    if (this.#now() - this.#usedAt > CLIENT_SESSION_REST_MS) this.#ids = undefined;
   }
 
   #settled(call: PendingCall, certain: boolean, error: ClusterError | undefined): void {
@@ -70,6 +91,7 @@ export class SessionKeeper {
       if (this.#held.length + this.#idWaiters.length > 0) this.#openIfNeeded();
       return;
     }
+    this.#usedAt = this.#now();
     this.#ids.settled(request, certain);
     this.#release();
   }
@@ -106,6 +128,7 @@ export class SessionKeeper {
       (body) => {
         this.#opening = undefined;
         this.#ids = new RequestIds(decodeU64(body));
+        this.#usedAt = this.#now();
         this.#release();
       },
       (error: ClusterError) => {

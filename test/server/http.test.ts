@@ -17,22 +17,33 @@ afterAll(async () => {
   await node.server.stop();
 });
 
+/** Whatever JSON came; a field that is not there fails the comparison. */
+interface Json {
+  readonly revision: number;
+  readonly session: number;
+  readonly next: string;
+  readonly items: readonly { readonly key: string; readonly value?: string }[];
+  readonly reasons: readonly string[];
+  readonly quorum: { readonly missing: readonly unknown[] };
+  readonly error: { readonly code: string; readonly message: string; readonly details: Json };
+  readonly [name: string]: unknown;
+}
+
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON came
-  readonly json: any;
+  readonly json: Json;
   readonly text: string;
 }
 
 async function ask(method: string, path: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(node.url + path, { method, ...init });
   const text = await response.text();
-  let json: unknown;
+  let json = {} as Json;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text) as Json;
   } catch {
-    json = undefined;
+    // Not every answer is JSON.
   }
   return { status: response.status, headers: response.headers, json, text };
 }
@@ -104,12 +115,12 @@ describe('keys and values over HTTP', () => {
   it('lists a range in pages that can be followed', async () => {
     for (const key of ['p/1', 'p/2', 'p/3']) await ask('PUT', `/v1/kv/${key}`, { body: key });
     const first = await ask('GET', '/v1/kv?prefix=p/&limit=2');
-    expect(first.json.items.map((item: { key: string }) => item.key)).toEqual(['p/1', 'p/2']);
+    expect(first.json.items.map((item) => item.key)).toEqual(['p/1', 'p/2']);
     expect(first.json.more).toBe(true);
     const next = encodeURIComponent(first.json.next);
     const second = await ask('GET', `/v1/kv?prefix=p/&limit=2&start=${next}&keysOnly=true`);
     expect(second.json.items).toHaveLength(1);
-    expect(second.json.items[0].value).toBeUndefined();
+    expect(second.json.items[0]?.value).toBeUndefined();
     expect(second.json).toMatchObject({ more: false });
     expect((await ask('DELETE', '/v1/kv?prefix=p/')).json.deleted).toBe(3);
   });
