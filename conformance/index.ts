@@ -8,4 +8,4 @@ export {
   runRaftConformance,
   runScript,
   type ScriptOutcome,
-} from './raft/run.ts';
+} from './raft/index.ts';

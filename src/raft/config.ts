@@ -7,6 +7,7 @@
  * interval makes leaders fall for nothing; lease reads without the quorum check return stale data.
  */
 import { ClusterError } from '../errors.ts';
+import { RAFT_INFLIGHT_MESSAGES_DEFAULT, RAFT_MESSAGE_BYTES_DEFAULT } from '../limits.ts';
 import { type LogIndex, type LogStorage, NO_LIMIT, type RaftId } from './types.ts';
 
 export type ReadOnlyOption = 'safe' | 'lease-based';
@@ -52,12 +53,9 @@ export interface RaftConfig {
 /** Every field present. */
 export type CheckedConfig = Required<RaftConfig>;
 
-const DEFAULT_MESSAGE_BYTES_MAX = 1024 * 1024;
-const DEFAULT_INFLIGHT_MESSAGES_MAX = 256;
-
 /** @throws ClusterError CONFIG_INVALID with field and value. */
 export function checkConfig(config: RaftConfig): CheckedConfig {
-  const maxSizePerMsg = config.maxSizePerMsg ?? DEFAULT_MESSAGE_BYTES_MAX;
+  const maxSizePerMsg = config.maxSizePerMsg ?? RAFT_MESSAGE_BYTES_DEFAULT;
   const checked: CheckedConfig = {
     id: config.id,
     electionTick: config.electionTick,
@@ -68,7 +66,7 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     maxSizePerMsg,
     maxCommittedSizePerReady: config.maxCommittedSizePerReady ?? (maxSizePerMsg || NO_LIMIT),
     maxUncommittedEntriesSize: config.maxUncommittedEntriesSize ?? NO_LIMIT,
-    maxInflightMsgs: config.maxInflightMsgs ?? DEFAULT_INFLIGHT_MESSAGES_MAX,
+    maxInflightMsgs: config.maxInflightMsgs ?? RAFT_INFLIGHT_MESSAGES_DEFAULT,
     maxInflightBytes: config.maxInflightBytes ?? NO_LIMIT,
     preVote: config.preVote ?? false,
     checkQuorum: config.checkQuorum ?? false,

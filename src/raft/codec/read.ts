@@ -11,6 +11,7 @@
  * A snapshot that is absent and one that is empty (index 0, as writers before v3.6 put into every
  * message) are the same: none.
  */
+import { RAFT_MESSAGE_NESTING_MAX } from '../../limits.ts';
 import { EMPTY_BYTES, makeEntry, NO_ENTRIES } from '../entries.ts';
 import { draftMessage } from '../messages.ts';
 import {
@@ -31,8 +32,6 @@ import {
 } from '../types.ts';
 import type { Reader } from './varint.ts';
 
-/** Storage messages carry responses, and those carry none: two levels, and one to spare. */
-const MESSAGE_NESTING_MAX = 3;
 const MESSAGE_TYPE_MAX = MessageType.ForgetLeader;
 const ENTRY_TYPE_MAX = 2;
 const CONF_CHANGE_TYPE_MAX = 3;
@@ -196,7 +195,7 @@ export function readConfChangeV2(reader: Reader): ConfChangeV2 {
 }
 
 export function readMessage(reader: Reader, depth = 0): Message {
-  if (depth >= MESSAGE_NESTING_MAX) throw reader.invalid('messages are nested too deep');
+  if (depth >= RAFT_MESSAGE_NESTING_MAX) throw reader.invalid('messages are nested too deep');
   const message = draftMessage(0, 0, 0, 0);
   let entries: Entry[] | undefined;
   let responses: Message[] | undefined;
