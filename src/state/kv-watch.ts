@@ -31,7 +31,9 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
   #notedAt = 0;
   #searchedTo: number;
   #isSearching: boolean;
-  #waiting: (() => void)[] = [];
+  /** Settles when everybody who asked before was answered. */
+  #turn: Promise<void> = Promise.resolve();
+  #wakeUp: (() => void) | undefined;
   #end: End | undefined;
 
   constructor(machine: WatchedMachine, range: KeyRange, fromRevision: number) {
@@ -53,14 +55,11 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<KvChange, undefined>> {
-    while (true) {
-      if (this.#end !== undefined) return this.#finished();
-      const change = this.#take();
-      if (change !== undefined) return { done: false, value: change };
-      if (this.#end !== undefined) return this.#finished();
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  /** Several may wait; they are answered in the order in which they asked. */
+  next(): Promise<IteratorResult<KvChange, undefined>> {
+    const answer = this.#turn.then(() => this.#answer());
+    this.#turn = answer.then(nothing, nothing);
+    return answer;
   }
 
   /** Ends it; a `next` that waits is answered with "done". Idempotent. */
@@ -102,6 +101,18 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
       this.#finish(lost('REVISION_COMPACTED', wanted, compactedRevision));
     }
     return wanted;
+  }
+
+  async #answer(): Promise<IteratorResult<KvChange, undefined>> {
+    while (true) {
+      if (this.#end !== undefined) return this.#finished();
+      const change = this.#take();
+      if (change !== undefined) return { done: false, value: change };
+      if (this.#end !== undefined) return this.#finished();
+      await new Promise<void>((resolve) => {
+        this.#wakeUp = resolve;
+      });
+    }
   }
 
   #take(): KvChange | undefined {
@@ -156,12 +167,13 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
   }
 
   #wake(): void {
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    const wakeUp = this.#wakeUp;
+    this.#wakeUp = undefined;
+    wakeUp?.();
   }
 }
+
+function nothing(): void {}
 
 /** `wanted` is the first revision that can not be delivered. */
 export function lost(

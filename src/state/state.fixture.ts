@@ -80,17 +80,22 @@ export function seen(machine: KvMachine): unknown {
   };
 }
 
-/** Takes what a watch has ready, without waiting for more. */
+/** A `next` that `drain` left waiting: it will get the change after, so the next `drain` begins with it. */
+const waiting: WeakMap<AsyncIterator<KvChange>, Promise<IteratorResult<KvChange>>> = new WeakMap();
+
+/** Takes what a watch has ready, without waiting for more. Then read it by `drain` only. */
 export async function drain(watch: AsyncIterator<KvChange>): Promise<KvChange[]> {
   const changes: KvChange[] = [];
   while (true) {
-    const next = watch.next();
+    const next = waiting.get(watch) ?? watch.next();
+    waiting.set(watch, next);
     const nothing = Symbol('nothing');
     // A watch that has a change answers within a few turns of the promise queue.
     let turns: Promise<unknown> = Promise.resolve();
-    for (let turn = 0; turn < 8; turn++) turns = turns.then(() => undefined);
+    for (let turn = 0; turn < 32; turn++) turns = turns.then(() => undefined);
     const first = await Promise.race([next, turns.then(() => nothing)]);
     if (first === nothing) return changes;
+    waiting.delete(watch);
     const result = first as IteratorResult<KvChange>;
     if (result.done === true) return changes;
     changes.push(result.value);
