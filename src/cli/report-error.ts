@@ -16,8 +16,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'check the disk (dmesg, smartctl). The others go on without this node. ' +
     'Start it again only on a disk that you trust',
   DATA_CORRUPT:
-    'keep the folder for analysis, remove this member and add a new one. ' +
-    'Deleting files would make it lie to the others',
+    'keep the folder for analysis; remove this member and let it join again as a new one. ' +
+    'Deleting single files would make it lie to the others',
   MEMBER_REMOVED: 'stop it for good, or add it again as a new member with an empty data folder',
   MEMBER_WIPED: 'remove this member and add it again, under a new id',
   PEER_REFUSED: 'compare cluster.name and cluster.members of both nodes',
@@ -36,7 +36,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
 export function errorLines(error: unknown): string[] {
   if (error instanceof ClusterError) {
     const advice = ADVICE[error.code];
-    const lines = [`quorate: ${error.message} [${error.code}]`];
+    const [first = '', ...rest] = error.message.split('\n');
+    const lines = [`quorate: ${first} [${error.code}]`, ...rest];
     if (advice !== undefined) lines.push(`  what to do: ${advice}`);
     return lines;
   }

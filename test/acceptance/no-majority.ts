@@ -42,7 +42,7 @@ export async function noMajority(report: Report, cluster: Cluster): Promise<void
     report,
     'a later write: nothing happened, and it names who is missing',
     { code: second.status, text: second.text },
-    { code: 503, says: ['NO_LEADER', ...others] },
+    { code: 503, says: ['NO_QUORUM', 'nothing was proposed', ...others] },
   );
   const read = await http(address, { path: '/v1/kv/before', headers });
   judge(

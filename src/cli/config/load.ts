@@ -46,7 +46,10 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const source = { place: placeFinder(sources.file, document, lines, origins) };
   const parsed = parseConfig(raw);
   if ('issues' in parsed) {
-    throw invalid(parsed.issues.map((issue) => issueText(issue, raw, source)));
+    // A misspelt key is most often the reason why another one is missing: it comes first.
+    const isSlip = (issue: SchemaIssue): number => (issue.kind === 'unknown-key' ? 0 : 1);
+    const issues = [...parsed.issues].sort((a, b) => isSlip(a) - isSlip(b));
+    throw invalid(issues.map((issue) => issueText(issue, raw, source)));
   }
   const findings = checkWhole(parsed.config);
   const textOf = (finding: Finding): string => `${source.place(finding.path)}${finding.text}.`;
@@ -54,7 +57,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   return {
     config: parsed.config,
     warnings: [
-      ...findings.warnings.map((warning) => `${warning.text}.`),
+      ...findings.warnings.map(({ text }) => (text.endsWith('.') ? text : `${text}.`)),
       ...unknownVariables(sources.env),
     ],
   };
