@@ -123,6 +123,8 @@ export class DiskStorage implements Storage {
   #newest: StoredSnapshot | undefined;
   #failure: ClusterError | undefined;
   #closing: Promise<void> | undefined;
+  /** Removals of segments that are under way. */
+  #tidying: Promise<void> = Promise.resolve();
   /** Small files are written one after the other. */
   #smallFiles: Promise<void> = Promise.resolve();
 
@@ -223,12 +225,12 @@ export class DiskStorage implements Storage {
 
   async load(lo: LogIndex, hi: LogIndex, maxBytes: number): Promise<void> {
     const wal = this.#alive();
-    if (this.#log.entries(lo, Math.min(lo + 1, hi), 0) !== undefined) return;
+    if (!this.#isMissing(lo, hi)) return;
     try {
       await loadEntries(wal, this.#log, lo, hi, maxBytes);
     } catch (error) {
-      // The segment may have been removed because a compaction overtook the read.
-      this.#log.term(lo);
+      // A compaction may have overtaken the read and removed the segment; `entries` will say so.
+      if (!this.#isMissing(lo, hi)) return;
       throw diskFailure(`read entries ${lo} to ${hi - 1} from the log`, error);
     }
   }
@@ -352,7 +354,15 @@ export class DiskStorage implements Storage {
   async #close(): Promise<void> {
     await this.#smallFiles;
     await this.#wal?.close();
+    // Or the next one to open the folder finds files that vanish while it reads them.
+    await this.#tidying;
     await this.#lock.release();
+  }
+
+  /** The entry at `lo` is in the log and not in memory. */
+  #isMissing(lo: LogIndex, hi: LogIndex): boolean {
+    if (lo < this.#log.firstIndex || lo > this.#log.lastIndex || lo >= hi) return false;
+    return this.#log.entries(lo, lo + 1, 0) === undefined;
   }
 
   #alive(): Wal {
@@ -370,7 +380,13 @@ export class DiskStorage implements Storage {
     return wal;
   }
 
-  async #removeThrough(wal: Wal, index: LogIndex): Promise<void> {
+  #removeThrough(wal: Wal, index: LogIndex): Promise<void> {
+    const done = this.#tidy(wal, index);
+    this.#tidying = Promise.all([this.#tidying, done]).then(() => {});
+    return done;
+  }
+
+  async #tidy(wal: Wal, index: LogIndex): Promise<void> {
     try {
       const segments = await wal.removeThrough(index);
       this.#options.logger.debug('storage.compacted', { index, segments });

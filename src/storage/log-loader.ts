@@ -3,6 +3,7 @@
  * read of neighbouring records of one segment; each record's checksum is checked again, since the read
  * may come months after the log was opened, and what a disk has lost must not travel to other nodes.
  */
+import { WAL_RECORD_BYTES } from '../limits.ts';
 import type { Entry, LogIndex } from '../raft/index.ts';
 import { asBuffer } from './bytes.ts';
 import type { LogMemory } from './log-memory.ts';
@@ -25,7 +26,7 @@ export async function loadEntries(
   hi: LogIndex,
   maxBytes: number,
 ): Promise<void> {
-  const span = planSpan(wal, lo, hi, maxBytes);
+  const span = planSpan(wal, lo, hi, Math.min(maxBytes, WAL_RECORD_BYTES));
   if (span === undefined) return;
   const from = span.records[0]!.offset;
   const end = span.records[span.records.length - 1]!;

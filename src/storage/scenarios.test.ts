@@ -185,7 +185,9 @@ describe.each(SUBJECTS)('on $name', ({ make }) => {
     expect(storage.term(3)).toBe(1);
     expect(codeOf(() => storage.term(2))).toBe('LOG_COMPACTED');
     expect(codeOf(() => storage.term(6))).toBe('LOG_UNAVAILABLE');
-    await expect(storage.load(3, 4, 1e6)).rejects.toMatchObject({ code: 'LOG_COMPACTED' });
+    // A load has nothing to say about that; the question afterwards does.
+    await storage.load(3, 4, 1e6);
+    await storage.load(6, 7, 1e6);
   });
 
   it('S-36 the term of an entry of an empty log is an error', async () => {

@@ -93,7 +93,11 @@ export interface Storage extends LogStorage {
   found(identity: Identity): Promise<void>;
 
   append(batch: AppendBatch): Promise<void>;
-  /** Brings entries `[lo, hi)` (at most about `maxBytes`) into memory for the next `entries` call. */
+  /**
+   * Brings entries `[lo, hi)` (at most about `maxBytes`) into memory for the next `entries` call. Resolves
+   * too when they are not in the log any more: that call says what became of them.
+   * @throws ClusterError DATA_CORRUPT when they are damaged, DISK_FAILED.
+   */
   load(lo: LogIndex, hi: LogIndex, maxBytes: number): Promise<void>;
 
   /** Writes a snapshot of the state at `index`: temporary file, sync, rename, sync of the directory. */

@@ -120,7 +120,14 @@ export class Wal {
 
   /** Raw bytes of a segment. */
   async read(segment: Segment, offset: number, length: number): Promise<Uint8Array> {
-    if (segment === this.index.active) return this.#file.read(offset, length);
+    if (segment === this.index.active) {
+      try {
+        return await this.#file.read(offset, length);
+      } catch (error) {
+        // A new segment may have begun meanwhile, and the file of this one been closed.
+        if (segment === this.index.active) throw error;
+      }
+    }
     const file = await this.#options.disk.open(segment.path, 'read');
     try {
       return await file.read(offset, length);
