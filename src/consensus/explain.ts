@@ -2,7 +2,7 @@
  * What a node says of itself, and why it can not do what it was asked: "no leader" without who is
  * missing helps nobody (WISHES 41). Facts only: what this node sees, not what it guesses.
  */
-import { ClusterError, type ErrorDetails } from '../errors.ts';
+import { ClusterError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import type { RaftStatus } from '../raft/index.ts';
 import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
@@ -126,7 +126,7 @@ export function waitedInVain(
       ? 'start the missing nodes or mend the network between them, then try again'
       : 'try again; an election or an overload may be passing';
   if (stage === 'queued' || stage === 'read') {
-    const code = quorum.reached < quorum.needed || leader !== undefined ? 'NO_QUORUM' : 'NO_LEADER';
+    const code = reasonFor(status);
     const what = stage === 'read' ? 'the read was not confirmed' : 'nothing was proposed';
     return new ClusterError(code, `deadline passed, ${what}: ${leads}, ${seen}; ${advice}`, {
       details,
@@ -138,4 +138,9 @@ export function waitedInVain(
       `${seen}; ${advice}, with the same request id`,
     { details },
   );
+}
+
+function reasonFor({ quorum, leader }: NodeStatus): ErrorCode {
+  if (quorum.reached < quorum.needed) return 'NO_QUORUM';
+  return leader === undefined ? 'NO_LEADER' : 'DEADLINE_EXCEEDED';
 }

@@ -197,6 +197,7 @@ export class Loop {
     const { storage, snapshots, proposals, reads, logger } = this.#host;
     const { snapshot } = message;
     if (snapshot === undefined || !this.#host.takesPart()) return;
+    snapshots.replacing();
     await storage.installSnapshot(snapshot, hardStateOf(message));
     await this.#host.restoreNewest();
     if (!this.#host.takesPart()) return;

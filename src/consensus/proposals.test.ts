@@ -115,6 +115,21 @@ describe('proposals', () => {
     expect(await a).toMatchObject({ index: 20, code: 0 });
   });
 
+  it('does not send again at once what a node that does not lead has sent back', async () => {
+    const bench = new Bench();
+    const a = bench.add('a');
+    bench.proposals.forwardQueued(2);
+    const id = bench.forwarded[0]?.[0]?.forwardId ?? 0;
+    const result = done('');
+    bench.proposals.forwardAnswered(2, { id, status: ForwardStatus.NotProposed, index: 0, result });
+    bench.proposals.forwardQueued(2);
+    expect(bench.forwarded.length).toBe(1);
+    bench.proposals.retryParked();
+    bench.proposals.forwardQueued(3);
+    expect(bench.forwarded.length).toBe(2);
+    expect(await settled(a)).toBe('open');
+  });
+
   it('a lost connection to the leader is an unknown outcome; a request with an id is repeated', async () => {
     const bench = new Bench();
     const plain = bench.add('plain');

@@ -94,6 +94,8 @@ export class Proposals {
   readonly #local = new Set<LocalProposal>();
   #earliestDeadline = Number.POSITIVE_INFINITY;
   #nextForwardId = 1;
+  /** Sent back by a node that does not lead: not sent there again before something has changed. */
+  #parked: LocalProposal[] = [];
 
   constructor(host: ProposalHost) {
     this.#host = host;
@@ -221,7 +223,7 @@ export class Proposals {
     this.#forwarded.delete(answer.id);
     const { proposal } = entry;
     if (proposal.stage !== 'forwarded') return;
-    if (answer.status === ForwardStatus.NotProposed) this.#requeue(proposal);
+    if (answer.status === ForwardStatus.NotProposed) this.#park(proposal);
     else if (answer.status === ForwardStatus.Unknown) this.#lost(proposal, 'the leader lost it');
     else if (this.#host.appliedIndex() >= answer.index) {
       this.#resolve(proposal, answer.index, answer.result);
@@ -232,6 +234,14 @@ export class Proposals {
         this.#answered.set(answer.index, [{ proposal, result: answer.result }]);
       } else waiting.push({ proposal, result: answer.result });
     }
+  }
+
+  /** A tick has passed, or another node leads: what was sent back may be tried again. */
+  retryParked(): void {
+    if (this.#parked.length === 0) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const proposal of parked) if (proposal.stage !== 'done') this.#push(proposal);
   }
 
   /** The connection to a peer broke: its answers may be lost. */
@@ -275,6 +285,7 @@ export class Proposals {
       this.#fail(proposal, error);
     }
     this.#queue = [];
+    this.#parked = [];
     this.#queuedBytes = 0;
     this.#placed.clear();
     this.#forwarded.clear();
@@ -362,6 +373,11 @@ export class Proposals {
     if (proposal.stage === 'done') return;
     proposal.stage = 'queued';
     this.#push(proposal);
+  }
+
+  #park(proposal: LocalProposal): void {
+    proposal.stage = 'queued';
+    this.#parked.push(proposal);
   }
 
   #lost(proposal: Proposal, why: string): void {

@@ -479,6 +479,7 @@ export class RaftNode implements AsyncDisposable {
       }
       core.tick();
       this.#parts.proposals.expire();
+      this.#parts.proposals.retryParked();
       this.#parts.reads.tick();
       const now = this.#parts.world.clock.now();
       this.#parts.changes.expire(now, () => waitedInVain(this.status(), 'appended'));
@@ -508,6 +509,7 @@ export class RaftNode implements AsyncDisposable {
     this.#leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
     this.#parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
     this.#parts.reads.leaderChanged();
+    this.#parts.proposals.retryParked();
     loop.askTurn();
   }
 

@@ -32,6 +32,8 @@ export class Snapshots {
   #saving: Promise<void> | undefined;
   #bytesApplied = 0;
   #lastIndex: LogIndex;
+  /** A peer's snapshot is taking the place of the state: there is nothing whole to capture. */
+  #isReplacing = false;
 
   constructor(host: SnapshotHost) {
     this.#host = host;
@@ -54,8 +56,14 @@ export class Snapshots {
     if (due && this.#saving === undefined) void this.save().catch(() => undefined);
   }
 
-  /** A peer's snapshot took the place of the state. */
+  /** A peer's snapshot begins to take the place of the state. */
+  replacing(): void {
+    this.#isReplacing = true;
+  }
+
+  /** It has taken the place of the state. */
   installed(index: LogIndex): void {
+    this.#isReplacing = false;
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#bytesApplied = 0;
   }
@@ -76,7 +84,7 @@ export class Snapshots {
   async #save(): Promise<void> {
     const { config, storage, replica, logger } = this.#host;
     const index = replica.appliedIndex;
-    if (index <= Math.max(this.#lastIndex, FOUNDING_INDEX)) return;
+    if (this.#isReplacing || index <= Math.max(this.#lastIndex, FOUNDING_INDEX)) return;
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
     const sections = replica.capture();
     this.#bytesApplied = 0;
