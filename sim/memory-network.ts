@@ -79,7 +79,8 @@ export class MemoryNetwork {
     return {
       listen: (address, onConnection) =>
         isDead() ? never() : this.#listen(name, address, onConnection),
-      dial: (address, timeoutMs) => (isDead() ? never() : this.#dial(name, address, timeoutMs)),
+      dial: (address, timeoutMs) =>
+        isDead() ? never() : this.#dial(name, address, timeoutMs, isDead),
     };
   }
 
@@ -215,7 +216,12 @@ export class MemoryNetwork {
     }
   }
 
-  #dial(from: string, address: Address, timeoutMs: number): Promise<Connection> {
+  #dial(
+    from: string,
+    address: Address,
+    timeoutMs: number,
+    isDead: () => boolean,
+  ): Promise<Connection> {
     const to = address.host;
     const where = keyOf(to, address.port);
     return new Promise((resolve, reject) => {
@@ -224,18 +230,19 @@ export class MemoryNetwork {
         if (isOver) return;
         isOver = true;
         deadline.cancel();
+        if (isDead()) return;
         action();
       };
       const deadline = this.clock.after(timeoutMs, () => {
         finish(() => reject(new NetworkError('timeout', `${where} did not answer`)));
       });
       const knock = (): void => {
-        if (isOver || this.#isSilent(from, to)) return;
+        if (isOver || isDead() || this.#isSilent(from, to)) return;
         const key = keyOf(to, address.port);
         const listener = this.#refused.has(key) ? undefined : this.#listeners.get(key);
         const connection = listener === undefined ? undefined : this.#connect(from, listener);
         this.clock.io(this.#oneWayMs(to, from), () => {
-          if (isOver || this.#isSilent(to, from)) {
+          if (isOver || isDead() || this.#isSilent(to, from)) {
             connection?.destroy();
             return;
           }

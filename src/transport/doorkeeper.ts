@@ -55,6 +55,7 @@ export class Doorkeeper {
         context.handshakeParts(),
         (hello) => {
           peer = this.#parts.peerOf(hello.identity);
+          peer.checkCaller(hello.identity);
           if (hello.purpose === 'bulk') return;
           peer.judge(hello);
           incoming = { channel, hello };

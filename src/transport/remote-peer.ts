@@ -173,15 +173,18 @@ export class RemotePeer {
 
   // ---- what the other side dials ----------------------------------------------------------------
 
-  /** Whether a connection dialed by this peer may stay. @throws Refusal. */
-  judge(hello: Hello): void {
+  /** Who says to be this peer must have its node id. @throws Refusal. */
+  checkCaller(theirs: Identity): void {
     if (this.#isRemoved) throw refuse('removed', 'the peer was removed in this moment');
-    if (this.isAdded && hello.identity.nodeId !== this.nodeId) {
-      throw refuse(
-        'identity',
-        `raft id ${this.raftId} belongs to node ${this.nodeId}, not to ${hello.identity.nodeId}`,
-      );
-    }
+    if (!this.isAdded || theirs.nodeId === this.nodeId) return;
+    throw refuse(
+      'identity',
+      `raft id ${this.raftId} belongs to node ${this.nodeId}, not to ${theirs.nodeId}`,
+    );
+  }
+
+  /** Whether a connection for messages that this peer dialed may stay. @throws Refusal. */
+  judge(hello: Hello): void {
     if (!this.#isDecider) return;
     const holding = this.#holdingAgainst(hello);
     if (holding === undefined || holding === hello.lost) return;

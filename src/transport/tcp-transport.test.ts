@@ -166,6 +166,23 @@ describe('who stays connected', () => {
     }
   });
 
+  it('a frame that was half sent on a connection that is replaced arrives over the new one', async () => {
+    const w = world();
+    const [a, b] = await pair(w, { deadAfterMs: 60_000, pingIntervalMs: 10_000 });
+    await w.clock.advance(5_000);
+    w.network.cut('n2', 'n1');
+    send(b, append(2, 1, 7, 1_000_000));
+    expect(b.status[0]?.queuedBytes).toBeGreaterThan(0);
+    w.network.resetOneSide('n1', 'n2');
+    w.network.heal('n1', 'n2');
+    await w.clock.advance(200);
+    expect(a.messages.map(({ message }) => message.index)).toEqual([7]);
+    expect(b.log.slice(-2)).toEqual(['unreachable 1 closed', 'connected 1']);
+    send(b, append(2, 1, 8));
+    await w.clock.advance(10);
+    expect(a.messages.map(({ message }) => message.index)).toEqual([7, 8]);
+  });
+
   it('whoever connects without having been added is heard, and can be answered once added', async () => {
     const w = world();
     const [a, b] = [w.node(1), w.node(2)];

@@ -6,7 +6,11 @@
  *
  * - `send` and `sendFrame` never wait and never throw for a peer that is away: what can not be queued
  *   is dropped, counted, and `unreachable` is reported. Only a peer that nobody added is an error.
- * - Frames to one peer arrive in the order in which they were sent, each at most once, or not at all.
+ * - Appends, proposals and frames of the node arrive at a peer in the order in which they were sent,
+ *   each at most once, or not at all; what follows a loss may arrive. Heartbeats, votes, read indexes
+ *   and all answers keep an order of their own and may overtake the others.
+ * - Whatever may have been lost is followed by `unreachable` of that peer: after it, nothing that was
+ *   sent before can be counted on.
  * - No event runs inside a call. Events of one peer are in order.
  * - Nothing is delivered before `start` resolved or after `stop` was called.
  */
