@@ -367,6 +367,63 @@ describe('messages from outside', () => {
   });
 });
 
+describe('asynchronous writes', () => {
+  it('NASTY 18 the end of a first write says nothing about an entry that looks like its own', () => {
+    const group = new TestGroup([1, 2, 3], { asyncStorageWrites: true });
+    const node = group.node(2);
+    const append = (term: number, from: number, entryTerm: number): void => {
+      const entries = [makeEntry(entryTerm, 2, 0, bytes(`of term ${entryTerm}`))];
+      const message = { type: MessageType.App, to: 2, from, term, index: 1, logTerm: 1, entries };
+      node.raw.step(makeMessage(message));
+      node.takeReady();
+    };
+    append(1, 1, 1);
+    append(2, 3, 2);
+    append(3, 1, 1);
+    node.raw.step(
+      makeMessage({
+        type: MessageType.App,
+        to: 2,
+        from: 1,
+        term: 3,
+        index: 2,
+        logTerm: 1,
+        commit: 2,
+      }),
+    );
+    expect(node.appendQueue.length).toBe(3);
+    node.writeOne();
+    expect(node.takeReady().ready.committedEntries).toEqual([]);
+    node.writeOne();
+    expect(node.takeReady().ready.committedEntries).toEqual([]);
+    node.writeOne();
+    expect(node.takeReady().ready.committedEntries.map(({ data }) => text(data))).toEqual([
+      'of term 1',
+    ]);
+  });
+
+  it('NASTY 19 an answer waits for the write that it speaks of, a repeated one too', () => {
+    const group = new TestGroup([1, 2, 3], { asyncStorageWrites: true });
+    const node = group.node(2);
+    const entries = [makeEntry(1, 2, 0, bytes('x'))];
+    const append = {
+      type: MessageType.App,
+      to: 2,
+      from: 1,
+      term: 1,
+      index: 1,
+      logTerm: 1,
+      entries,
+    };
+    for (let i = 0; i < 2; i++) {
+      node.raw.step(makeMessage(append));
+      expect(node.takeReady().outgoing).toEqual([]);
+    }
+    expect(node.writeOne()).toMatchObject([{ type: MessageType.AppResp, index: 2 }]);
+    expect(node.writeOne()).toMatchObject([{ type: MessageType.AppResp, index: 2 }]);
+  });
+});
+
 describe('snapshots', () => {
   function paused(): { group: TestGroup; leader: TestNode } {
     const group = new TestGroup([1, 2, 3]);
