@@ -5,9 +5,6 @@
  * step that is not older than the last acknowledged one: NASTY 36, 38, S-100. Then it must work on.
  */
 import { expect, it } from 'vitest';
-import type { Entry, HardState } from '../raft/index.ts';
-import type { DiskStorage } from './disk-storage.ts';
-import { MemoryStorage } from './memory-storage.ts';
 import {
   dice,
   entry,
@@ -21,7 +18,10 @@ import {
   snapshotOf,
   textOf,
   transfer,
-} from './storage.fixture.ts';
+} from '../../sim/storage-rig.ts';
+import type { Entry, HardState } from '../raft/index.ts';
+import type { DiskStorage } from './disk-storage.ts';
+import { MemoryStorage } from './memory-storage.ts';
 
 /** What the log should be after a step. */
 interface State {

@@ -3,10 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Entry } from '../raft/index.ts';
-import { nullLogger, realDisk } from '../world/index.ts';
-import { openDiskStorage } from './disk-storage.ts';
-import { inspect } from './inspect.ts';
 import {
   CONF,
   clock,
@@ -24,7 +20,11 @@ import {
   reopen,
   save,
   textOf,
-} from './storage.fixture.ts';
+} from '../../sim/storage-rig.ts';
+import type { Entry } from '../raft/index.ts';
+import { nullLogger, realDisk } from '../world/index.ts';
+import { openDiskStorage } from './disk-storage.ts';
+import { inspect } from './inspect.ts';
 
 const ROOMY = { segmentBytes: 1024 * 1024 };
 

@@ -3,8 +3,6 @@
  * also asked again after the process died and another one opened the folder.
  */
 import { describe, expect, it } from 'vitest';
-import { ClusterError } from '../errors.ts';
-import { MemoryStorage } from './memory-storage.ts';
 import {
   CONF,
   describeLog,
@@ -19,7 +17,9 @@ import {
   snapshotOf,
   textOf,
   transfer,
-} from './storage.fixture.ts';
+} from '../../sim/storage-rig.ts';
+import { ClusterError } from '../errors.ts';
+import { MemoryStorage } from './memory-storage.ts';
 import type { Storage } from './types.ts';
 
 interface Subject {

@@ -1,7 +1,5 @@
 /** Snapshot files: format, transfer, retention, races; NASTY 35. */
 import { describe, expect, it } from 'vitest';
-import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
-import { MemoryStorage } from './memory-storage.ts';
 import {
   CONF,
   dice,
@@ -14,7 +12,9 @@ import {
   save,
   snapshotOf,
   transfer,
-} from './storage.fixture.ts';
+} from '../../sim/storage-rig.ts';
+import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
+import { MemoryStorage } from './memory-storage.ts';
 import type { StoredSnapshot } from './types.ts';
 
 function files(disk: MemoryDisk): string[] {

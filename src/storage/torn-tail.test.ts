@@ -4,9 +4,6 @@
  * acknowledged is there, or the folder is refused; the one exception is a test of its own.
  */
 import { describe, expect, it } from 'vitest';
-import { ClusterError } from '../errors.ts';
-import type { Entry, LogIndex } from '../raft/index.ts';
-import type { DiskStorage } from './disk-storage.ts';
 import {
   describeLog,
   entries,
@@ -18,7 +15,10 @@ import {
   open,
   reopen,
   textOf,
-} from './storage.fixture.ts';
+} from '../../sim/storage-rig.ts';
+import { ClusterError } from '../errors.ts';
+import type { Entry, LogIndex } from '../raft/index.ts';
+import type { DiskStorage } from './disk-storage.ts';
 import { scanLog } from './wal-scan.ts';
 
 interface Written {

@@ -1,10 +1,17 @@
-/** What the tests of this room share: a node's folder on a disk in memory, entries, dice. */
-import { type Dice, MemoryDisk } from '../../sim/memory-disk.ts';
-import type { ConfState, Entry, HardState, Snapshot } from '../raft/index.ts';
-import { type Clock, type Disk, type Logger, nullLogger, type Random } from '../world/index.ts';
-import { encodeSnapshotDescriptor } from './descriptor.ts';
-import { type DiskStorage, type DiskStorageTuning, openDiskStorage } from './disk-storage.ts';
-import type { Identity, Storage, StoredSnapshot } from './types.ts';
+/** What tests of a storage share: a node's folder on a disk in memory, entries, dice, transfers. */
+
+import type { ConfState, Entry, HardState, Snapshot } from '../src/raft/index.ts';
+import {
+  type DiskStorage,
+  type DiskStorageTuning,
+  encodeSnapshotDescriptor,
+  type Identity,
+  openDiskStorage,
+  type Storage,
+  type StoredSnapshot,
+} from '../src/storage/index.ts';
+import { type Clock, type Disk, type Logger, nullLogger, type Random } from '../src/world/index.ts';
+import { type Dice, MemoryDisk } from './memory-disk.ts';
 
 export const FOLDER = '/data/node-1';
 
