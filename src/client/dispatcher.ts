@@ -26,6 +26,10 @@ import { verdictOf } from './retry-policy.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 
 const SWEEP_MS = 20;
+/** While there are watches only: they have no deadline, but their node may fall silent. */
+const SWEEP_SLOW_MS = 500;
+/** A sweep that comes so much later than it should tells that this process itself was held up. */
+const SWEEP_LATE_MS = 200;
 /** The node gives up a little earlier than the caller, so that its reasons arrive in time. */
 const ANSWER_MARGIN_MS_MAX = 100;
 /** And on an attempt that is not the last, so much later than the node itself should have. */
@@ -54,6 +58,7 @@ export class Dispatcher {
   #misses = 0;
   #backoff: { readonly timer: NodeJS.Timeout; readonly wake: () => void } | undefined;
   #sweeper: NodeJS.Timeout | undefined;
+  #sweepMs = SWEEP_MS;
   #sweptAt = 0;
 
   constructor(addresses: readonly NodeAddress[]) {
@@ -97,7 +102,10 @@ export class Dispatcher {
   /** The connection, when there is one. @throws CONNECTION_FAILED, CLIENT_CLOSED. */
   connected(deadlineAt: number): Promise<NodeConnection> {
     if (this.isClosed) return Promise.reject(clientClosed());
-    if (this.#connection?.isOpen === true) return Promise.resolve(this.#connection);
+    if (this.#connection?.isOpen === true) {
+      this.#watchOver(SWEEP_SLOW_MS);
+      return Promise.resolve(this.#connection);
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.add({ deadlineAt, resolve, reject });
       this.#watchOver();
@@ -315,16 +323,22 @@ export class Dispatcher {
 
   // ---- time -----------------------------------------------------------------------------------
 
-  #watchOver(): void {
-    if (this.#sweeper !== undefined || this.isClosed) return;
+  #watchOver(everyMs: number = SWEEP_MS): void {
+    if (this.isClosed || (this.#sweeper !== undefined && this.#sweepMs <= everyMs)) return;
+    this.#startSweeper(everyMs);
+  }
+
+  #startSweeper(everyMs: number): void {
+    clearInterval(this.#sweeper);
     this.#sweptAt = performance.now();
-    this.#sweeper = setInterval(() => setImmediate(() => this.#sweep()), SWEEP_MS);
+    this.#sweepMs = everyMs;
+    this.#sweeper = setInterval(() => setImmediate(() => this.#sweep()), everyMs);
   }
 
   #sweep(): void {
     if (this.#sweeper === undefined) return;
     const now = performance.now();
-    const isLate = now - this.#sweptAt > SWEEP_MS * 10;
+    const isLate = now - this.#sweptAt > this.#sweepMs + SWEEP_LATE_MS;
     this.#sweptAt = now;
     for (const call of this.#outstanding) this.#check(call, now);
     for (const call of this.#delayed) {
@@ -337,14 +351,18 @@ export class Dispatcher {
       this.#waiters.delete(waiter);
       waiter.reject(this.unreachable());
     }
-    let isBusy = this.#outstanding.size > 0 || this.#waiters.size > 0;
+    let hasStreams = false;
     for (const connection of this.#connections) {
       if (connection !== this.#connection) this.#retire(connection);
       if (connection.isIdle) continue;
-      isBusy = true;
+      hasStreams = true;
       connection.checkAlive(now, isLate);
     }
-    if (isBusy) return;
+    if (this.#outstanding.size > 0 || this.#waiters.size > 0) return;
+    if (hasStreams) {
+      if (this.#sweepMs !== SWEEP_SLOW_MS) this.#startSweeper(SWEEP_SLOW_MS);
+      return;
+    }
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }

@@ -30,6 +30,7 @@ export {
 } from './frames.ts';
 export { toText } from './keys.ts';
 export { Outbox } from './outbox.ts';
+export { requestOf } from './request-ids.ts';
 export type {
   Bytes,
   ClientCallOptions,

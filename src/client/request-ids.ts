@@ -8,7 +8,15 @@
  * let go, and a retry then is refused, not applied twice.
  */
 import type { RequestId } from '../consensus/index.ts';
+import { ClusterError } from '../errors.ts';
 import { CLIENT_RETRY_WINDOW, SESSION_RESULTS_MAX } from '../limits.ts';
+
+/** The id to repeat a write with, from the error that left its outcome unknown. */
+export function requestOf(error: unknown): RequestId | undefined {
+  if (!(error instanceof ClusterError)) return undefined;
+  const { session, sequence } = (error.details['request'] ?? {}) as Partial<RequestId>;
+  return session === undefined || sequence === undefined ? undefined : { session, sequence };
+}
 
 /** The cluster's window, less a margin: sequences from the oldest open one to the next. */
 const WINDOW: number = SESSION_RESULTS_MAX - 64;

@@ -14,6 +14,9 @@ import type { Logger } from '../world/index.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type DoorAddress, listen } from './listen.ts';
 
+/** A client whose machine vanished is found out by the kernel. */
+const KEEP_ALIVE_MS = 30_000;
+
 export interface ClientServerOptions {
   readonly api: Api;
   readonly host: string;
@@ -34,9 +37,8 @@ export class ClientServer {
   constructor(options: ClientServerOptions) {
     this.#options = options;
     // Half-open stays off: a client that ended its side has gone, and wants no answers any more.
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-      this.#accept(socket);
-    });
+    const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    this.#server = createServer(tcp, (socket) => this.#accept(socket));
   }
 
   /** Known after `start`. */

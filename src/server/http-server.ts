@@ -83,6 +83,10 @@ export class HttpServer {
       throw listenError(error, { host, port }, 'HTTP');
     }
     this.#fastify = app;
+    // Out of descriptors, say: that connection is lost, not the node.
+    app.server.on('error', (error) => {
+      logger.warn('http.accept.failed', { message: error.message });
+    });
     const bound = app.server.address();
     this.#address = {
       host,

@@ -5,7 +5,7 @@
  */
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect, encodeHello, type QuorateClient } from '../../src/client/index.ts';
+import { connect, encodeHello, type QuorateClient, requestOf } from '../../src/client/index.ts';
 import { ClusterError } from '../../src/errors.ts';
 import type { KvChange } from '../../src/state/index.ts';
 import { FakeCluster } from './fake-engine.ts';
@@ -128,7 +128,7 @@ describe('exactly once', () => {
     two.engine.mode = 'apply-then-unknown';
     const error = await failure(client.increment('n', 1, { timeoutMs: 300 }));
     expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN', retryable: 'unknown-outcome' });
-    const request = error.details['request'] as { session: number; sequence: number };
+    const request = requestOf(error)!;
     expect(request).toEqual({ session: 1, sequence: 1 });
     one.engine.mode = 'serving';
     two.engine.mode = 'serving';
