@@ -40,6 +40,7 @@ import {
 import { HandshakeType, type Hello, type Identity, type Purpose } from './handshake-codec.ts';
 import { Link } from './link.ts';
 import { decodeMessages } from './messages-frame.ts';
+import { OverflowReport } from './overflow-report.ts';
 import type { PeerContext } from './peer-context.ts';
 import { type Queued, SendQueue } from './send-queue.ts';
 import type { Peer, PeerStatus, UnreachableReason } from './types.ts';
@@ -48,8 +49,6 @@ import type { Peer, PeerStatus, UnreachableReason } from './types.ts';
 const DUPLICATE_RETRY_MS = 100;
 /** A connection that lived no longer did not work. */
 const WORKING_LINK_MS = 1_000;
-/** Overflow is told to the core at most this often. */
-const OVERFLOW_REPORT_MS = 100;
 
 /** An attempt to connect, from dialing to the confirmation. */
 interface Attempt {
@@ -87,8 +86,7 @@ export class RemotePeer {
   #receivedBefore = 0;
   #lastError: string | undefined;
   #lastLogged: string | undefined;
-  #overflowTimer: Timer | undefined;
-  #hasOverflowed = false;
+  readonly #overflow: OverflowReport;
 
   readonly #onLost: () => void;
 
@@ -100,6 +98,7 @@ export class RemotePeer {
     this.nodeId = nodeId;
     this.#backoff = new Backoff(context.random, context.options.backoff);
     this.#breaker = new CircuitBreaker(context.clock, context.options.breaker);
+    this.#overflow = new OverflowReport(context.clock, () => this.#tellOverflow());
   }
 
   get isAdded(): boolean {
@@ -137,7 +136,7 @@ export class RemotePeer {
     this.#added = undefined;
     this.#cancelAttempt();
     this.#cancelRetry();
-    this.#overflowTimer?.cancel();
+    this.#overflow.stop();
     this.#incoming?.channel.destroy();
     this.#incoming = undefined;
     this.#discardLink();
@@ -481,24 +480,12 @@ export class RemotePeer {
         error: 'it exceeds the limit of a frame and was dropped',
       });
     }
-    this.#reportOverflow();
+    this.#overflow.note();
     return false;
   }
 
-  /** At once, then at most every OVERFLOW_REPORT_MS; the last one is never left out. */
-  #reportOverflow(): void {
-    this.#hasOverflowed = true;
-    if (this.#overflowTimer !== undefined) return;
-    this.#context.defer(() => this.#tellOverflow());
-    this.#overflowTimer = this.#context.clock.after(OVERFLOW_REPORT_MS, () => {
-      this.#overflowTimer = undefined;
-      if (this.#hasOverflowed) this.#reportOverflow();
-    });
-  }
-
   #tellOverflow(): void {
-    if (!this.#hasOverflowed || this.#isRemoved) return;
-    this.#hasOverflowed = false;
+    if (!this.#context.isRunning) return;
     const bytes = this.#queue.bytes;
     const error = new ClusterError(
       'OVERLOADED',
