@@ -174,7 +174,7 @@ export class RemotePeer {
 
   /** Who says to be this peer must have its node id. @throws Refusal. */
   checkCaller(theirs: Identity): void {
-    if (this.#isRemoved) throw refuse('removed', 'the peer was removed in this moment');
+    if (this.#isRemoved) throw refuse('busy', 'the peer was removed in this moment');
     if (!this.isAdded || theirs.nodeId === this.nodeId) return;
     throw refuse(
       'identity',
@@ -213,7 +213,7 @@ export class RemotePeer {
 
   /** Whether it still is the one, after `admit` took its time. @throws Refusal. */
   rejudge(incoming: Incoming): void {
-    if (this.#isRemoved) throw refuse('removed', 'the peer was removed in this moment');
+    if (this.#isRemoved) throw refuse('busy', 'the peer was removed in this moment');
     if (this.#incoming !== incoming) throw refuse('duplicate', 'a newer connection came meanwhile');
   }
 
