@@ -62,7 +62,11 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     snapshots,
     clock: parts.world.clock,
     loadBytesMax: parts.config.maxBytesPerMessage,
-    membersChanged: () => neighbours.sync(),
+    membersChanged: () => {
+      neighbours.sync();
+      // A newcomer takes no snapshot that does not name it.
+      snapshots.membersChanged();
+    },
   });
   const succession = newSuccession(parts, core, loop);
   const neighbours: Neighbours = new Neighbours({

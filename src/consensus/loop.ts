@@ -157,7 +157,7 @@ export class Loop {
   #route(message: Message): void {
     if (message.to === APPEND_THREAD) this.#append(message);
     else if (message.to === APPLY_THREAD) this.#apply(message);
-    else if (message.to === this.#core.id) this.#core.step(message);
+    else if (message.to === this.#core.id) this.#stepQuietly(message);
     else if (message.type === MessageType.Snap) this.#host.snapshots.send(message);
     else unlessUnknownPeer(() => this.#host.transport.send(message));
   }
@@ -228,10 +228,12 @@ export class Loop {
   }
 
   #loadLog(lo: LogIndex, hi: LogIndex): void {
-    this.#host.storage.load(lo, hi, this.#host.loadBytesMax).then(
-      () => this.guard(() => this.#core.logReadDone()),
-      (error: unknown) => this.#host.fail(error),
-    );
+    const done = (): void => this.guard(() => this.#core.logReadDone());
+    this.#host.storage.load(lo, hi, this.#host.loadBytesMax).then(done, (error: unknown) => {
+      // Compacted meanwhile: the core sees it when it asks again, and sends the snapshot instead.
+      if (codeOf(error) === 'LOG_COMPACTED' || codeOf(error) === 'LOG_UNAVAILABLE') done();
+      else this.#host.fail(error);
+    });
   }
 
   // ---- from peers --------------------------------------------------------------------------------
@@ -244,19 +246,18 @@ export class Loop {
   }
 
   step(message: Message): void {
-    this.guard(() => {
-      try {
-        this.#core.step(message);
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === undefined || !IGNORED.has(code)) throw error;
-        this.#host.logger.debug('message.ignored', {
-          from: message.from,
-          type: message.type,
-          code,
-        });
-      }
-    });
+    this.guard(() => this.#stepQuietly(message));
+  }
+
+  /** Confused or foreign messages change nothing; a node's answer to itself may come after its removal. */
+  #stepQuietly(message: Message): void {
+    try {
+      this.#core.step(message);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined || !IGNORED.has(code)) throw error;
+      this.#host.logger.debug('message.ignored', { from: message.from, type: message.type, code });
+    }
   }
 
   receiveFrame(from: RaftId, kind: number, payload: Uint8Array): void {

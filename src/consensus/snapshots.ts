@@ -34,6 +34,8 @@ export class Snapshots {
   #lastIndex: LogIndex;
   /** A peer's snapshot is taking the place of the state: there is nothing whole to capture. */
   #isReplacing = false;
+  /** The members are others than in the newest snapshot. */
+  #isOutdated = false;
 
   constructor(host: SnapshotHost) {
     this.#host = host;
@@ -51,9 +53,14 @@ export class Snapshots {
     const { config, replica } = this.#host;
     const entries = replica.appliedIndex - this.#lastIndex;
     const due =
+      this.#isOutdated ||
       entries >= config.snapshotIntervalEntries ||
       this.#bytesApplied >= config.snapshotIntervalBytes;
     if (due && this.#saving === undefined) void this.save().catch(() => undefined);
+  }
+
+  membersChanged(): void {
+    this.#isOutdated = true;
   }
 
   /** A peer's snapshot begins to take the place of the state. */
@@ -64,6 +71,7 @@ export class Snapshots {
   /** It has taken the place of the state. */
   installed(index: LogIndex): void {
     this.#isReplacing = false;
+    this.#isOutdated = false;
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#bytesApplied = 0;
   }
@@ -88,6 +96,7 @@ export class Snapshots {
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
     const sections = replica.capture();
     this.#bytesApplied = 0;
+    this.#isOutdated = false;
     try {
       const saved = await storage.saveSnapshot(at, sections);
       this.#lastIndex = Math.max(this.#lastIndex, index);
