@@ -162,16 +162,6 @@ describe('after a crash', () => {
   });
 });
 
-it('a chunk may be used again once it was written, also a Buffer', async () => {
-  const file = await disk.open(at('a'), 'create');
-  const chunk = Buffer.from('first');
-  await file.write(0, [chunk]);
-  chunk.write('later');
-  await file.write(5, [chunk]);
-  expect(Buffer.from(await file.read(0, 20)).toString()).toBe('firstlater');
-  await file.close();
-});
-
 it('a disk that lies loses what it said was synced', async () => {
   disk = powerLossDisk(realDisk(), { ignoreSync: true });
   await put('a', 'data', 'synced');
