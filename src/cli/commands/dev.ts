@@ -7,8 +7,8 @@
  * the reason is shown; variables such as QUORATE_NODE_ID in the shell would override every node's
  * configuration alike, so none is passed on.
  */
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { ClusterError } from '../../errors.ts';
@@ -83,6 +83,7 @@ interface Member {
 class DevCluster {
   readonly #terminal: Terminal;
   readonly #flags: DevFlags;
+  readonly #dir: string;
   readonly #overrides: DevOverrides;
   readonly #members: Member[] = [];
   readonly #screen: Screen | undefined;
@@ -93,6 +94,7 @@ class DevCluster {
   constructor(terminal: Terminal, flags: DevFlags, overrides: DevOverrides) {
     this.#terminal = terminal;
     this.#flags = flags;
+    this.#dir = resolve(terminal.cwd, flags.dir);
     this.#overrides = overrides;
     this.#screen = terminal.stdout.isTTY === true ? new Screen(terminal.stdout) : undefined;
   }
@@ -142,6 +144,9 @@ class DevCluster {
   }
 
   #changed(id: string, life: NodeLife): void {
+    if (life.state === 'starting' && life.pid !== undefined) {
+      writeFileSync(join(this.#dir, id, 'pid'), `${life.pid}\n`);
+    }
     const member = this.#members.find((other) => other.id === id);
     if (member !== undefined && life.state === 'ready') {
       void this.#ask(member).then(() => this.#show());
@@ -150,8 +155,8 @@ class DevCluster {
     if (member !== undefined) member.status = undefined;
     if (life.state === 'down') {
       this.#print(
-        `${id} stays down (exit code ${life.code}): starting it again would not help. The others go on ` +
-          `without it. See the table of exit codes: quorate start --help, docs/reference/cli.md`,
+        `${id} stays down (exit code ${life.code}): starting it again would not help; what to do is said ` +
+          'above, and in the table of exit codes in docs/reference/cli.md. The others go on without it.',
       );
     }
     this.#show();

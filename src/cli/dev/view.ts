@@ -59,7 +59,8 @@ export function readyBlock(
     '    npx quorate kv get greeting',
     '    npx quorate status',
     '',
-    `  Kill a node (kill -9, the table shows the pids) and read again. Data and logs: ${dir}`,
+    `  Kill a node and read again: kill -9 $(cat ${dir}/${nodes[0]?.id ?? 'n1'}/pid)`,
+    `  Data and logs of the nodes: ${dir}`,
     '  Ctrl-C stops all nodes; the data stays.',
     '',
   ];
