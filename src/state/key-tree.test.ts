@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareBytes } from './bytes.ts';
-import { KeyTree, NO_RECORD, TreeCursor, type TreeNode } from './key-tree.ts';
+import { KeyTree } from './key-tree.ts';
 import { type RecordReader, RecordSlabs } from './record-slabs.ts';
 import { bytes } from './state.fixture.ts';
+import { NO_RECORD, TreeCursor, type TreeNode } from './tree-nodes.ts';
 
 const NUMBERS = { createRevision: 1, modRevision: 1, version: 1 };
 const FROM_START = bytes('');

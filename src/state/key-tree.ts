@@ -13,8 +13,19 @@
  * above any of `children[i + 1]`; `size` is the number of records below; no empty leaf but the root.
  */
 import { assert } from '../errors.ts';
-import { compareBytes, copyBytes, NO_BYTES } from './bytes.ts';
+import { copyBytes, NO_BYTES } from './bytes.ts';
 import type { RecordReader, RecordRef } from './record-slabs.ts';
+import {
+  type Branch,
+  childIndex,
+  type Leaf,
+  lowerBound,
+  NO_RECORD,
+  sizeOf,
+  TreeCursor,
+  type TreeNode,
+  width,
+} from './tree-nodes.ts';
 
 /** Wide enough that a million keys are three floors, narrow enough that a copy is half a kilobyte. */
 const NODE_ITEMS_MAX = 64;
@@ -24,28 +35,10 @@ const NODE_ITEMS_LOADED = 56;
 /** To take out more than one in so many, building the tree anew is quicker than taking out one by one. */
 const REBUILD_SHARE = 64;
 
-interface Leaf {
-  readonly epoch: number;
-  refs: RecordRef[];
-}
-
-interface Branch {
-  readonly epoch: number;
-  children: TreeNode[];
-  /** One fewer than children. */
-  keys: Uint8Array[];
-  size: number;
-}
-
-export type TreeNode = Leaf | Branch;
-
 interface Split {
   readonly key: Uint8Array;
   readonly right: TreeNode;
 }
-
-/** "There is no such record." */
-export const NO_RECORD = -1;
 
 export class KeyTree {
   readonly #records: RecordReader;
@@ -326,84 +319,4 @@ function joinBranches(left: Branch, key: Uint8Array, right: Branch): Uint8Array 
   right.keys = keys.slice(middle);
   right.size = size - left.size;
   return keys[middle - 1];
-}
-
-/** Goes through the records of a tree, living or captured, in order, from the first key not below `start`. */
-export class TreeCursor {
-  readonly #branches: Branch[] = [];
-  readonly #positions: number[] = [];
-  #leaf: Leaf;
-  #at: number;
-
-  constructor(root: TreeNode, start: Uint8Array, records: RecordReader) {
-    let node = root;
-    while ('children' in node) {
-      const at = childIndex(node, start);
-      this.#branches.push(node);
-      this.#positions.push(at);
-      node = node.children[at] as TreeNode;
-    }
-    this.#leaf = node;
-    this.#at = lowerBound(node, start, records);
-  }
-
-  /** `NO_RECORD` behind the last. */
-  next(): RecordRef {
-    while (this.#at >= this.#leaf.refs.length) {
-      if (!this.#nextLeaf()) return NO_RECORD;
-    }
-    return this.#leaf.refs[this.#at++] as RecordRef;
-  }
-
-  #nextLeaf(): boolean {
-    for (let depth = this.#branches.length - 1; depth >= 0; depth--) {
-      const at = (this.#positions[depth] as number) + 1;
-      let node: TreeNode | undefined = (this.#branches[depth] as Branch).children[at];
-      if (node === undefined) continue;
-      this.#positions[depth] = at;
-      for (let below = depth + 1; 'children' in node; below++) {
-        this.#branches[below] = node;
-        this.#positions[below] = 0;
-        node = node.children[0] as TreeNode;
-      }
-      this.#leaf = node;
-      this.#at = 0;
-      return true;
-    }
-    return false;
-  }
-}
-
-function sizeOf(node: TreeNode): number {
-  return 'children' in node ? node.size : node.refs.length;
-}
-
-function width(node: TreeNode): number {
-  return 'children' in node ? node.children.length : node.refs.length;
-}
-
-/** Which child holds `key`, or would: the number of separators that are not above it. */
-function childIndex(branch: Branch, key: Uint8Array): number {
-  const { keys } = branch;
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareBytes(keys[middle] as Uint8Array, key) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Position of the first record whose key is not below `key`. */
-function lowerBound(leaf: Leaf, key: Uint8Array, records: RecordReader): number {
-  const { refs } = leaf;
-  let low = 0;
-  let high = refs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (records.compareKey(key, refs[middle] as RecordRef) > 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -20,8 +20,8 @@ import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { ByteReader, ByteWriter, NO_BYTES } from './bytes.ts';
 import { CHANGE_LENGTH_BYTES, checkChange } from './change-codec.ts';
 import { type CapturedHistory, ChangeHistory, type HistoryBounds } from './change-history.ts';
-import { NO_RECORD, TreeCursor } from './key-tree.ts';
 import { type CapturedItems, KvStore } from './kv-store.ts';
+import { NO_RECORD, TreeCursor } from './tree-nodes.ts';
 
 export const META_SECTION = 'app.kv.meta';
 export const ITEMS_SECTION = 'app.kv.items';

@@ -7,13 +7,14 @@
  */
 import { assert } from '../errors.ts';
 import { RANGE_ITEMS_MAX, SLAB_MOVE_BYTES_MAX } from '../limits.ts';
-import { KeyTree, NO_RECORD, TreeCursor, type TreeNode } from './key-tree.ts';
+import { KeyTree } from './key-tree.ts';
 import {
   type RecordFields,
   type RecordReader,
   type RecordRef,
   RecordSlabs,
 } from './record-slabs.ts';
+import { NO_RECORD, TreeCursor, type TreeNode } from './tree-nodes.ts';
 import type { KeyRange, KeyValue } from './types.ts';
 
 interface Savepoint {
