@@ -18,7 +18,8 @@ export function listenFault(address: Address, cause: unknown): NetworkError {
   if (code === 'EADDRINUSE') {
     return new NetworkError(
       'address-in-use',
-      `can not listen on ${where}: the address is in use; stop the process that listens there, or choose another port`,
+      `can not listen on ${where}: the address is in use; stop the process that listens there, ` +
+        'or choose another port',
       cause,
     );
   }
