@@ -68,6 +68,11 @@ function selfErrors({ cluster, node, listen }: DaemonConfig): Finding[] {
       `${self.address}. Bind 0.0.0.0 or that address`;
     errors.push({ path: ['listen', 'peers'], text });
   }
+  if (listen.peers.endsWith(':0')) {
+    const text =
+      'listen.peers has port 0; the others dial a port that they know from cluster.members';
+    errors.push({ path: ['listen', 'peers'], text });
+  }
   const doors = [
     ['peers', listen.peers],
     ['clients', listen.clients],

@@ -134,6 +134,11 @@ describe('loadConfig', () => {
       GOOD.replace('id: n1\n', 'id: n9\n'),
       ':8: node.id is "n9", but cluster.members has only n1, n2, n3',
     ],
+    [
+      'port 0 for the peers door',
+      `${GOOD}listen: { peers: 127.0.0.1:0 }\n`,
+      'listen.peers has port 0',
+    ],
     ['port 0 for peers', GOOD.replace('7102', '0'), 'port 0'],
     [
       'election at heartbeat',

@@ -38,6 +38,13 @@ export function isAddress(text: string): boolean {
   return match !== null && Number(match[2]) <= 65_535;
 }
 
+/** Of a text that `isAddress`; the brackets of an IPv6 address are taken off. */
+export function splitAddress(text: string): { readonly host: string; readonly port: number } {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(text.slice(colon + 1)) };
+}
+
 const address = z.string().refine(isAddress);
 
 const fileSchema = z.strictObject({

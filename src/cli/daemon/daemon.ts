@@ -13,9 +13,9 @@ import { defaultConfig, type RaftNodeConfig } from '../../consensus/index.ts';
 import { EmbeddedEngine } from '../../engine/index.ts';
 import { ClientServer, HttpServer } from '../../server/index.ts';
 import { KvMachine } from '../../state/index.ts';
-import { formatAddress, parseAddress } from '../../transport/index.ts';
+import { formatAddress } from '../../transport/index.ts';
 import { type Logger, pinoLogger, realWorld } from '../../world/index.ts';
-import type { DaemonConfig } from '../config/schema.ts';
+import { type DaemonConfig, splitAddress } from '../config/schema.ts';
 import { VERSION } from '../version.ts';
 import { diskFor } from './testing-disk.ts';
 
@@ -45,15 +45,15 @@ export class Daemon {
     this.engine = new EmbeddedEngine({
       config: raftConfig(config),
       dataDir: config.node.dataDir,
-      listen: parseAddress(config.listen.peers),
+      listen: splitAddress(config.listen.peers),
       world,
       machine,
     });
     this.api = createApi({ engine: this.engine, kv: machine, version: versionText(config) });
     const logger = this.logger;
     const api = this.api;
-    this.#http = new HttpServer({ api, logger, ...parseAddress(config.listen.http) });
-    this.#clients = new ClientServer({ api, logger, ...parseAddress(config.listen.clients) });
+    this.#http = new HttpServer({ api, logger, ...splitAddress(config.listen.http) });
+    this.#clients = new ClientServer({ api, logger, ...splitAddress(config.listen.clients) });
   }
 
   /** Listens on all doors when it resolves. What was started is stopped again when a part fails. */

@@ -1,0 +1,320 @@
+/**
+ * Goal: the commands do what docs/reference/cli.md says, output, exit codes and all. Method: the real
+ * program in this process, with streams of our own, against a real node of one on free ports.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { run } from './program.ts';
+import type { Terminal } from './terminal.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'quorate-cli-'));
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Running {
+  readonly stop: AbortController;
+  readonly stdin: PassThrough;
+  readonly out: () => string;
+  readonly done: Promise<Ran>;
+}
+
+function begin(args: readonly string[], env: Record<string, string> = {}): Running {
+  const [stdout, stderr, stdin] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  let [out, err] = ['', ''];
+  stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  const stop = new AbortController();
+  const terminal: Terminal = { stdout, stderr, stdin, env, cwd: folder, signal: stop.signal };
+  const done = run(args, terminal).then((code) => ({ code, out, err }));
+  return { stop, stdin, out: () => out, done };
+}
+
+async function quorate(args: readonly string[], input?: string): Promise<Ran> {
+  const running = begin(args);
+  if (input !== undefined) running.stdin.end(input);
+  return await running.done;
+}
+
+async function until(what: string, look: () => boolean): Promise<void> {
+  const limit = performance.now() + 15_000;
+  while (!look()) {
+    if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function startFlags(dataDir: string): Promise<string[]> {
+  const peers = `127.0.0.1:${await freePort()}`;
+  return [
+    ...['start', '--cluster-name', 'test', '--node-id', 'n1', '--member', `n1=${peers}`],
+    ...['--data-dir', dataDir, '--listen-clients', '127.0.0.1:0', '--listen-http', '127.0.0.1:0'],
+    ...['--log-file', join(folder, 'log'), '--raft-tick-interval-ms', '20'],
+  ];
+}
+
+const READY = /^quorate ready node=n1 http=(\S+) clients=(\S+) peers=(\S+) pid=\d+\n$/;
+
+async function startNode(
+  flags: readonly string[],
+): Promise<Running & { http: string; clients: string }> {
+  const running = begin(flags);
+  let ended: Ran | undefined;
+  void running.done.then((ran) => {
+    ended = ran;
+  });
+  await until('the ready line', () => {
+    if (ended !== undefined) throw new Error(`the node ended: ${ended.err}`);
+    return running.out() !== '';
+  });
+  const [, http = '', clients = ''] = READY.exec(running.out()) ?? [];
+  return { ...running, http, clients };
+}
+
+let node: Awaited<ReturnType<typeof startNode>>;
+let flags: string[];
+
+beforeAll(async () => {
+  flags = await startFlags('data');
+  node = await startNode(flags);
+});
+
+afterAll(async () => {
+  node.stop.abort();
+  await node.done;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const kv = (...args: string[]): Promise<Ran> => quorate(['kv', ...args, '--nodes', node.clients]);
+
+describe('quorate start', () => {
+  it('prints exactly one line on standard output, the documented ready line', () => {
+    expect(node.out()).toMatch(READY);
+    expect(node.http).toMatch(/^127\.0\.0\.1:\d+$/);
+  });
+
+  it('--check prints what would be used and starts nothing', async () => {
+    const { code, out } = await quorate([...(await startFlags('elsewhere')), '--check']);
+    expect(code).toBe(0);
+    expect(out).toContain('electionTicks: 10');
+    expect(out).toContain(`dataDir: ${join(folder, 'elsewhere')}`);
+  });
+
+  it('ends with 3 when a port is in use, 4 when the data folder is', async () => {
+    const taken = await quorate([...(await startFlags('other')), '--listen-http', node.http]);
+    expect(taken.code).toBe(3);
+    expect(taken.err).toContain(node.http);
+    expect(taken.err).toContain('what to do: stop the process that listens there');
+    const held = await quorate(await startFlags('data'));
+    expect(held.code).toBe(4);
+    expect(held.err).toContain(join(folder, 'data'));
+  });
+
+  it('stops in good order with 0 on a signal, goes on with its data, and refuses that of another', async () => {
+    const own = await startFlags('own');
+    const first = await startNode(own);
+    await quorate(['kv', 'put', 'k', 'v', '--nodes', first.clients]);
+    first.stop.abort();
+    expect((await first.done).code).toBe(0);
+    const again = await startNode(own);
+    const got = await quorate(['kv', 'get', 'k', '--nodes', again.clients]);
+    expect(got.out).toBe('v\n');
+    again.stop.abort();
+    await again.done;
+    const foreign = await quorate(own.map((part) => (part === 'test' ? 'billing' : part)));
+    expect(foreign.code).toBe(5);
+    expect(foreign.err).toContain('"test"');
+  });
+
+  it('stops when standard input ends, if it was told to', async () => {
+    const own = await startNode([...(await startFlags('piped')), '--exit-on-stdin-close']);
+    own.stdin.end();
+    expect((await own.done).code).toBe(0);
+  });
+
+  it('ends with 7 when a sync fails, and says what to do', async () => {
+    const own = await startNode([...(await startFlags('bad')), '--testing-disk', 'failing-sync']);
+    writeFileSync(join(folder, 'bad', 'FAIL-SYNC'), '');
+    const put = await quorate([
+      'kv',
+      'put',
+      'k',
+      'v',
+      '--nodes',
+      own.clients,
+      '--timeout-ms',
+      '1000',
+    ]);
+    expect(put.code).not.toBe(0);
+    const { code, err } = await own.done;
+    expect(code).toBe(7);
+    expect(err).toContain('TEST DISK "FAILING-SYNC" IN USE');
+    expect(err).toContain('what to do: check the disk');
+  });
+});
+
+describe('quorate kv', () => {
+  it('puts, gets, increments, lists and deletes', async () => {
+    expect((await kv('put', 'a/text', 'hello')).out).toMatch(/^revision \d+\n$/);
+    expect(await kv('get', 'a/text')).toEqual({ code: 0, out: 'hello\n', err: '' });
+    expect((await kv('increment', 'a/count', '5')).out).toBe('5\n');
+    expect((await kv('increment', 'a/count', '-2')).out).toBe('3\n');
+    expect((await kv('list', 'a/')).out).toBe('a/count\t3\na/text\thello\n');
+    expect((await kv('list', 'a/', '--keys-only', '--limit', '1')).out).toBe('a/count\n');
+    expect((await kv('delete', '--prefix', 'a/')).out).toBe('deleted 2 keys\n');
+    expect(await kv('get', 'a/text')).toMatchObject({ code: 13, out: '' });
+  });
+
+  it('takes a value from standard input, bytes as they are', async () => {
+    await quorate(['kv', 'put', 'in', '-', '--nodes', node.clients], 'from\nstdin');
+    expect((await kv('get', 'in', '--local')).out).toBe('from\nstdin\n');
+  });
+
+  it('sets a value only when the present one is as expected', async () => {
+    expect((await kv('cas', 'lock', 'me', '--absent')).code).toBe(0);
+    const refused = await kv('cas', 'lock', 'you', '--expect', 'nobody');
+    expect(refused.code).toBe(13);
+    expect(refused.err).toContain('"lock" is not as expected: it is "me"');
+    expect((await kv('cas', 'lock', 'you', '--expect', 'me')).code).toBe(0);
+  });
+
+  it('watches from a revision', async () => {
+    const put = await kv('put', 'w/1', 'x', '--json');
+    const { revision } = JSON.parse(put.out) as { revision: number };
+    const seen = await kv('watch', 'w/', '--from-revision', String(revision), '--count', '1');
+    expect(seen.out).toBe(`${revision} put w/1 x\n`);
+  });
+
+  it('imports what it exported, to the byte', async () => {
+    const lines = Array.from({ length: 500 }, (_, i) => `{"key":"bulk/${i}","value":"v${i}"}`);
+    lines.push('{"keyBase64":"YnVsay//AA==","valueBase64":"AAECgP8="}');
+    const text = `${lines.join('\n')}\n`;
+    const imported = await quorate(['kv', 'import', '-', '--nodes', node.clients], text);
+    expect(imported.code).toBe(0);
+    expect(imported.err).toContain('imported 501 records');
+    const file = join(folder, 'bulk.ndjson');
+    const exported = await kv('export', file, '--prefix', 'bulk/');
+    expect(exported.err).toContain('exported 501 records at revision');
+    const sorted = (all: string): string[] => all.trim().split('\n').sort();
+    expect(sorted(readFileSync(file, 'utf8'))).toEqual(sorted(text));
+    expect((await kv('delete', '--prefix', 'bulk/')).out).toBe('deleted 501 keys\n');
+    expect((await kv('import', file)).err).toContain('imported 501 records');
+    expect((await kv('get', 'bulk/499')).out).toBe('v499\n');
+  });
+
+  it('imports a list of words: the line is the key, its number the value', async () => {
+    const words = 'Aachen\nAalen\n';
+    const args = [
+      'kv',
+      'import',
+      '-',
+      '--format',
+      'lines',
+      '--prefix',
+      'word/',
+      '--nodes',
+      node.clients,
+    ];
+    expect((await quorate(args, words)).code).toBe(0);
+    expect((await kv('get', 'word/Aalen')).out).toBe('2\n');
+  });
+
+  it('stops an import at the first bad record, and says where to go on', async () => {
+    const text = '{"key":"i/1","value":"a"}\nnonsense\n{"key":"i/3","value":"c"}\n';
+    const args = ['kv', 'import', '-', '--nodes', node.clients];
+    const stopped = await quorate(args, text);
+    expect(stopped.code).toBe(2);
+    expect(stopped.err).toContain('line 2 is not JSON');
+    expect(stopped.err).toContain('imported 1 records');
+    expect(stopped.err).toContain('All lines before 2 are in; go on with --from-line 2');
+    expect((await kv('get', 'i/3')).code).toBe(13);
+    const skipped = await quorate([...args, '--skip-invalid'], text);
+    expect(skipped.code).toBe(1);
+    expect(skipped.err).toContain('imported 2 records, 1 skipped');
+    const resumed = await quorate([...args, '--from-line', '3'], text);
+    expect(resumed.err).toContain('imported 1 records');
+  });
+
+  it('says which nodes were meant and what to do when nobody answers', async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const { code, err } = await quorate([
+      'kv',
+      'get',
+      'x',
+      '--nodes',
+      nobody,
+      '--timeout-ms',
+      '500',
+    ]);
+    expect(code).toBe(11);
+    expect(err).toContain(nobody);
+    expect(err).toContain('(addresses from --nodes)');
+    expect(err).toContain('what to do: start the nodes');
+  });
+
+  it.each([
+    [['kv', 'get'], "missing required argument 'key'"],
+    [['kv', 'delete'], 'wants a key, or --prefix'],
+    [['kv', 'cas', 'k', 'v'], '--expect OLD or --absent'],
+    [['kv', 'increment', 'k', 'soon'], '"soon" is not a whole number'],
+    [['kv', 'get', 'k', '--timeout-ms', '0'], 'Expected a whole number of 1 to 60000'],
+    [['kv', 'get', 'k', '--nodes', 'host'], '--nodes has "host": expected host:port'],
+    [['statsu'], 'Did you mean "status"?'],
+  ])('%j is wrong usage: exit code 2', async (args, fragment) => {
+    const { code, err } = await quorate(args);
+    expect(code).toBe(2);
+    expect(err).toContain(fragment);
+  });
+});
+
+describe('quorate status', () => {
+  it('shows role, term, applied index and how many failures are borne', async () => {
+    const { code, out } = await quorate(['status', '--nodes', node.http]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^n1 +leader +\d+ +\d+ +\d+ +n1 +yes/m);
+    expect(out).toContain('1 of 1 voters up: bears 0 more failures');
+  });
+
+  it('shows a node that can not be reached, with the reason', async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const { code, out } = await quorate(['status', '--nodes', `${node.http},${nobody}`]);
+    expect(code).toBe(1);
+    expect(out).toContain(`! ${nobody} (from --nodes): nobody listens there`);
+  });
+
+  it('--json prints one object', async () => {
+    const { out } = await quorate(['status', '--nodes', node.http, '--json']);
+    expect(JSON.parse(out)).toMatchObject({
+      nodes: [{ address: node.http, reachable: true, ready: true, status: { nodeId: 'n1' } }],
+    });
+  });
+});
+
+describe('quorate log inspect', () => {
+  it('says whose a data folder is and how far it got', async () => {
+    const { code, out } = await quorate(['log', 'inspect', 'own', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ identity: { clusterName: 'test', nodeId: 'n1' } });
+  });
+});
