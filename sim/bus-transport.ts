@@ -57,6 +57,11 @@ export class Bus {
     return bothAreUp && !this.#cuts.has(`${from}>${to}`);
   }
 
+  /** Whether that life of the node is the one on the bus: a process that was killed reaches nobody. */
+  isLife(local: LocalPeer): boolean {
+    return this.#endpoints.get(local.raftId)?.local === local;
+  }
+
   endpoint(id: RaftId): Endpoint | undefined {
     return this.#endpoints.get(id);
   }
@@ -71,9 +76,11 @@ export class Bus {
     }
   }
 
-  /** The node is dead for the others: nothing of it passes any more, and its address refuses. */
-  leave(id: RaftId): void {
-    if (!this.#endpoints.delete(id)) return;
+  /** The node (that life of it, if given) is dead for the others: nothing of it passes any more, and its address refuses. */
+  leave(id: RaftId, life?: LocalPeer): void {
+    const endpoint = this.#endpoints.get(id);
+    if (endpoint === undefined || (life !== undefined && endpoint.local !== life)) return;
+    this.#endpoints.delete(id);
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
       this.#clock.afterIo(() => other.events.unreachable(id, 'refused', error));
@@ -107,7 +114,7 @@ class BusTransport implements Transport {
   }
 
   async stop(): Promise<void> {
-    if (this.#local !== undefined) this.#bus.leave(this.#local.raftId);
+    if (this.#local !== undefined) this.#bus.leave(this.#local.raftId, this.#local);
     this.#local = undefined;
   }
 
@@ -128,7 +135,7 @@ class BusTransport implements Transport {
 
   sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
     this.#check(to);
-    if (this.#local === undefined) return false;
+    if (this.#local === undefined || !this.#bus.isLife(this.#local)) return false;
     const from = this.#local.raftId;
     const bytes = Buffer.concat(payload);
     return this.#bus.deliver(from, to, ({ events }) => events.frame(from, kind, bytes));
@@ -137,7 +144,7 @@ class BusTransport implements Transport {
   flush(): void {
     const outbox = this.#outbox;
     this.#outbox = new Map();
-    if (this.#local === undefined) return;
+    if (this.#local === undefined || !this.#bus.isLife(this.#local)) return;
     const from = this.#local.raftId;
     for (const [to, messages] of outbox) {
       this.#bus.deliver(from, to, ({ events }) => events.messages(from, messages));

@@ -106,6 +106,13 @@ export class TestCluster implements AsyncDisposable {
     return started;
   }
 
+  /** The process is gone: nobody hears of it again, and it is not asked to stop in good order. */
+  kill(nodeId: string): void {
+    const { node } = this.nodes.get(nodeId) as TestNode;
+    // What is left of it in this process ends by itself; its disk may never answer again.
+    void node.stop();
+  }
+
   async startAll(): Promise<TestNode[]> {
     return await Promise.all(this.#names.map((name) => this.start(name)));
   }
