@@ -11,15 +11,14 @@
  * A snapshot that can not be written does not end the storage, as a failed write of the log does:
  * nothing that was promised rests on it. The call fails, the temporary file goes, the log stays.
  */
-import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
-import { SNAPSHOT_SYNC_BYTES } from '../limits.ts';
 import type { LogIndex, Snapshot } from '../raft/index.ts';
-import { type Disk, DiskError, type DiskFile, type Logger } from '../world/index.ts';
+import { type Disk, DiskError, type Logger } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
 import { decodeSnapshotDescriptor } from './descriptor.ts';
 import type { LogMemory } from './log-memory.ts';
+import { PartialSnapshot, sourceOf, transferFailed } from './partial-snapshot.ts';
 import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import type { SnapshotMeta } from './snapshot-format.ts';
 import {
@@ -27,10 +26,10 @@ import {
   FileSnapshotReader,
   readLayout,
   type SnapshotLayout,
-  wholePrefix,
 } from './snapshot-reader.ts';
 import { writeSnapshot } from './snapshot-writer.ts';
 import { corrupt, diskFailure } from './storage-errors.ts';
+import { SyncingSink } from './syncing-sink.ts';
 import type { SnapshotReader, SnapshotReceiver, SnapshotSection, StoredSnapshot } from './types.ts';
 
 const SUFFIX = '.snap';
@@ -233,125 +232,6 @@ export class SnapshotStore {
   }
 }
 
-/** Syncs every few megabytes: one huge sync at the end would hold up the log's. */
-class SyncingSink {
-  readonly #file: DiskFile;
-  #unsynced = 0;
-
-  constructor(file: DiskFile) {
-    this.#file = file;
-  }
-
-  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    await this.#file.write(position, chunks);
-    for (const chunk of chunks) this.#unsynced += chunk.length;
-    if (this.#unsynced < SNAPSHOT_SYNC_BYTES) return;
-    this.#unsynced = 0;
-    await this.#file.sync();
-  }
-}
-
-interface PartialEvents {
-  finished(): Promise<void>;
-  closed(): void;
-}
-
-/** A snapshot file that is being received. What was whole of an earlier attempt is not asked for again. */
-class PartialSnapshot implements SnapshotReceiver {
-  readonly received: number;
-  readonly #file: DiskFile;
-  readonly #sink: SyncingSink;
-  readonly #stored: StoredSnapshot;
-  readonly #events: PartialEvents;
-  #position: number;
-  #checksum: number;
-  #isClosed = false;
-
-  private constructor(
-    file: DiskFile,
-    stored: StoredSnapshot,
-    events: PartialEvents,
-    start: { readonly bytes: number; readonly checksum: number },
-  ) {
-    this.#file = file;
-    this.#sink = new SyncingSink(file);
-    this.#stored = stored;
-    this.#events = events;
-    this.received = start.bytes;
-    this.#position = start.bytes;
-    this.#checksum = start.checksum;
-  }
-
-  static async open(
-    disk: Disk,
-    path: string,
-    stored: StoredSnapshot,
-    events: PartialEvents,
-  ): Promise<PartialSnapshot> {
-    const info = await disk.info(path);
-    const file = await disk.open(path, info === undefined ? 'create' : 'write');
-    let start = { bytes: 0, checksum: 0 };
-    if (info === undefined) {
-      // Or a power cut takes the name, and with it everything that was synced.
-      await disk.syncDirectory(dirname(path));
-    } else {
-      start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
-      await file.truncate(start.bytes);
-      await file.sync();
-    }
-    return new PartialSnapshot(file, stored, events, start);
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    const { index, bytes } = this.#stored;
-    if (this.#isClosed || this.#position + chunk.length > bytes) {
-      throw transferFailed(index, `more than its ${bytes} bytes arrived, or it was ended before`);
-    }
-    const position = this.#position;
-    this.#position += chunk.length;
-    this.#checksum = crc32(chunk, this.#checksum);
-    try {
-      await this.#sink.write(position, [chunk]);
-    } catch (error) {
-      await this.abort();
-      throw diskFailure(`write the snapshot at ${index}`, error);
-    }
-  }
-
-  async finish(): Promise<StoredSnapshot> {
-    const { index, bytes, checksum } = this.#stored;
-    if (this.#isClosed) throw transferFailed(index, 'it was ended before');
-    if (this.#position !== bytes) {
-      await this.abort();
-      throw transferFailed(index, `${this.#position} of its ${bytes} bytes arrived`);
-    }
-    try {
-      if (this.#checksum !== checksum) {
-        // Nothing of it can be trusted: the next attempt begins at 0.
-        await this.#file.truncate(0);
-        throw transferFailed(
-          index,
-          `its checksum is ${hex32(this.#checksum)}, not ${hex32(checksum)}; it will be sent again`,
-        );
-      }
-      await this.#file.sync();
-      await this.#events.finished();
-      return this.#stored;
-    } catch (error) {
-      throw diskFailure(`write the snapshot at ${index}`, error);
-    } finally {
-      await this.abort();
-    }
-  }
-
-  async abort(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#events.closed();
-    await this.#file.close();
-  }
-}
-
 /** The file is here already, whole: nothing more is needed. */
 function complete(stored: StoredSnapshot): SnapshotReceiver {
   return {
@@ -406,18 +286,6 @@ async function openSource(disk: Disk, path: string): Promise<ByteSource> {
   return sourceOf(file, path, await file.size());
 }
 
-function sourceOf(file: DiskFile, path: string, bytes: number): ByteSource {
-  return {
-    path,
-    bytes,
-    read: (position, length) => {
-      const available = Math.max(0, Math.min(length, bytes - position));
-      return available === 0 ? Promise.resolve(new Uint8Array(0)) : file.read(position, available);
-    },
-    close: () => file.close(),
-  };
-}
-
 function nameOf(snapshot: StoredSnapshot): string {
   return stem(snapshot) + SUFFIX;
 }
@@ -434,12 +302,6 @@ function stem(snapshot: StoredSnapshot): string {
 function metaOf(index: LogIndex, term: number, confState: SnapshotMeta['confState']): SnapshotMeta {
   const { voters, learners, votersOutgoing, learnersNext, autoLeave } = confState;
   return { index, term, confState: { voters, learners, votersOutgoing, learnersNext, autoLeave } };
-}
-
-function transferFailed(index: LogIndex, why: string): ClusterError {
-  return new ClusterError('TRANSFER_FAILED', `the snapshot at ${index} was not received: ${why}`, {
-    details: { index },
-  });
 }
 
 function missing(index: LogIndex): ClusterError {

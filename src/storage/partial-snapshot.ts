@@ -1,0 +1,133 @@
+/**
+ * A snapshot file that is being received. What was whole of an earlier, broken transfer is not asked
+ * for again: the file is read up to its last whole piece, and the transfer goes on from there. Nothing
+ * of it counts before `finish`, which syncs it and checks it against what was announced.
+ */
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { ClusterError } from '../errors.ts';
+import type { LogIndex } from '../raft/index.ts';
+import type { Disk, DiskFile } from '../world/index.ts';
+import { hex32 } from './bytes.ts';
+import { type ByteSource, wholePrefix } from './snapshot-reader.ts';
+import { diskFailure } from './storage-errors.ts';
+import { SyncingSink } from './syncing-sink.ts';
+import type { SnapshotReceiver, StoredSnapshot } from './types.ts';
+
+export interface PartialEvents {
+  finished(): Promise<void>;
+  closed(): void;
+}
+
+export class PartialSnapshot implements SnapshotReceiver {
+  readonly received: number;
+  readonly #file: DiskFile;
+  readonly #sink: SyncingSink;
+  readonly #stored: StoredSnapshot;
+  readonly #events: PartialEvents;
+  #position: number;
+  #checksum: number;
+  #isClosed = false;
+
+  private constructor(
+    file: DiskFile,
+    stored: StoredSnapshot,
+    events: PartialEvents,
+    start: { readonly bytes: number; readonly checksum: number },
+  ) {
+    this.#file = file;
+    this.#sink = new SyncingSink(file);
+    this.#stored = stored;
+    this.#events = events;
+    this.received = start.bytes;
+    this.#position = start.bytes;
+    this.#checksum = start.checksum;
+  }
+
+  static async open(
+    disk: Disk,
+    path: string,
+    stored: StoredSnapshot,
+    events: PartialEvents,
+  ): Promise<PartialSnapshot> {
+    const info = await disk.info(path);
+    const file = await disk.open(path, info === undefined ? 'create' : 'write');
+    let start = { bytes: 0, checksum: 0 };
+    if (info === undefined) {
+      // Or a power cut takes the name, and with it everything that was synced.
+      await disk.syncDirectory(dirname(path));
+    } else {
+      start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
+      await file.truncate(start.bytes);
+      await file.sync();
+    }
+    return new PartialSnapshot(file, stored, events, start);
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const { index, bytes } = this.#stored;
+    if (this.#isClosed || this.#position + chunk.length > bytes) {
+      throw transferFailed(index, `more than its ${bytes} bytes arrived, or it was ended before`);
+    }
+    const position = this.#position;
+    this.#position += chunk.length;
+    this.#checksum = crc32(chunk, this.#checksum);
+    try {
+      await this.#sink.write(position, [chunk]);
+    } catch (error) {
+      await this.abort();
+      throw diskFailure(`write the snapshot at ${index}`, error);
+    }
+  }
+
+  async finish(): Promise<StoredSnapshot> {
+    const { index, bytes, checksum } = this.#stored;
+    if (this.#isClosed) throw transferFailed(index, 'it was ended before');
+    if (this.#position !== bytes) {
+      await this.abort();
+      throw transferFailed(index, `${this.#position} of its ${bytes} bytes arrived`);
+    }
+    try {
+      if (this.#checksum !== checksum) {
+        // Nothing of it can be trusted: the next attempt begins at 0.
+        await this.#file.truncate(0);
+        throw transferFailed(
+          index,
+          `its checksum is ${hex32(this.#checksum)}, not ${hex32(checksum)}; it will be sent again`,
+        );
+      }
+      await this.#file.sync();
+      await this.#events.finished();
+      return this.#stored;
+    } catch (error) {
+      throw diskFailure(`write the snapshot at ${index}`, error);
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#events.closed();
+    await this.#file.close();
+  }
+}
+
+export function sourceOf(file: DiskFile, path: string, bytes: number): ByteSource {
+  return {
+    path,
+    bytes,
+    read: (position, length) => {
+      const available = Math.max(0, Math.min(length, bytes - position));
+      return available === 0 ? Promise.resolve(new Uint8Array(0)) : file.read(position, available);
+    },
+    close: () => file.close(),
+  };
+}
+
+export function transferFailed(index: LogIndex, why: string): ClusterError {
+  return new ClusterError('TRANSFER_FAILED', `the snapshot at ${index} was not received: ${why}`, {
+    details: { index },
+  });
+}
