@@ -125,7 +125,7 @@ describe('quorate start', () => {
     const taken = await quorate([...(await startFlags('other')), '--listen-http', node.http]);
     expect(taken.code).toBe(3);
     expect(taken.err).toContain(node.http);
-    expect(taken.err).toContain('what to do: stop the process that listens there');
+    expect(taken.err).toContain('choose another port');
     const held = await quorate(await startFlags('data'));
     expect(held.code).toBe(4);
     expect(held.err).toContain(join(folder, 'data'));

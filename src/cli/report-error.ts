@@ -5,19 +5,14 @@
  */
 import { ClusterError, type ErrorCode } from '../errors.ts';
 
+/** For codes whose messages do not say it themselves. */
 const ADVICE: Partial<Record<ErrorCode, string>> = {
-  ADDRESS_IN_USE: 'stop the process that listens there, or choose another port',
   ADDRESS_INVALID: 'give an address of this machine as host:port',
-  DATA_DIR_IN_USE: 'stop that process first, or give this node a data folder of its own',
-  DATA_DIR_MISMATCH: 'point node.dataDir to the folder of this node; delete nothing',
   DATA_DIR_FORMAT: 'use the version of quorate that wrote the folder',
   DISK_FULL: 'free space on that disk, then start the node again; nothing acknowledged is lost',
   DISK_FAILED:
     'check the disk (dmesg, smartctl). The others go on without this node. ' +
     'Start it again only on a disk that you trust',
-  DATA_CORRUPT:
-    'keep the folder for analysis; remove this member and let it join again as a new one. ' +
-    'Deleting single files would make it lie to the others',
   MEMBER_REMOVED: 'stop it for good, or add it again as a new member with an empty data folder',
   MEMBER_WIPED: 'remove this member and add it again, under a new id',
   PEER_REFUSED: 'compare cluster.name and cluster.members of both nodes',

@@ -81,7 +81,7 @@ async function usedPorts(report: Report, cluster: Cluster, cwd: string): Promise
       `node: { id: n1, dataDir: solo-${door} }\n${listen}log: { file: log }\n`,
     );
     writeFileSync(join(cwd, 'c.yaml'), text);
-    const says = [at[door], 'another process', 'what to do: stop the process'];
+    const says = [at[door], 'in use', 'stop th', 'choose another port'];
     const name = `the port for ${door} is in use`;
     await expectCommand(report, name, ['start', '--config', 'c.yaml'], { code: 3, says }, { cwd });
   }

@@ -15,7 +15,7 @@ export async function badFolders(report: Report, cluster: Cluster): Promise<void
     report,
     'the data folder is in use by another process',
     ['start', '--config', cluster.node('n1').config],
-    { code: 4, says: [cluster.node('n1').folder, `${pid}`, 'what to do:'] },
+    { code: 4, says: [cluster.node('n1').folder, `${pid}`, 'stop it, or use another folder'] },
   );
   const cwd = mkdtempSync(join(tmpdir(), 'quorate-bad-folder-'));
   try {
@@ -55,14 +55,14 @@ async function foreignFolders(report: Report, cwd: string): Promise<void> {
     report,
     'the data folder of another cluster',
     await soloFlags('billing', 'n1'),
-    { code: 5, says: ['"orders"', '"billing"', 'what to do:'] },
+    { code: 5, says: ['"orders"', '"billing"', 'point the node to its own folder'] },
     { cwd },
   );
   await expectCommand(
     report,
     'the data folder of another node',
     await soloFlags('orders', 'n2'),
-    { code: 5, says: ['"n1"', '"n2"', 'what to do:'] },
+    { code: 5, says: ['"n1"', '"n2"', 'point the node to its own folder'] },
     { cwd },
   );
 }
@@ -89,7 +89,10 @@ async function damagedLog(report: Report, cwd: string): Promise<void> {
     report,
     'one flipped bit in the log',
     await soloFlags('orders', 'n1'),
-    { code: 8, says: [segment.split('/').at(-1) ?? '', 'what to do: keep the folder'] },
+    {
+      code: 8,
+      says: [segment.split('/').at(-1) ?? '', 'is damaged at offset', 'remove this member'],
+    },
     { cwd },
   );
 }
