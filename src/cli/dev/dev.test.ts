@@ -210,9 +210,21 @@ describe('the plan of a development cluster', () => {
       await planCluster({ dir: folder, nodes: 3, basePort: 7100, isFree: free }),
     );
     const isFree = async (port: number) => port !== 7102;
-    await expect(planCluster({ dir: folder, nodes: 3, basePort: 7100, isFree })).rejects.toThrow(
-      'port 7102 is in use by another process, but node n2',
+    await expect(
+      planCluster({ dir: folder, nodes: 3, basePort: 7100, isFree, patienceMs: 0 }),
+    ).rejects.toThrow('port 7102 is in use by another process, but node n2');
+  });
+
+  it('waits for the nodes of a killed run to give their ports back', async () => {
+    const free = async () => true;
+    writeCluster(
+      folder,
+      await planCluster({ dir: folder, nodes: 1, basePort: 7100, isFree: free }),
     );
+    let looks = 0;
+    const isFree = async (port: number) => port !== 7101 || ++looks > 2;
+    const plan = await planCluster({ dir: folder, nodes: 1, basePort: 7100, isFree });
+    expect(plan.nodes[0]?.peers).toBe('127.0.0.1:7101');
   });
 
   it('deletes nothing that it did not make', () => {

@@ -35,16 +35,22 @@ export interface PlanOptions {
   readonly nodes: number;
   readonly basePort: number;
   readonly isFree?: (port: number) => Promise<boolean>;
+  /** How long nodes of an earlier run may take to give their ports back. */
+  readonly patienceMs?: number;
 }
 
 const HOST = '127.0.0.1';
 const DOORS = ['peers', 'clients', 'http'] as const;
+/** A run that was killed leaves nodes that are about to stop, in their own bound. */
+const PATIENCE_MS = 6_000;
+const PATIENCE_POLL_MS = 200;
 /** Ports tried one after the other before the system is asked for any. */
 const NEIGHBOURS_TRIED = 50;
 
 export async function planCluster(options: PlanOptions): Promise<DevPlan> {
   const isFree = options.isFree ?? isPortFree;
   const earlier = readClusterFile(join(options.dir, 'cluster.json'));
+  const freed = await givenBack(earlier, isFree, options.patienceMs ?? PATIENCE_MS);
   const taken = new Set<number>();
   const notes: string[] = [];
   const nodes: DevNode[] = [];
@@ -61,7 +67,7 @@ export async function planCluster(options: PlanOptions): Promise<DevPlan> {
     for (const [d, door] of DOORS.entries()) {
       const preferred =
         before === undefined ? options.basePort + d * 100 + i + 1 : portOf(before[door]);
-      if (door === 'peers' && before !== undefined && !(await isFree(preferred))) {
+      if (door === 'peers' && before !== undefined && !freed.has(preferred)) {
         throw new ClusterError(
           'ADDRESS_IN_USE',
           `port ${preferred} is in use by another process, but node ${before.id} of the cluster in ` +
@@ -78,6 +84,21 @@ export async function planCluster(options: PlanOptions): Promise<DevPlan> {
     nodes.push(node as unknown as DevNode);
   }
   return { nodes, isContinued: earlier !== undefined, notes };
+}
+
+/** Ports of an earlier run that are free by now, or soon. */
+async function givenBack(
+  earlier: ClusterFile | undefined,
+  isFree: (port: number) => Promise<boolean>,
+  patienceMs: number,
+): Promise<ReadonlySet<number>> {
+  const ports = (earlier?.nodes ?? []).flatMap((node) => DOORS.map((door) => portOf(node[door])));
+  const free = new Set<number>();
+  for (let waitedMs = 0; ; waitedMs += PATIENCE_POLL_MS) {
+    for (const port of ports) if (!free.has(port) && (await isFree(port))) free.add(port);
+    if (free.size === ports.length || waitedMs >= patienceMs) return free;
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE_POLL_MS));
+  }
 }
 
 async function pickPort(
