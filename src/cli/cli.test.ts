@@ -101,9 +101,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  node.stop.abort();
-  await node.done;
-  rmSync(folder, { recursive: true, force: true });
+  try {
+    node.stop.abort();
+    await node.done;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 const kv = (...args: string[]): Promise<Ran> => quorate(['kv', ...args, '--nodes', node.clients]);
