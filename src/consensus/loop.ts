@@ -128,18 +128,28 @@ export class Loop {
 
   #turn(): void {
     this.#turnAsked = false;
-    this.guard(() => {
-      const { proposals, reads, transport } = this.#host;
-      if (this.#role === StateType.Leader) proposals.appendQueued();
-      else proposals.forwardQueued(this.#leaderId);
-      reads.ask();
-      let rounds = 0;
-      while (this.#core.hasReady() && rounds++ < READY_ROUNDS_MAX) {
-        this.#handleReady(this.#core.ready());
-      }
-      this.#sendAnswers();
-      transport.flush();
-    });
+    if (!this.#host.takesPart()) return;
+    try {
+      if (this.#takeTurn()) this.askTurn();
+    } catch (error) {
+      this.#host.fail(error);
+    }
+  }
+
+  /** Whether there is more to do already. What a peer or the disk must say first is no reason to ask. */
+  #takeTurn(): boolean {
+    const { proposals, reads, transport } = this.#host;
+    if (this.#role === StateType.Leader) proposals.appendQueued();
+    else proposals.forwardQueued(this.#leaderId);
+    const notTaken = proposals.queued;
+    reads.ask();
+    let rounds = 0;
+    while (this.#core.hasReady() && rounds++ < READY_ROUNDS_MAX) {
+      this.#handleReady(this.#core.ready());
+    }
+    this.#sendAnswers();
+    transport.flush();
+    return this.#core.hasReady() || proposals.queued > notTaken;
   }
 
   #handleReady(ready: Ready): void {
@@ -149,7 +159,11 @@ export class Loop {
       this.#leaderId = softState.lead;
       this.#host.leadershipChanged();
     }
-    if (readStates.length > 0) this.#host.reads.answered(readStates);
+    if (readStates.length > 0) {
+      this.#host.reads.answered(readStates);
+      // Those that gathered meanwhile are asked for in the same turn.
+      this.#host.reads.ask();
+    }
     for (const message of messages) this.#route(message);
     for (const { lo, hi } of logReads) this.#loadLog(lo, hi);
   }

@@ -1,0 +1,35 @@
+/** The loop's turns: there is one when there is something to do, and none when there is not. */
+import { expect, it, vi } from 'vitest';
+import { TestCluster, text } from '../../sim/test-cluster.ts';
+
+async function roundsOfTheEventLoop(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+it('an idle node takes no turns', async () => {
+  await using cluster = new TestCluster(1, { tickIntervalMs: 60_000 });
+  const { node } = await cluster.start('n1');
+  await node.propose(text('one'));
+  await node.readIndex();
+  await roundsOfTheEventLoop(50);
+  const turns = vi.spyOn(cluster.world.clock, 'afterIo');
+  await roundsOfTheEventLoop(50);
+  expect(turns.mock.calls.length).toBe(0);
+});
+
+it('reads and proposals that come while others are under way need no tick to go on', async () => {
+  await using cluster = new TestCluster(3, { tickIntervalMs: 50 });
+  await cluster.startAll();
+  const leader = await cluster.leader();
+  const [follower] = cluster.followers(leader);
+  const began = performance.now();
+  for (let i = 0; i < 50; i++) {
+    await Promise.all([
+      follower?.node.readIndex(),
+      Promise.resolve().then(() => follower?.node.readIndex()),
+      follower?.node.propose(text(String(i))),
+    ]);
+  }
+  // With a tick for each of them it would take at least 50 of 50 ms.
+  expect(performance.now() - began).toBeLessThan(2_000);
+});
