@@ -3,11 +3,12 @@
  * under `commands/`, loaded when it is asked for, so that `quorate kv get` does not pay for an HTTP
  * server. Every error ends up here and becomes lines for people and an exit code.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CONFIG_FIELDS } from './config/fields.ts';
 import { nearestName } from './config/near-names.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
+import type { DevFlags, ImportFlags, KvFlags } from './flags.ts';
 import { errorLines } from './report-error.ts';
 import { type Terminal, tell } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -123,14 +124,6 @@ function addDev(program: Command, terminal: Terminal, action: Wrap): void {
 }
 
 /** As commander hands them over. */
-export interface DevFlags {
-  readonly nodes: number;
-  readonly dir: string;
-  readonly basePort: number;
-  readonly fresh?: boolean;
-  readonly color: boolean;
-}
-
 function addStatus(program: Command, terminal: Terminal, action: Wrap): void {
   program
     .command('status')
@@ -159,14 +152,6 @@ function addLog(program: Command, terminal: Terminal, action: Wrap): void {
         return await inspectFolder(terminal, dir, options.json === true);
       }),
     );
-}
-
-/** Flags that all `kv` commands share. */
-export interface KvFlags {
-  readonly nodes?: string;
-  readonly timeoutMs: number;
-  readonly local?: boolean;
-  readonly json?: boolean;
 }
 
 function addKv(program: Command, terminal: Terminal, action: Wrap): void {
@@ -253,14 +238,6 @@ function addKv(program: Command, terminal: Terminal, action: Wrap): void {
         (await loadBulk()).exportRecords(terminal, file, flags),
       ),
     );
-}
-
-export interface ImportFlags extends KvFlags {
-  readonly format: 'ndjson' | 'lines';
-  readonly prefix: string;
-  readonly inFlight: number;
-  readonly fromLine: number;
-  readonly skipInvalid?: boolean;
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

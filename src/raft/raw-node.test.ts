@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { makeEntry } from './entries.ts';
 import { EMPTY_CONF_STATE } from './memory-log.ts';
 import { makeMessage } from './messages.ts';
-import { bytes, TestGroup, type TestNode, text } from './test-kit.ts';
+import { bytes, TestGroup, type TestNode, text } from './raft.fixture.ts';
 import {
   ConfChangeTransition,
   ConfChangeType,

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { makeMessage } from './messages.ts';
+import { bytes, TestGroup, type TestNode, text } from './raft.fixture.ts';
 import { ReadOnly } from './read-only.ts';
-import { bytes, TestGroup, type TestNode, text } from './test-kit.ts';
 import { EMPTY_CONFIGURATION } from './tracker/configuration.ts';
 import { type Message, MessageType } from './types.ts';
 

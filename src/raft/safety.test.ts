@@ -13,7 +13,7 @@ import {
   type TestNode,
   type TestOptions,
   text,
-} from './test-kit.ts';
+} from './raft.fixture.ts';
 import {
   ConfChangeTransition,
   ConfChangeType,

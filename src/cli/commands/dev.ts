@@ -25,8 +25,8 @@ import {
   tableLines,
 } from '../dev/view.ts';
 import { ExitCode } from '../exit-codes.ts';
+import type { DevFlags } from '../flags.ts';
 import { askHttp } from '../http-status.ts';
-import type { DevFlags } from '../program.ts';
 import { say, type Terminal, tell, wantsColor } from '../terminal.ts';
 
 export interface DevOverrides {

@@ -7,9 +7,9 @@ import { connect, type QuorateClient } from '../../client/index.ts';
 import { ClusterError } from '../../errors.ts';
 import type { KeyValue, KvChange } from '../../state/index.ts';
 import { ExitCode } from '../exit-codes.ts';
+import type { KvFlags } from '../flags.ts';
 import { jsonOfBytes } from '../kv/records.ts';
 import { findNodes } from '../nodes.ts';
-import type { KvFlags } from '../program.ts';
 import { say, type Terminal, tell } from '../terminal.ts';
 
 /** Connects, works, closes; says which nodes were meant when nobody answers. */
