@@ -96,7 +96,7 @@ export function decodeEnvelope(envelope: Uint8Array): Part[] {
 }
 
 /** Reads `count` parts that fill `bytes` from `start` to its end. */
-export function readParts(bytes: Uint8Array, view: DataView, start: number, count: number): Part[] {
+function readParts(bytes: Uint8Array, view: DataView, start: number, count: number): Part[] {
   if (count * PART_HEADER_BYTES > bytes.length) throw malformed(`claims ${count} commands`);
   const parts: Part[] = new Array<Part>(count);
   let offset = start;
@@ -107,6 +107,13 @@ export function readParts(bytes: Uint8Array, view: DataView, start: number, coun
   }
   if (offset !== bytes.length) throw malformed(`has ${bytes.length - offset} bytes too many`);
   return parts;
+}
+
+/** Exactly one part, and nothing beside it. @throws ClusterError COMMAND_UNKNOWN, CODEC_INVALID. */
+export function readSinglePart(bytes: Uint8Array): Part {
+  const [part] = readParts(bytes, viewOf(bytes), 0, 1);
+  if (part === undefined) throw malformed('is empty');
+  return part;
 }
 
 /** Where the part at `offset` ends. @throws ClusterError CODEC_INVALID when it does not fit. */
@@ -123,7 +130,7 @@ function readPart(bytes: Uint8Array, view: DataView, offset: number, end: number
   if (kind < CommandKind.Application || kind > CommandKind.MintMember) {
     throw new ClusterError(
       'COMMAND_UNKNOWN',
-      `log entry holds a command of kind ${kind}, which this node does not know: ` +
+      `there is a command of kind ${kind}, which this node does not know: ` +
         'start it with the release that the other members run',
     );
   }

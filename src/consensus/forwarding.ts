@@ -9,8 +9,9 @@
  * Little endian. `part` is that of the envelope: the leader copies it into the log as it is.
  */
 import { ClusterError } from '../errors.ts';
+import { BATCH_BYTES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
 import { partEnd } from './envelope.ts';
-import type { ForwardAnswer, ForwardStatus, LocalProposal } from './proposals.ts';
+import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposals.ts';
 
 /** Kinds of frames of the transport. Numbers are on the wire. */
 export const FrameKind = { Proposals: 1, Answers: 2 } as const;
@@ -19,6 +20,7 @@ const VERSION = 1;
 const HEADER_BYTES = 8;
 const ID_BYTES = 8;
 const ANSWER_BYTES = 28;
+const STATUSES: readonly ForwardStatus[] = Object.values(ForwardStatus);
 
 function header(count: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
@@ -56,7 +58,7 @@ export function decodeProposals(payload: Uint8Array): { id: number; part: Uint8A
   let offset = HEADER_BYTES;
   for (let left = view.getUint32(4, true); left > 0; left--) {
     if (offset + ID_BYTES > payload.length) throw cutOff('proposals');
-    const id = view.getFloat64(offset, true);
+    const id = safeInteger(view.getFloat64(offset, true), 'proposals');
     offset += ID_BYTES;
     const end = partEnd(payload, view, offset);
     proposals.push({ id, part: payload.subarray(offset, end) });
@@ -65,7 +67,39 @@ export function decodeProposals(payload: Uint8Array): { id: number; part: Uint8A
   return proposals;
 }
 
-export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[] {
+/**
+ * The answers in as many frames as it takes. One whose result no frame can carry is told as unknown:
+ * the command has taken effect, but the follower can not be given what it answered.
+ */
+export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[][] {
+  const frames: Uint8Array[][] = [];
+  let batch: ForwardAnswer[] = [];
+  let bytes = 0;
+  for (const given of answers) {
+    const answer = isTooLarge(given) ? withoutResult(given) : given;
+    const size = ANSWER_BYTES + answer.result.bytes.length;
+    if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
+      frames.push(encodeAnswerFrame(batch));
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(answer);
+    bytes += size;
+  }
+  if (batch.length > 0) frames.push(encodeAnswerFrame(batch));
+  return frames;
+}
+
+function isTooLarge({ result }: ForwardAnswer): boolean {
+  return HEADER_BYTES + ANSWER_BYTES + result.bytes.length > FRAME_BYTES_MAX;
+}
+
+function withoutResult({ id }: ForwardAnswer): ForwardAnswer {
+  const result = { code: 0, bytes: new Uint8Array(0) };
+  return { id, status: ForwardStatus.Unknown, index: 0, result };
+}
+
+function encodeAnswerFrame(answers: readonly ForwardAnswer[]): Uint8Array[] {
   const chunks: Uint8Array[] = [header(answers.length)];
   for (const { id, status, index, result } of answers) {
     const head = new Uint8Array(ANSWER_BYTES);
@@ -90,9 +124,9 @@ export function decodeAnswers(payload: Uint8Array): ForwardAnswer[] {
     const end = offset + ANSWER_BYTES + view.getUint32(offset + 24, true);
     if (end > payload.length) throw cutOff('answers');
     answers.push({
-      id: view.getFloat64(offset, true),
-      index: view.getFloat64(offset + 8, true),
-      status: view.getUint32(offset + 16, true) as ForwardStatus,
+      id: safeInteger(view.getFloat64(offset, true), 'answers'),
+      index: safeInteger(view.getFloat64(offset + 8, true), 'answers'),
+      status: statusOf(view.getUint32(offset + 16, true)),
       result: {
         code: view.getUint32(offset + 20, true),
         bytes: payload.subarray(offset + ANSWER_BYTES, end),
@@ -101,6 +135,17 @@ export function decodeAnswers(payload: Uint8Array): ForwardAnswer[] {
     offset = end;
   }
   return answers;
+}
+
+function safeInteger(value: number, what: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ClusterError('CODEC_INVALID', `frame of ${what} holds the number ${value}`);
+}
+
+function statusOf(value: number): ForwardStatus {
+  const status = STATUSES.find((it) => it === value);
+  if (status !== undefined) return status;
+  throw new ClusterError('CODEC_INVALID', `frame of answers holds the status ${value}`);
 }
 
 function cutOff(what: string): ClusterError {

@@ -39,6 +39,7 @@ import {
   FrameKind,
 } from './forwarding.ts';
 import type { MembershipChanges } from './membership-changes.ts';
+import { checkProposable, messageFault } from './peer-input.ts';
 import type { ForwardAnswer, LocalProposal, Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { Replica } from './replica.ts';
@@ -254,8 +255,9 @@ export class Loop {
 
   receive(from: RaftId, messages: readonly Message[]): void {
     for (const message of messages) {
-      if (message.from === from) this.step(message);
-      else this.#host.logger.warn('message.misattributed', { from, claimed: message.from });
+      const fault = messageFault(from, message);
+      if (fault === undefined) this.step(message);
+      else this.#host.logger.warn('message.refused', { from, type: message.type, fault });
     }
   }
 
@@ -275,18 +277,44 @@ export class Loop {
   }
 
   receiveFrame(from: RaftId, kind: number, payload: Uint8Array): void {
-    if (!this.#host.takesPart()) return;
+    let input: (() => void) | undefined;
+    try {
+      input = this.#inputOf(from, kind, payload);
+    } catch (error) {
+      this.#host.logger.warn('frame.invalid', { from, kind, error: String(error) });
+    }
+    if (input !== undefined) this.guard(input);
+  }
+
+  /** What the frame asks for, decoded as a whole. @throws ClusterError CODEC_INVALID. */
+  #inputOf(from: RaftId, kind: number, payload: Uint8Array): (() => void) | undefined {
+    const { proposals, logger } = this.#host;
+    if (kind === FrameKind.Proposals) {
+      const asked = decodeProposals(payload);
+      return () => {
+        for (const { id, part } of asked) this.#takeRemote(from, id, part);
+      };
+    }
+    if (kind === FrameKind.Answers) {
+      const answers = decodeAnswers(payload);
+      return () => {
+        for (const answer of answers) proposals.forwardAnswered(from, answer);
+      };
+    }
+    logger.debug('frame.ignored', { from, kind });
+    return undefined;
+  }
+
+  #takeRemote(from: RaftId, id: number, part: Uint8Array): void {
     const { proposals, logger } = this.#host;
     try {
-      if (kind === FrameKind.Proposals) {
-        for (const { id, part } of decodeProposals(payload)) proposals.addRemote(from, id, part);
-      } else if (kind === FrameKind.Answers) {
-        for (const answer of decodeAnswers(payload)) proposals.forwardAnswered(from, answer);
-      } else logger.debug('frame.ignored', { from, kind });
+      checkProposable(part);
     } catch (error) {
-      logger.warn('frame.invalid', { from, kind, error: String(error) });
+      logger.warn('proposal.refused', { from, error: String(error) });
+      proposals.refuseRemote(from, id);
+      return;
     }
-    this.askTurn();
+    proposals.addRemote(from, id, part);
   }
 
   // ---- to the log and to peers -------------------------------------------------------------------
@@ -328,7 +356,7 @@ export class Loop {
     const all = this.#answers;
     this.#answers = new Map();
     for (const [to, answers] of all) {
-      this.#sendFrame(to, FrameKind.Answers, encodeAnswers(answers));
+      for (const frame of encodeAnswers(answers)) this.#sendFrame(to, FrameKind.Answers, frame);
     }
   }
 

@@ -14,6 +14,8 @@ class Bench {
   now = 0;
   applied = 0;
   nextIndex = 10;
+  term = 3;
+  explained = 0;
   takes = true;
   forwards = true;
   readonly appended: string[][] = [];
@@ -26,15 +28,17 @@ class Bench {
       if (!this.takes) return undefined;
       const bodies = decodeEnvelope(envelope).map(({ body }) => Buffer.from(body).toString());
       this.appended.push(bodies);
-      return { index: this.nextIndex++, term: 3 };
+      return { index: this.nextIndex++, term: this.term };
     },
     forward: (_to, batch) => {
       if (this.forwards) this.forwarded.push(batch);
       return this.forwards;
     },
     answer: (to, answer) => this.answers.push({ ...answer, to }),
-    explainWaiting: (stage) =>
-      new ClusterError(stage === 'queued' ? 'NO_LEADER' : 'OUTCOME_UNKNOWN', stage),
+    explainWaiting: (stage) => {
+      this.explained++;
+      return new ClusterError(stage === 'queued' ? 'NO_LEADER' : 'OUTCOME_UNKNOWN', stage);
+    },
   });
 
   add(text: string, repeatable = false): Promise<ProposeResult> {
@@ -86,6 +90,46 @@ describe('proposals', () => {
     bench.proposals.applied(11, 3, [done('A')]);
     expect(await a).toMatchObject({ index: 11 });
     expect(bench.appended).toEqual([['a'], ['a']]);
+  });
+
+  it('answers both who were put at one index in two leaderships, each by what was applied', async () => {
+    const bench = new Bench();
+    const older = bench.add('older');
+    bench.proposals.addRemote(2, 71, part('remote'));
+    bench.proposals.appendQueued();
+    // Deposed, its entry overwritten, leading again: the same index once more.
+    bench.nextIndex = 10;
+    bench.term = 5;
+    const newer = bench.add('newer');
+    bench.proposals.appendQueued();
+    bench.proposals.applied(10, 5, [done('N')]);
+    expect(await newer).toMatchObject({ index: 10 });
+    expect(bench.answers).toMatchObject([{ id: 71, status: ForwardStatus.NotProposed }]);
+    bench.proposals.appendQueued();
+    bench.proposals.applied(11, 5, [done('O')]);
+    expect(await older).toMatchObject({ index: 11 });
+  });
+
+  it('makes room for others when those who wait in the queue give up', () => {
+    const bench = new Bench();
+    bench.takes = false;
+    const big = 'x'.repeat(1024 * 1024);
+    const fill = () => {
+      for (let i = 0; i < 63; i++) void bench.add(big);
+    };
+    fill();
+    bench.now = 100;
+    bench.proposals.expire();
+    fill();
+    expect(bench.proposals.queued).toBe(63);
+  });
+
+  it('works out once why many waited in vain', () => {
+    const bench = new Bench();
+    for (let i = 0; i < 100; i++) void bench.add('x');
+    bench.now = 100;
+    bench.proposals.expire();
+    expect(bench.explained).toBe(1);
   });
 
   it('keeps what the core does not take, in order', () => {

@@ -85,8 +85,12 @@ export class Proposals {
   readonly #host: ProposalHost;
   #queue: Proposal[] = [];
   #queuedBytes = 0;
-  /** Entries of ours in the log, by index. */
-  readonly #placed = new Map<LogIndex, Placed>();
+  /**
+   * Entries of ours in the log, by index. Several at one index: a leader that was deposed and leads
+   * again may have put another one there; the older one may still be on other nodes, so only what is
+   * applied at the index decides between them.
+   */
+  readonly #placed = new Map<LogIndex, Placed[]>();
   readonly #forwarded = new Map<number, { to: RaftId; proposal: LocalProposal }>();
   /** Answered by the leader; this node has not applied that far. By index. */
   readonly #answered = new Map<LogIndex, Answered[]>();
@@ -156,6 +160,11 @@ export class Proposals {
     else this.#push({ origin: 'remote', part, from, id });
   }
 
+  /** What a follower sent can not be proposed at all. */
+  refuseRemote(from: RaftId, id: number): void {
+    this.#answerNotProposed(from, id);
+  }
+
   /** This node leads: everything that waits goes into the log, in few entries. */
   appendQueued(): void {
     while (this.#queue.length > 0) {
@@ -169,7 +178,7 @@ export class Proposals {
       for (const proposal of proposals) {
         if (proposal.origin === 'local') proposal.stage = 'appended';
       }
-      this.#placed.set(place.index, { term: place.term, proposals });
+      pushTo(this.#placed, place.index, { term: place.term, proposals });
     }
   }
 
@@ -190,9 +199,9 @@ export class Proposals {
 
   /** An entry was applied. `results` is undefined for entries that hold no commands. */
   applied(index: LogIndex, term: Term, results: readonly CommandResult[] | undefined): void {
-    const placed = this.#placed.get(index);
-    if (placed !== undefined) {
-      this.#placed.delete(index);
+    const allPlaced = this.#placed.get(index);
+    if (allPlaced !== undefined) this.#placed.delete(index);
+    for (const placed of allPlaced ?? []) {
       if (placed.term === term && results !== undefined) this.#settle(placed, index, results);
       else for (const proposal of placed.proposals) this.#replaced(proposal);
     }
@@ -204,10 +213,12 @@ export class Proposals {
 
   /** A snapshot took the place of all entries up to `index`; their results were not seen here. */
   skippedTo(index: LogIndex): void {
-    for (const [at, placed] of this.#placed) {
+    for (const [at, allPlaced] of this.#placed) {
       if (at > index) continue;
       this.#placed.delete(at);
-      for (const proposal of placed.proposals) this.#lost(proposal, 'a snapshot took its place');
+      for (const proposal of allPlaced.flatMap(({ proposals }) => proposals)) {
+        this.#lost(proposal, 'a snapshot took its place');
+      }
     }
     for (const [at, answered] of this.#answered) {
       if (at > index) continue;
@@ -223,16 +234,15 @@ export class Proposals {
     this.#forwarded.delete(answer.id);
     const { proposal } = entry;
     if (proposal.stage !== 'forwarded') return;
+    const isLost = answer.status === ForwardStatus.Unknown;
     if (answer.status === ForwardStatus.NotProposed) this.#park(proposal);
-    else if (answer.status === ForwardStatus.Unknown) this.#lost(proposal, 'the leader lost it');
+    else if (isLost && proposal.repeatable) this.#park(proposal);
+    else if (isLost) this.#lost(proposal, 'the leader lost it');
     else if (this.#host.appliedIndex() >= answer.index) {
       this.#resolve(proposal, answer.index, answer.result);
     } else {
       proposal.stage = 'answered';
-      const waiting = this.#answered.get(answer.index);
-      if (waiting === undefined) {
-        this.#answered.set(answer.index, [{ proposal, result: answer.result }]);
-      } else waiting.push({ proposal, result: answer.result });
+      pushTo(this.#answered, answer.index, { proposal, result: answer.result });
     }
   }
 
@@ -259,12 +269,20 @@ export class Proposals {
     const now = this.#host.now();
     if (now < this.#earliestDeadline) return;
     let earliest = Number.POSITIVE_INFINITY;
+    // Thousands may be late at once, and all for the same reason: it is worked out once.
+    const reasons = new Map<LocalProposal['stage'], ClusterError>();
     for (const proposal of this.#local) {
-      if (proposal.deadline <= now) {
-        this.#fail(proposal, this.#host.explainWaiting(proposal.stage));
-      } else earliest = Math.min(earliest, proposal.deadline);
+      const { stage, deadline } = proposal;
+      if (deadline > now) {
+        earliest = Math.min(earliest, deadline);
+        continue;
+      }
+      const reason = reasons.get(stage) ?? this.#host.explainWaiting(stage);
+      reasons.set(stage, reason);
+      this.#fail(proposal, reason);
     }
     this.#earliestDeadline = earliest;
+    this.#dropDone();
   }
 
   /** The caller gave up. What it proposed may still happen, unless it never left the queue. */
@@ -300,6 +318,15 @@ export class Proposals {
   #putBack(proposals: readonly Proposal[]): void {
     this.#queue = [...proposals, ...this.#queue];
     for (const proposal of proposals) this.#queuedBytes += proposal.part.length;
+  }
+
+  /** What nobody waits for any more makes room in the queue, also while nothing leaves it. */
+  #dropDone(): void {
+    const left = this.#queue.filter((it) => it.origin === 'remote' || it.stage === 'queued');
+    if (left.length === this.#queue.length) return;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#putBack(left);
   }
 
   #takeBatch(): { proposals: Proposal[]; parts: Uint8Array[]; bytes: number } {
@@ -411,4 +438,10 @@ export class Proposals {
     this.#forwarded.delete(proposal.forwardId);
     proposal.reject(error);
   }
+}
+
+function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }

@@ -13,6 +13,7 @@ import type { BulkSink, BulkSource } from '../transport/index.ts';
 import type { Logger } from '../world/index.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { FOUNDING_INDEX } from './founding.ts';
+import { snapshotOffered } from './peer-input.ts';
 import type { Replica } from './replica.ts';
 
 export interface SnapshotHost {
@@ -154,10 +155,7 @@ export class Snapshots {
   /** A peer offers the file behind a MsgSnap. */
   async receive(from: RaftId, message: Message): Promise<BulkSink> {
     const { storage, replica, logger } = this.#host;
-    const { snapshot } = message;
-    if (snapshot === undefined) {
-      throw new ClusterError('CODEC_INVALID', `peer ${from} offered bulk without a snapshot`);
-    }
+    const snapshot = snapshotOffered(from, message);
     const { index } = snapshot.metadata;
     if (index <= replica.appliedIndex) {
       throw new ClusterError(
