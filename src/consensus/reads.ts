@@ -7,7 +7,8 @@
  * that gets no answer (the leader changed, a message was lost) is asked again with a new context, so
  * that an answer to the old one can not confirm the new one (NASTY 21).
  */
-import type { ClusterError } from '../errors.ts';
+import { ClusterError } from '../errors.ts';
+import { READS_WAITING_MAX } from '../limits.ts';
 import type { LogIndex, ReadState } from '../raft/index.ts';
 
 export interface ReadHost {
@@ -43,7 +44,10 @@ export class Reads {
   #question: Question | undefined;
   /** In the order of their indexes. */
   #confirmed: Confirmed[] = [];
+  /** Those that wait in any of the three. */
   readonly #all = new Set<WaitingRead>();
+  /** Somebody gave up since the lists were last tidied. */
+  #isUntidy = false;
   #contextCounter = 0;
   #ticks = 0;
   readonly #contextPrefix: number;
@@ -55,7 +59,14 @@ export class Reads {
     this.#retryTicks = retryTicks;
   }
 
+  /** @throws ClusterError OVERLOADED. */
   add(deadline: number): { promise: Promise<void>; read: WaitingRead } {
+    if (this.#all.size >= READS_WAITING_MAX) {
+      throw new ClusterError(
+        'OVERLOADED',
+        `${this.#all.size} reads wait already: slow down and try again`,
+      );
+    }
     let resolve!: () => void;
     let reject!: (error: Error) => void;
     const promise = new Promise<void>((ok, fail) => {
@@ -66,6 +77,12 @@ export class Reads {
     this.#all.add(read);
     this.#waiting.push(read);
     return { promise, read };
+  }
+
+  /** Reads that are held, those whose callers gave up since the last tick included. */
+  get held(): number {
+    const confirmed = this.#confirmed.reduce((sum, { reads }) => sum + reads.length, 0);
+    return this.#waiting.length + (this.#question?.reads.length ?? 0) + confirmed;
   }
 
   /** Asks for those who wait, unless a question is under way. Called once a turn. */
@@ -114,12 +131,28 @@ export class Reads {
       this.#forget();
     }
     const now = this.#host.now();
+    // Thousands may be late at once, and all for the same reason: it is worked out once.
+    let reason: ClusterError | undefined;
     for (const read of this.#all) {
-      if (read.deadline <= now) this.#finish(read, this.#host.explainWaiting());
+      if (read.deadline > now) continue;
+      reason ??= this.#host.explainWaiting();
+      this.abandon(read, reason);
     }
+    if (this.#isUntidy) this.#dropDone();
+  }
+
+  /** Or a node without a leader would keep every read that was ever tried. */
+  #dropDone(): void {
+    this.#isUntidy = false;
+    const isWaiting = (read: WaitingRead): boolean => !read.done;
+    this.#waiting = this.#waiting.filter(isWaiting);
+    this.#confirmed = this.#confirmed
+      .map(({ index, reads }) => ({ index, reads: reads.filter(isWaiting) }))
+      .filter(({ reads }) => reads.length > 0);
   }
 
   abandon(read: WaitingRead, error: Error): void {
+    this.#isUntidy = true;
     this.#finish(read, error);
   }
 

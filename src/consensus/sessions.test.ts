@@ -1,7 +1,12 @@
 /** The session table: a request is applied at most once, whatever comes again and in which order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SESSION_RESULTS_MAX, SESSIONS_MAX } from '../limits.ts';
+import {
+  SESSION_RESULT_BYTES_MAX,
+  SESSION_RESULTS_MAX,
+  SESSIONS_MAX,
+  SESSIONS_RESULT_BYTES_MAX,
+} from '../limits.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
 import type { CommandResult } from './types.ts';
 
@@ -78,6 +83,59 @@ describe('sessions', () => {
       NodeResultCode.SessionExpired,
     );
     expect(table.admit({ session: first, sequence: 2 }, 4)).toBeUndefined();
+  });
+
+  it('bounds the bytes of a session: the oldest results go, and are not applied again', () => {
+    const table = new SessionTable();
+    const session = table.open(1);
+    const large = (code: number): CommandResult => ({
+      code,
+      bytes: new Uint8Array(SESSION_RESULT_BYTES_MAX / 4),
+    });
+    // Requests may overtake each other: what counts is the order in which they are applied.
+    const order = [3, 1, 4, 2, 6, 5];
+    for (const sequence of order) {
+      expect(table.admit({ session, sequence }, 10)).toBeUndefined();
+      table.record({ session, sequence }, large(sequence));
+    }
+    const codes = order.map((sequence) => table.admit({ session, sequence }, 11)?.code);
+    const stale = NodeResultCode.SequenceStale;
+    expect(codes).toEqual([stale, stale, 4, 2, 6, 5]);
+    // One that was not applied yet is not refused, though later ones were dropped.
+    expect(table.admit({ session, sequence: 7 }, 12)).toBeUndefined();
+    table.record({ session, sequence: 7 }, large(7));
+
+    const copy = new SessionTable();
+    copy.restore(table.nextId, table.records());
+    for (const it of [table, copy]) {
+      it.admit({ session, sequence: 8 }, 13);
+      it.record({ session, sequence: 8 }, large(8));
+    }
+    const kept = (it: SessionTable) =>
+      it.records()[0]?.results.map(([sequence, { code, bytes }]) => [sequence, code, bytes.length]);
+    expect(kept(copy)).toEqual(kept(table));
+  });
+
+  it('bounds the bytes of all sessions: the least recently used goes', () => {
+    const table = new SessionTable();
+    const bytes = new Uint8Array(SESSION_RESULT_BYTES_MAX);
+    const count = SESSIONS_RESULT_BYTES_MAX / SESSION_RESULT_BYTES_MAX;
+    const sessions = Array.from({ length: count + 1 }, (_, i) => table.open(i + 1));
+    for (const [i, session] of sessions.entries()) {
+      table.admit({ session, sequence: 1 }, 1_000 + i);
+      table.record({ session, sequence: 1 }, { code: 0, bytes });
+    }
+    expect(table.size).toBe(count);
+    const [first, second] = sessions;
+    expect(table.admit({ session: first ?? 0, sequence: 1 }, 5_000)?.code).toBe(
+      NodeResultCode.SessionExpired,
+    );
+    expect(table.admit({ session: second ?? 0, sequence: 1 }, 5_001)?.code).toBe(0);
+    table.close(second ?? 0);
+    const another = table.open(5_002);
+    table.admit({ session: another, sequence: 1 }, 5_003);
+    table.record({ session: another, sequence: 1 }, { code: 0, bytes });
+    expect(table.size).toBe(count);
   });
 
   it('comes back from its records', () => {

@@ -10,8 +10,18 @@
  *
  * The rule that it protects: a request is applied at most once. So a request of a session that is not
  * here any more is refused (it may have been applied before), and so is one below the window.
+ *
+ * Results take memory on every node and space in every snapshot, so their bytes are bounded, for a
+ * session and for all. Where a session keeps too much its oldest results are dropped, in the order in
+ * which they were applied; that they were applied is still known. Where all keep too much the least
+ * recently used session ends.
  */
-import { SESSION_RESULTS_MAX, SESSIONS_MAX } from '../limits.ts';
+import {
+  SESSION_RESULT_BYTES_MAX,
+  SESSION_RESULTS_MAX,
+  SESSIONS_MAX,
+  SESSIONS_RESULT_BYTES_MAX,
+} from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import type { CommandResult, RequestId, SessionId } from './types.ts';
 
@@ -27,14 +37,19 @@ const EMPTY = new Uint8Array(0);
 /** Stands for a result that is being worked out: the same request twice in one entry. */
 export const PENDING: CommandResult = { code: -1, bytes: EMPTY };
 
+/** Stands for a result that was dropped to make room. */
+const DROPPED: CommandResult = { code: NodeResultCode.SequenceStale, bytes: EMPTY };
+
 interface Session {
   readonly id: SessionId;
   /** Index of the newest entry that used it. */
   lastIndex: LogIndex;
   /** Requests below this are done with: their results are gone. */
   windowStart: number;
-  /** By sequence number. */
+  /** By sequence number, in the order in which the requests came first. */
   readonly results: Map<number, CommandResult>;
+  /** Of all results kept. */
+  bytes: number;
 }
 
 /** A session as it stands in a snapshot. */
@@ -48,6 +63,8 @@ export interface SessionRecord {
 export class SessionTable {
   #sessions = new Map<SessionId, Session>();
   #nextId: SessionId = 1;
+  /** Of the results of all sessions. */
+  #bytes = 0;
 
   get size(): number {
     return this.#sessions.size;
@@ -65,19 +82,20 @@ export class SessionTable {
   open(index: LogIndex): SessionId {
     if (this.#sessions.size >= SESSIONS_MAX) this.#evictLeastRecentlyUsed();
     const id = this.#nextId++;
-    this.#sessions.set(id, { id, lastIndex: index, windowStart: 1, results: new Map() });
+    this.#sessions.set(id, { id, lastIndex: index, windowStart: 1, results: new Map(), bytes: 0 });
     return id;
   }
 
   close(id: SessionId): void {
-    this.#sessions.delete(id);
+    this.#end(this.#sessions.get(id));
   }
 
   /** Ends the session unless it was used after `unusedSince`. */
   expire(id: SessionId, unusedSince: LogIndex): boolean {
     const session = this.#sessions.get(id);
     if (session === undefined || session.lastIndex > unusedSince) return false;
-    return this.#sessions.delete(id);
+    this.#end(session);
+    return true;
   }
 
   /**
@@ -100,11 +118,16 @@ export class SessionTable {
   record(request: RequestId, result: CommandResult): void {
     const session = this.#sessions.get(request.session);
     if (session === undefined || request.sequence < session.windowStart) return;
-    session.results.set(request.sequence, result);
-    if (session.results.size <= SESSION_RESULTS_MAX) return;
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const sequence of session.results.keys()) lowest = Math.min(lowest, sequence);
-    this.#moveWindow(session, lowest + 1);
+    this.#keep(session, request.sequence, result);
+    if (session.results.size > SESSION_RESULTS_MAX) {
+      let lowest = Number.POSITIVE_INFINITY;
+      for (const sequence of session.results.keys()) lowest = Math.min(lowest, sequence);
+      this.#moveWindow(session, lowest + 1);
+    }
+    if (session.bytes > SESSION_RESULT_BYTES_MAX) this.#dropOldest(session, request.sequence);
+    while (this.#bytes > SESSIONS_RESULT_BYTES_MAX && this.#sessions.size > 1) {
+      this.#evictLeastRecentlyUsed(session);
+    }
   }
 
   records(): SessionRecord[] {
@@ -119,9 +142,40 @@ export class SessionTable {
   restore(nextId: SessionId, records: Iterable<SessionRecord>): void {
     this.#nextId = nextId;
     this.#sessions = new Map();
+    this.#bytes = 0;
     for (const { id, lastIndex, windowStart, results } of records) {
-      this.#sessions.set(id, { id, lastIndex, windowStart, results: new Map(results) });
+      const session: Session = { id, lastIndex, windowStart, results: new Map(), bytes: 0 };
+      this.#sessions.set(id, session);
+      for (const [sequence, result] of results) this.#keep(session, sequence, result);
     }
+  }
+
+  #keep(session: Session, sequence: number, result: CommandResult): void {
+    const grown = result.bytes.length - (session.results.get(sequence)?.bytes.length ?? 0);
+    session.results.set(sequence, result);
+    session.bytes += grown;
+    this.#bytes += grown;
+  }
+
+  #forget(session: Session, sequence: number): void {
+    const bytes = session.results.get(sequence)?.bytes.length ?? 0;
+    session.results.delete(sequence);
+    session.bytes -= bytes;
+    this.#bytes -= bytes;
+  }
+
+  /** The newest result stays, however large. */
+  #dropOldest(session: Session, newest: number): void {
+    for (const [sequence, { bytes }] of session.results) {
+      if (session.bytes <= SESSION_RESULT_BYTES_MAX) return;
+      if (bytes.length > 0 && sequence !== newest) this.#keep(session, sequence, DROPPED);
+    }
+  }
+
+  #end(session: Session | undefined): void {
+    if (session === undefined) return;
+    this.#sessions.delete(session.id);
+    this.#bytes -= session.bytes;
   }
 
   #moveWindow(session: Session, start: number): void {
@@ -129,19 +183,20 @@ export class SessionTable {
     const { results } = session;
     if (start - session.windowStart <= results.size) {
       for (let sequence = session.windowStart; sequence < start; sequence++) {
-        results.delete(sequence);
+        this.#forget(session, sequence);
       }
     } else {
-      for (const sequence of results.keys()) if (sequence < start) results.delete(sequence);
+      for (const sequence of results.keys()) if (sequence < start) this.#forget(session, sequence);
     }
     session.windowStart = start;
   }
 
-  #evictLeastRecentlyUsed(): void {
+  #evictLeastRecentlyUsed(but?: Session): void {
     let oldest: Session | undefined;
     for (const session of this.#sessions.values()) {
+      if (session === but) continue;
       if (oldest === undefined || session.lastIndex < oldest.lastIndex) oldest = session;
     }
-    if (oldest !== undefined) this.#sessions.delete(oldest.id);
+    this.#end(oldest);
   }
 }
