@@ -123,6 +123,25 @@ describe('the api', () => {
       expect(() => api.propose(Uint8Array.from(bytes))).toThrow(/none that this version knows/);
     }
     expect(() => api.propose(new Uint8Array(2 ** 20 + 1))).toThrow(/at most 1048576/);
+    // A transaction's header is known; its comparison, or its step, is not: each replica would stop.
+    const unknownParts = [
+      [1, 1, 5, 1, 1, 97, 99, 1, 0, 0, 0],
+      [1, 1, 5, 1, 1, 97, 1, 99, 0, 0, 0],
+      [1, 1, 5, 0, 1, 99, 0],
+      [1, 1, 5, 0, 0, 1, 99],
+    ];
+    for (const bytes of unknownParts) {
+      expect(() => api.propose(Uint8Array.from(bytes))).toThrow(/none that this version knows/);
+    }
+    expect(engine.cluster.applied).toBe(0);
+  });
+
+  it('lets no command into the log that every replica would refuse', () => {
+    const { api, engine } = nodeApi();
+    const cutOff = [1, 1, 1, 5, 97];
+    const emptyKey = [1, 1, 1, 0, 0];
+    expect(() => api.propose(Uint8Array.from(cutOff))).toThrow(/ends inside key/);
+    expect(() => api.propose(Uint8Array.from(emptyKey))).toThrow(/a key has 1 to 1024/);
     expect(engine.cluster.applied).toBe(0);
   });
 

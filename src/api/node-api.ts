@@ -9,10 +9,8 @@
 import type { ProposeResult } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
-import { COMMAND_BYTES_MAX } from '../limits.ts';
 import {
   encodeCommand,
-  isKnownCommand,
   type KeyRange,
   type KvCommand,
   type KvMachine,
@@ -21,6 +19,7 @@ import {
   type RangeResult,
   unwrapResult,
   validateCommand,
+  validateCommandBytes,
   validateKey,
   validateRange,
 } from '../state/index.ts';
@@ -99,7 +98,7 @@ class NodeApi implements Api {
   }
 
   propose(command: Uint8Array, options: CallOptions = {}): Promise<ProposeResult> {
-    checkCommandBytes(command);
+    validateCommandBytes(command);
     return this.#propose(command, options);
   }
 
@@ -157,25 +156,4 @@ class NodeApi implements Api {
       throw explainFailure(error, () => this.#engine.status());
     }
   }
-}
-
-/**
- * Only what no replica would understand is looked for: such a command would stop every one of them once it
- * is in the log. All else that is wrong with a command is the machine's to refuse.
- */
-function checkCommandBytes(command: Uint8Array): void {
-  if (command.length > COMMAND_BYTES_MAX) {
-    throw new ClusterError(
-      'COMMAND_TOO_LARGE',
-      `the command takes ${command.length} bytes; at most ${COMMAND_BYTES_MAX} are taken`,
-      { details: { actual: command.length, bound: COMMAND_BYTES_MAX } },
-    );
-  }
-  if (isKnownCommand(command)) return;
-  throw new ClusterError(
-    'REQUEST_INVALID',
-    `the command begins with ${Array.from(command.subarray(0, 3))}, which is none that this ` +
-      'version knows; use a client of the same release',
-    { details: { field: 'command' } },
-  );
 }

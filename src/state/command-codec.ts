@@ -96,14 +96,16 @@ export function encodeCommand(command: KvCommand): Uint8Array {
       break;
   }
   const { length } = writer;
-  if (length > COMMAND_BYTES_MAX) {
-    throw new ClusterError(
-      'COMMAND_TOO_LARGE',
-      `the command takes ${length} bytes; one command has at most ${COMMAND_BYTES_MAX}; split it`,
-      { details: { field: 'command', actual: length, bound: COMMAND_BYTES_MAX } },
-    );
-  }
+  if (length > COMMAND_BYTES_MAX) throw commandTooLarge(length);
   return writer.finish();
+}
+
+export function commandTooLarge(length: number): ClusterError {
+  return new ClusterError(
+    'COMMAND_TOO_LARGE',
+    `the command takes ${length} bytes; one command has at most ${COMMAND_BYTES_MAX}; split it`,
+    { details: { field: 'command', actual: length, bound: COMMAND_BYTES_MAX } },
+  );
 }
 
 /** False: this version can not tell what the command means, and must not go on behind it. */

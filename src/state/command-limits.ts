@@ -13,7 +13,7 @@ import {
   TRANSACTION_STEPS_MAX,
   VALUE_BYTES_MAX,
 } from '../limits.ts';
-import { encodeCommand, isInt64 } from './command-codec.ts';
+import { commandTooLarge, decodeCommand, encodeCommand, isInt64 } from './command-codec.ts';
 import {
   type Rejection,
   type RejectionCode,
@@ -45,6 +45,31 @@ export function validateCommand(command: KvCommand): void {
   }
   // Only what is near the bound is measured exactly; `encodeCommand` throws COMMAND_TOO_LARGE.
   if (roughBytes(command) > COMMAND_BYTES_MAX) encodeCommand(command);
+}
+
+/**
+ * The same for a command that comes as bytes. It is decoded to its end: a part of an unknown kind, deep in
+ * a transaction, would stop every node once it is in the log.
+ *
+ * @throws ClusterError as `validateCommand`.
+ */
+export function validateCommandBytes(bytes: Uint8Array): void {
+  if (bytes.length > COMMAND_BYTES_MAX) throw commandTooLarge(bytes.length);
+  const rejection = checkCommand(decodeKnown(bytes));
+  if (rejection !== undefined) throw rejectionToError(rejection);
+}
+
+function decodeKnown(bytes: Uint8Array): KvCommand {
+  try {
+    return decodeCommand(bytes);
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.details['unknown'] !== true) throw error;
+    throw new ClusterError(
+      'REQUEST_INVALID',
+      `${error.message}, which is none that this version knows; use a client of the same release`,
+      { details: { field: 'command' }, cause: error },
+    );
+  }
 }
 
 /** @throws ClusterError that names the field, what it holds and the bound. */

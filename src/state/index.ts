@@ -1,6 +1,11 @@
 /** The replicated state machines: keys and values with revisions and watch, and how machines are composed. */
-export { decodeCommand, encodeCommand, isKnownCommand, KV_TAG } from './command-codec.ts';
-export { validateCommand, validateKey, validateRange } from './command-limits.ts';
+export { decodeCommand, encodeCommand, KV_TAG } from './command-codec.ts';
+export {
+  validateCommand,
+  validateCommandBytes,
+  validateKey,
+  validateRange,
+} from './command-limits.ts';
 export { CompositeMachine, composeMachines, type MachinePart } from './composite-machine.ts';
 export { isPrefixRange, prefixRange, rangeHolds } from './key-ranges.ts';
 export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts';
