@@ -76,11 +76,11 @@ export class Dispatcher {
   /** Takes the call under its care; `route` sends it on its way. Fails it when there is no room. */
   admit(call: PendingCall): boolean {
     if (this.isClosed) {
-      call.fail(clientClosed());
+      call.giveUp(clientClosed());
       return false;
     }
     if (this.#outstanding.size >= CLIENT_QUEUE_MAX) {
-      call.fail(
+      call.giveUp(
         new ClusterError(
           'OVERLOADED',
           `${CLIENT_QUEUE_MAX} calls wait in this client already; wait for some of them first`,
@@ -272,8 +272,7 @@ export class Dispatcher {
     if (error.retryable === 'unknown-outcome') call.isUncertain = true;
     call.lastError = error;
     if (verdict === 'settle') {
-      // With the same request id a definite refusal also settles what earlier attempts left open.
-      this.#finish(call, () => call.fail(error));
+      this.#finish(call, () => call.refuse(error));
     } else {
       call.attemptEndsAt = Number.POSITIVE_INFINITY;
       this.#tryAgain(call, verdict === 'elsewhere' ? this.#addresses.length : 1);

@@ -3,8 +3,9 @@
  * has room for.
  *
  * The rule it protects: what may have taken effect is never called failed. `isUncertain` is set as soon
- * as an attempt ended without an answer, and from then on only a definite answer to the same request id
- * clears it; when time runs out first, the error is OUTCOME_UNKNOWN whatever came last.
+ * as an attempt ended without an answer, and from then on only what the log says of the same request id
+ * clears it; when that does not come, the error is OUTCOME_UNKNOWN whatever came last. A write with an id
+ * of the caller's begins so: he may repeat one whose outcome he does not know.
  */
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
@@ -37,7 +38,7 @@ export class PendingCall {
   resumeAt = 0;
   /** When the present attempt is given up. */
   attemptEndsAt: number = Number.POSITIVE_INFINITY;
-  isUncertain = false;
+  isUncertain: boolean;
   isSettled = false;
   lastError: ClusterError | undefined;
   /** It can not be sent before that one is answered. */
@@ -51,6 +52,7 @@ export class PendingCall {
   constructor(plan: CallPlan) {
     this.plan = plan;
     this.request = plan.request;
+    this.isUncertain = plan.request !== undefined;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -78,6 +80,16 @@ export class PendingCall {
     if (this.#settle(certain, named)) this.#reject(named);
   }
 
+  /**
+   * By a node, which speaks of this attempt only; what the machine refuses comes as an answer. That a
+   * sequence or session is gone is the log's word, and nothing more will be learnt.
+   */
+  refuse(error: ClusterError): void {
+    const isLast = error.retryable === 'unknown-outcome' || error.code === 'SEQUENCE_STALE';
+    if (isLast) this.fail(error);
+    else this.giveUp(error);
+  }
+
   /** Time is up, the client was closed, or nothing more can be tried. */
   giveUp(error: ClusterError): void {
     if (!this.isUncertain || !this.plan.isWrite) {
@@ -95,14 +107,13 @@ export class PendingCall {
   }
 
   abort(): void {
-    const sent = this.plan.isWrite && this.attempts > 0;
-    this.isUncertain ||= sent;
-    const message = sent
+    this.isUncertain ||= this.plan.isWrite && this.attempts > 0;
+    const message = this.isUncertain
       ? 'the caller gave up waiting; the write may or may not have taken effect'
       : 'the caller gave up waiting';
     this.fail(
       new ClusterError('ABORTED', message, {
-        retryable: sent ? 'unknown-outcome' : 'yes',
+        retryable: this.isUncertain ? 'unknown-outcome' : 'yes',
         cause: this.plan.signal?.reason,
       }),
     );

@@ -41,6 +41,16 @@ describe('RequestIds', () => {
     expect(ids.hasRoom).toBe(true);
   });
 
+  it('has room again when a full window was left behind by an outage', () => {
+    const ids = new RequestIds(1);
+    const taken = [];
+    while (ids.hasRoom) taken.push(ids.take(false));
+    // A thousand were sent and lost; the others never left.
+    for (const [at, request] of taken.entries()) ids.settled(request, at >= 1_000);
+    expect(ids.hasRoom).toBe(true);
+    expect(ids.take(false).acknowledgedBelow).toBeGreaterThan(1_000);
+  });
+
   it('leaves the ids of another session alone', () => {
     const ids = new RequestIds(2);
     expect(ids.refreshed({ session: 1, sequence: 9 })).toEqual({ session: 1, sequence: 9 });

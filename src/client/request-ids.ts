@@ -35,6 +35,8 @@ export class RequestIds {
 
   /** False: too many are open; wait until one is settled. */
   get hasRoom(): boolean {
+    // Else a window that is full of ids adrift would stay full: nothing is taken while it is.
+    this.#letGo();
     return this.#next - this.#lowest() < WINDOW;
   }
 

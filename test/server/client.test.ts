@@ -137,6 +137,44 @@ describe('exactly once', () => {
     expect((await client.get('n'))?.version).toBe(2);
   });
 
+  it('does not call a write failed that an earlier attempt may have done', async () => {
+    const propose = one.engine.propose.bind(one.engine);
+    let attempts = 0;
+    one.engine.propose = async (command, options) => {
+      if (++attempts > 1) throw new ClusterError('STATE_MACHINE_FAILED', 'it threw');
+      await propose(command, options);
+      throw new ClusterError('OUTCOME_UNKNOWN', 'the leader was lost on the way');
+    };
+    const error = await failure(client.increment('a'));
+    expect(error.code).toBe('OUTCOME_UNKNOWN');
+    expect(error.message).toContain('it threw');
+    one.engine.propose = propose;
+    expect(await client.increment('a', 1, { request: requestOf(error)! })).toMatchObject({
+      value: 1n,
+    });
+  });
+
+  it('leaves a repetition unknown that got nowhere, and its id open', async () => {
+    one.engine.mode = 'apply-then-unknown';
+    two.engine.mode = 'apply-then-unknown';
+    const first = await failure(client.increment('n', 1, { timeoutMs: 100 }));
+    const request = requestOf(first)!;
+    one.engine.mode = 'no-leader';
+    two.engine.mode = 'no-leader';
+    // That nothing was proposed now says nothing about the first time.
+    const second = await failure(client.increment('n', 1, { request, timeoutMs: 100 }));
+    expect(second.code).toBe('OUTCOME_UNKNOWN');
+    expect(requestOf(second)).toEqual(request);
+    const signal = AbortSignal.abort();
+    expect(requestOf(await failure(client.increment('n', 1, { request, signal })))).toEqual(
+      request,
+    );
+    one.engine.mode = 'serving';
+    two.engine.mode = 'serving';
+    await client.put('other', '');
+    expect(await client.increment('n', 1, { request })).toMatchObject({ value: 1n });
+  });
+
   it('takes ids from nextRequest', async () => {
     const request = await client.nextRequest();
     await client.increment('n', 1, { request });
