@@ -62,6 +62,8 @@ export const READY_LAG_ENTRIES_MAX: number = 1_000;
 export const READY_CHECK_MS_MAX: number = 1_000;
 /** How long a door that closes lets requests finish before it cuts connections. */
 export const DOOR_DRAIN_MS_MAX: number = 5_000;
+/** Answers wait for so long while their reader takes no byte; longer than a request may be silent itself. */
+export const DOOR_STALL_MS_MAX: number = 75_000;
 
 // ---- the HTTP door ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import { ClusterError } from '../errors.ts';
 
 const decoder: TextDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const LONE_SURROGATE: RegExp = /\p{Surrogate}/u;
@@ -38,6 +39,20 @@ export function bytesFromText(text: string): Uint8Array | undefined {
 /** Standard alphabet, with or without padding; `undefined` for anything else. */
 export function bytesFromBase64(text: string): Uint8Array | undefined {
   return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined;
+}
+
+/** The value that a JSON text stands for. @throws REQUEST_INVALID; `what` is that text's name. */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  const text = textOf(bytes);
+  try {
+    if (text === undefined) throw new SyntaxError('it is no UTF-8');
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ClusterError('REQUEST_INVALID', `${what} is no JSON: ${(cause as Error).message}`, {
+      details: { field: 'body' },
+      cause,
+    });
+  }
 }
 
 const HEX: Int8Array = new Int8Array(128).fill(-1);

@@ -2,7 +2,7 @@
  * api/: what can be asked of a node, once. Operations, their schemas, errors, consistency, deadlines and
  * request ids; no transport in it.
  */
-export { bytesFromPercent, bytesToJson, textOf } from './bytes.ts';
+export { bytesFromPercent, bytesToJson, parseJson, textOf } from './bytes.ts';
 export {
   CallStats,
   type Door,

@@ -3,7 +3,13 @@
  * is decoded; nothing here knows about sockets.
  */
 import { Buffer } from 'node:buffer';
-import { type Api, type CallOptions, OPERATIONS, type OperationName } from '../api/index.ts';
+import {
+  type Api,
+  type CallOptions,
+  OPERATIONS,
+  type OperationName,
+  parseJson,
+} from '../api/index.ts';
 import {
   decodeRangeRequest,
   decodeU64,
@@ -72,12 +78,7 @@ export async function runOperation(
 }
 
 async function callByName(api: Api, body: Buffer, options: CallOptions): Promise<Buffer> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new ClusterError('REQUEST_INVALID', 'the body of a call is no JSON', { cause });
-  }
+  const parsed = parseJson(body, 'the body of a call');
   const { operation, input = {} } = (parsed ?? {}) as { operation?: unknown; input?: unknown };
   if (typeof operation !== 'string' || !Object.hasOwn(OPERATIONS, operation)) {
     throw new ClusterError(

@@ -8,6 +8,7 @@ import {
   bytesToJson,
   type CallOptions,
   type JsonObject,
+  parseJson,
   parseRequestId,
 } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
@@ -63,19 +64,26 @@ export function keyInput(call: HttpCall): JsonObject {
   return bytesToJson('key', keyOf(call.target));
 }
 
+/** The body's fields and the key in the path. @throws REQUEST_INVALID, also when the body names another. */
+export function keyAndBody(call: HttpCall): JsonObject {
+  const body = jsonBody(call);
+  const twice = ['key', 'keyBase64'].find((field) => Object.hasOwn(body, field));
+  if (twice !== undefined) {
+    throw new ClusterError(
+      'REQUEST_INVALID',
+      `field \`${twice}\`: the path names the key already`,
+      {
+        details: { field: twice },
+      },
+    );
+  }
+  return { ...body, ...keyInput(call) };
+}
+
 /** The body as a JSON object; no body is an empty object. @throws REQUEST_INVALID. */
 export function jsonBody(call: HttpCall): JsonObject {
   if (call.body === undefined || call.body.length === 0) return {};
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(call.body.toString('utf8'));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ClusterError('REQUEST_INVALID', `the body is no JSON: ${why}`, {
-      details: { field: 'body' },
-      cause,
-    });
-  }
+  const parsed = parseJson(call.body, 'the body');
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new ClusterError('REQUEST_INVALID', 'the body must be a JSON object, such as {"by":1}', {
       details: { field: 'body' },

@@ -18,10 +18,10 @@ function matches(pattern: string, path: string): boolean {
 
 /** `routed` is the path with a placeholder for a key. */
 export function methodsOf(routes: readonly Route[], routed: string): string[] {
-  const methods = routes
-    .filter((route) => matches(route.path, routed))
-    .map((route) => route.method);
-  return methods.includes('GET') ? ['HEAD', ...methods] : methods;
+  const matching = routes.filter((route) => matches(route.path, routed));
+  const methods = matching.map((route) => route.method);
+  const hasHead = matching.some((route) => route.method === 'GET' && !route.isStream);
+  return hasHead ? ['HEAD', ...methods] : methods;
 }
 
 export function nearestRoutes(routes: readonly Route[], path: string): string[] {

@@ -9,6 +9,7 @@ import {
   type HttpCall,
   inputFromQuery,
   jsonBody,
+  keyAndBody,
   keyInput,
   RANGE_PARAMETERS,
 } from './http-call.ts';
@@ -25,6 +26,8 @@ export interface Route {
   readonly query: readonly string[];
   readonly bodyBytesMax: number;
   readonly isStream: boolean;
+  /** Among HTTP_INFLIGHT_MAX. Not: streams, which have a bound of their own, and health, which is no load. */
+  readonly counts: boolean;
   readonly handle: (call: HttpCall) => Promise<HttpAnswer>;
 }
 
@@ -34,6 +37,7 @@ interface RouteExtras {
   readonly query?: readonly string[];
   readonly bodyBytesMax?: number;
   readonly isStream?: boolean;
+  readonly counts?: boolean;
 }
 
 function route(
@@ -43,8 +47,9 @@ function route(
   handle: Handler,
   extras: RouteExtras = {},
 ): Route {
-  const { query = [], bodyBytesMax = HTTP_JSON_BYTES_MAX, isStream = false } = extras;
-  return { method, path, name, query, bodyBytesMax, isStream, handle };
+  const { query = [], bodyBytesMax = HTTP_JSON_BYTES_MAX } = extras;
+  const { isStream = false, counts = !isStream } = extras;
+  return { method, path, name, query, bodyBytesMax, isStream, counts, handle };
 }
 
 /** Calls an operation of the api's table with the input that `inputOf` makes. */
@@ -64,7 +69,10 @@ function revisionHeader(revision: unknown): Record<string, string> {
 }
 
 const none = (): JsonObject => ({});
-const keyAndBody = (call: HttpCall): JsonObject => ({ ...jsonBody(call), ...keyInput(call) });
+const sessionInPath = ({ params }: HttpCall): JsonObject => {
+  const text = params['session'] ?? '';
+  return { session: /^[0-9]+$/.test(text) ? Number(text) : text };
+};
 const nodeInPath = (call: HttpCall): JsonObject => ({ nodeId: call.params['nodeId'] });
 
 const getKey: Handler = async (call) => {
@@ -146,7 +154,7 @@ export function httpRoutes(special: { watch: Handler; metrics: Handler }): reado
       'DELETE',
       '/v1/sessions/{session}',
       'session.close',
-      operation('session.close', (call) => ({ session: Number(call.params['session']) })),
+      operation('session.close', sessionInPath),
     ),
     route('GET', '/v1/status', 'status', operation('status', none)),
     route('GET', '/v1/members', 'members.list', operation('members.list', none)),
@@ -164,7 +172,7 @@ export function httpRoutes(special: { watch: Handler; metrics: Handler }): reado
       operation('members.remove', nodeInPath),
     ),
     route('POST', '/v1/leader/transfer', 'leader.transfer', operation('leader.transfer', jsonBody)),
-    route('GET', '/healthz', 'healthz', health),
+    route('GET', '/healthz', 'healthz', health, { counts: false }),
     route('GET', '/readyz', 'readyz', readiness),
     route('GET', '/metrics', 'metrics', special.metrics),
   ];

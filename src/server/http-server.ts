@@ -14,6 +14,7 @@ import { type Api, formatRequestId, recordCall } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
   DOOR_DRAIN_MS_MAX,
+  DOOR_STALL_MS_MAX,
   HTTP_BODY_TIMEOUT_MS,
   HTTP_CONNECTIONS_MAX,
   HTTP_HEADER_BYTES_MAX,
@@ -22,6 +23,7 @@ import {
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
 import { type HttpAnswer, type HttpCall, optionsOf } from './http-call.ts';
+import { HttpInflight } from './http-inflight.ts';
 import { methodsOf, nearestRoutes } from './http-route-hints.ts';
 import { httpRoutes, type Route } from './http-routes.ts';
 import { httpStatusOf } from './http-status.ts';
@@ -40,6 +42,7 @@ export interface HttpServerOptions {
   readonly heartbeatMs?: number;
   readonly drainMs?: number;
   readonly inflightMax?: number;
+  readonly stallMs?: number;
 }
 
 export class HttpServer {
@@ -48,10 +51,9 @@ export class HttpServer {
   readonly #metrics: Metrics;
   readonly #routes: readonly Route[];
   readonly #targets: WeakMap<IncomingMessage, HttpTarget> = new WeakMap();
-  readonly #aborts: WeakMap<IncomingMessage, AbortController> = new WeakMap();
+  readonly #inflight: HttpInflight = new HttpInflight();
   #fastify: FastifyInstance | undefined;
   #address: DoorAddress | undefined;
-  #inflight = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -113,14 +115,16 @@ export class HttpServer {
   }
 
   async #build(): Promise<FastifyInstance> {
-    const { bodyTimeoutMs = HTTP_BODY_TIMEOUT_MS } = this.#options;
+    const { bodyTimeoutMs = HTTP_BODY_TIMEOUT_MS, stallMs = DOOR_STALL_MS_MAX } = this.#options;
     const { fastify } = await import('fastify');
     const app: FastifyInstance = fastify({
       logger: false,
       requestTimeout: bodyTimeoutMs,
+      connectionTimeout: stallMs,
       return503OnClosing: false,
       // Queries are parsed where they are understood, as bytes.
-      routerOptions: { querystringParser: () => ({}) },
+      // A part of a path may be too long for what it names, which is then said in those words.
+      routerOptions: { querystringParser: () => ({}), maxParamLength: HTTP_HEADER_BYTES_MAX },
       http: {
         maxHeaderSize: HTTP_HEADER_BYTES_MAX,
         headersTimeout: bodyTimeoutMs,
@@ -133,6 +137,8 @@ export class HttpServer {
       clientErrorHandler: (error, socket) => this.#refuseSocket(error, socket as Socket),
     });
     app.server.maxConnections = HTTP_CONNECTIONS_MAX;
+    // Each request on a connection listens for its end; pipelined, there may be many.
+    app.server.on('connection', (socket) => socket.setMaxListeners(0));
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -151,7 +157,7 @@ export class HttpServer {
   #mount(app: FastifyInstance, route: Route): void {
     app.route({
       method: route.method,
-      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      url: urlOf(route),
       bodyLimit: route.bodyBytesMax,
       exposeHeadRoute: !route.isStream,
       handler: (request, reply) => this.#answer(route, request, reply),
@@ -164,21 +170,20 @@ export class HttpServer {
     return target.routed;
   }
 
+  #routeOf(request: FastifyRequest): Route | undefined {
+    const { url } = request.routeOptions;
+    return this.#routes.find((route) => urlOf(route) === url);
+  }
+
   /** Before the body is read. */
   #admit(request: FastifyRequest, reply: FastifyReply): void {
     const { api, inflightMax = HTTP_INFLIGHT_MAX } = this.#options;
     // The type of a body is not looked at: `curl -d` calls JSON a form.
     delete request.raw.headers['content-type'];
     reply.header('quorate-node', api.nodeId);
-    const abort = new AbortController();
-    this.#aborts.set(request.raw, abort);
-    this.#inflight++;
-    reply.raw.once('close', () => {
-      this.#inflight--;
-      if (!reply.raw.writableFinished) abort.abort();
-    });
-    if (this.#stopped !== undefined) reply.header('connection', 'close');
-    if (this.#inflight > inflightMax) {
+    const counts = this.#routeOf(request)?.counts !== false;
+    this.#inflight.enter(request.raw, reply.raw, counts);
+    if (counts && this.#inflight.count > inflightMax) {
       throw new ClusterError(
         'OVERLOADED',
         `node ${api.nodeId} is answering ${inflightMax} HTTP requests already`,
@@ -212,7 +217,7 @@ export class HttpServer {
 
   #callOf(route: Route, request: FastifyRequest, reply: FastifyReply): HttpCall {
     const target = this.#targets.get(request.raw) ?? splitTarget(request.raw.url ?? '/');
-    const signal = (this.#aborts.get(request.raw) ?? new AbortController()).signal;
+    const signal = this.#inflight.signalOf(request.raw);
     const query = queryOf(target, route.query);
     const { headers } = request.raw;
     const options = optionsOf(headers, query, signal);
@@ -250,7 +255,7 @@ export class HttpServer {
   #sendError(reply: FastifyReply, error: ClusterError): void {
     if (reply.sent || reply.raw.headersSent) return;
     const status = httpStatusOf(error.code);
-    if (status === 503) reply.header('retry-after', '1');
+    if (status === 503 && error.retryable === 'yes') reply.header('retry-after', '1');
     reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify({ error }));
   }
 
@@ -319,6 +324,11 @@ const WRITES: ReadonlySet<string> = new Set([
   'kv.transaction',
   'kv.compact',
 ]);
+
+/** As the router writes it. */
+function urlOf(route: Route): string {
+  return route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
 
 function limitOf(name: string, routes: readonly Route[]): number {
   return routes.find((route) => route.name === name)?.bodyBytesMax ?? 0;

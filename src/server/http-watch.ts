@@ -16,6 +16,7 @@ export class HttpWatches {
   readonly #heartbeatMs: number;
   /** Ends each of them, with the error as its last line. */
   readonly #running: Set<(error: ClusterError) => void> = new Set();
+  #starting = 0;
 
   constructor(logger: Logger, heartbeatMs: number = WATCH_HEARTBEAT_MS) {
     this.#logger = logger;
@@ -28,7 +29,7 @@ export class HttpWatches {
 
   /** Answers by itself once it has begun; what fails before is an ordinary error. */
   async handle(call: HttpCall): Promise<HttpAnswer> {
-    if (this.#running.size >= HTTP_WATCHES_MAX) {
+    if (this.#running.size + this.#starting >= HTTP_WATCHES_MAX) {
       throw new ClusterError(
         'OVERLOADED',
         `node ${call.api.nodeId} has ${HTTP_WATCHES_MAX} watches over HTTP already; use the ` +
@@ -37,7 +38,8 @@ export class HttpWatches {
     }
     const input = parseInput(watchInput, inputFromQuery(call.query));
     const options = input.from === undefined ? call.options : { ...call.options, from: input.from };
-    const stream = await call.api.watch(input.range, options);
+    this.#starting++;
+    const stream = await call.api.watch(input.range, options).finally(() => this.#starting--);
     const { response, signal } = call;
     if (signal.aborted) {
       stream.changes.cancel();
@@ -75,7 +77,8 @@ export class HttpWatches {
         if (!line(changeToJson(next.value))) await once(response, 'drain', { signal });
       }
     } catch (fault) {
-      end(asClusterError(fault, this.#logger, 'kv.watch'));
+      // Who has left while a line waited is no fault.
+      if (this.#running.has(end)) end(asClusterError(fault, this.#logger, 'kv.watch'));
     }
     return {};
   }

@@ -4,6 +4,7 @@
  */
 import { connect as connectSocket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClusterError } from '../../src/errors.ts';
 import { HttpServer } from '../../src/server/index.ts';
 import { type HttpNode, httpNode, silent } from './harness.ts';
 
@@ -414,6 +415,49 @@ describe('bad input over HTTP', () => {
       /field `address`: is not host:port/,
     ],
     [
+      'key in the path and in the body',
+      () => post('/v1/increment/a', { key: 'b' }),
+      400,
+      'REQUEST_INVALID',
+      /field `key`: the path names the key already/,
+    ],
+    [
+      'prototype as a field',
+      () => ask('POST', '/v1/increment/a', { body: '{"__proto__":{"by":5}}' }),
+      400,
+      'REQUEST_INVALID',
+      /field `__proto__`/,
+    ],
+    [
+      'JSON that is no UTF-8',
+      () =>
+        ask('POST', '/v1/compare-and-set/a', { body: Buffer.from('{"value":"\xff"}', 'latin1') }),
+      400,
+      'REQUEST_INVALID',
+      /the body is no JSON: it is no UTF-8/,
+    ],
+    [
+      'JSON nested without end',
+      () => ask('POST', '/v1/transaction', { body: '{"then":'.repeat(100_000) }),
+      400,
+      'REQUEST_INVALID',
+      /the body is no JSON/,
+    ],
+    [
+      'session in another base',
+      () => ask('DELETE', '/v1/sessions/0x10'),
+      400,
+      'REQUEST_INVALID',
+      /field `session`/,
+    ],
+    [
+      'node id that is too long',
+      () => ask('DELETE', `/v1/members/${'n'.repeat(129)}`),
+      400,
+      'REQUEST_INVALID',
+      /field `nodeId`/,
+    ],
+    [
       'session of no number',
       () => ask('DELETE', '/v1/sessions/x'),
       400,
@@ -441,6 +485,33 @@ describe('bad input over HTTP', () => {
     expect({ status: answer.status, code: json.error.code }).toEqual({ status, code });
     expect(Object.keys(json.error)).toEqual(['code', 'message', 'retryable', 'details']);
     if (status === 405) expect(answer.headers.get('allow')).toBe('HEAD, GET, PUT, DELETE');
+  });
+
+  it('offers no HEAD of a stream', async () => {
+    const answer = await ask('HEAD', '/v1/watch');
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('allow')).toBe('GET');
+  });
+
+  it('takes node ids of full length', async () => {
+    const nodeId = 'n'.repeat(128);
+    expect((await ask('DELETE', `/v1/members/${nodeId}`)).json).toEqual({ nodeId });
+  });
+
+  it('advises to come again only when that may help', async () => {
+    const own = await httpNode();
+    for (const [code, expected] of [
+      ['NO_LEADER', '1'],
+      ['DISK_FULL', null],
+    ] as const) {
+      own.engine.readBarrier = async () => {
+        throw new ClusterError(code, 'so it is');
+      };
+      const answer = await fetch(`${own.url}/v1/kv`);
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('retry-after')).toBe(expected);
+    }
+    await own.server.stop();
   });
 
   it('ends a body that never ends', async () => {
@@ -552,6 +623,68 @@ describe('health, metrics and life of the HTTP door', () => {
     await stopped;
     await own.server.stop();
     await expect(fetch(`${own.url}/healthz`)).rejects.toThrow();
+  });
+
+  it('forgets pipelined requests whose connection broke', async () => {
+    const own = await httpNode({ inflightMax: 10, drainMs: 100 });
+    own.engine.mode = 'hanging';
+    const socket = connectSocket(own.server.address!.port, '127.0.0.1');
+    socket.write('GET /v1/kv/a HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(20));
+    await expect.poll(async () => (await fetch(`${own.url}/v1/status`)).status).toBe(503);
+    socket.destroy();
+    own.engine.mode = 'serving';
+    await expect.poll(async () => (await fetch(`${own.url}/v1/status`)).status).toBe(200);
+    await own.server.stop();
+  });
+
+  it('ends at once when the last answer was given, though connections are kept alive', async () => {
+    const own = await httpNode({ drainMs: 20_000 });
+    const ask = (path: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connectSocket(own.server.address!.port, '127.0.0.1');
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += chunk.toString('utf8');
+        });
+        socket.on('close', () => resolve(text));
+      });
+    const watch = ask('/v1/watch');
+    await expect.poll(() => own.engine.cluster.kv.stats.watches).toBe(1);
+    own.engine.mode = 'hanging';
+    const slow = ask('/v1/kv/a');
+    await expect.poll(() => own.engine.hung.length).toBe(1);
+    const stopped = own.server.stop();
+    own.engine.hung[0]!();
+    expect(await slow).toContain('KEY_NOT_FOUND');
+    expect(await watch).toContain('NODE_STOPPED');
+    await stopped;
+  });
+
+  it('cuts off who does not take the answer', async () => {
+    const own = await httpNode({ stallMs: 300, inflightMax: 40, drainMs: 100 });
+    await fetch(`${own.url}/v1/kv/a`, { method: 'PUT', body: Buffer.alloc(1_000_000) });
+    const socket = connectSocket(own.server.address!.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.pause();
+    // More than the kernel takes on both sides.
+    socket.write('GET /v1/kv/a HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(45));
+    await expect.poll(async () => (await fetch(`${own.url}/v1/status`)).status).toBe(503);
+    await expect
+      .poll(async () => (await fetch(`${own.url}/v1/status`)).status, { timeout: 4_000 })
+      .toBe(200);
+    socket.destroy();
+    await own.server.stop();
+  });
+
+  it('answers for its health however many requests wait', async () => {
+    const own = await httpNode({ inflightMax: 1, drainMs: 100 });
+    own.engine.mode = 'hanging';
+    const waiting = fetch(`${own.url}/v1/kv`).catch(() => {});
+    await expect.poll(() => own.engine.hung.length).toBe(1);
+    expect((await fetch(`${own.url}/healthz`)).status).toBe(200);
+    await own.server.stop();
+    await waiting;
   });
 
   it('bounds the requests that are answered at the same time', async () => {
