@@ -2,13 +2,15 @@
  * Puts together what exists from a node's start on: the core over the stored log, the loop around it,
  * and those who listen to the transport. Wiring only; each part's rules stand in its own file.
  */
-import { type RaftId, RawNode } from '../raft/index.ts';
+import { type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity, Storage } from '../storage/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { Logger, World } from '../world/index.ts';
 import type { Admission } from './admission.ts';
 import type { RaftNodeConfig } from './config.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { Loop } from './loop.ts';
+import type { MemberRecord } from './members.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
 import type { Proposals } from './proposals.ts';
@@ -44,6 +46,7 @@ export interface Live {
   readonly core: RawNode;
   readonly loop: Loop;
   readonly snapshots: Snapshots;
+  readonly diskWatch: DiskWatch;
   readonly succession: Succession;
   readonly neighbours: Neighbours;
 }
@@ -56,16 +59,27 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     stepSnapshot: (message) => loop.step(message),
     reportSnapshot: (to, ok) => loop.guard(() => core.reportSnapshot(to, ok)),
   });
+  const diskWatch = new DiskWatch(
+    {
+      logger: parts.logger,
+      isLeader: () => loop.role === StateType.Leader,
+      handOver: () => handOver(parts, live)?.nodeId,
+    },
+    parts.config.electionTicks,
+  );
   const loop: Loop = new Loop({
     ...parts,
     core,
     snapshots,
+    diskWatch,
     clock: parts.world.clock,
     loadBytesMax: parts.config.maxBytesPerMessage,
     membersChanged: () => {
       neighbours.sync();
       // A newcomer takes no snapshot that does not name it.
       snapshots.membersChanged();
+      // The leader's name may be known only now.
+      parts.leadershipChanged();
     },
   });
   const succession = newSuccession(parts, core, loop);
@@ -76,7 +90,16 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     succession,
     reportUnreachable: (peer) => loop.guard(() => core.reportUnreachable(peer)),
   });
-  return { identity, core, loop, snapshots, succession, neighbours };
+  const live: Live = { identity, core, loop, snapshots, diskWatch, succession, neighbours };
+  return live;
+}
+
+/** Begins to hand leadership to the voter that is furthest; who that is. */
+export function handOver(parts: NodeParts, live: Live): MemberRecord | undefined {
+  const to = bestSuccessor(parts, live);
+  if (to === undefined) return undefined;
+  live.loop.guard(() => live.core.transferLeadership(to));
+  return parts.replica.members.get(to);
 }
 
 function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): RawNode {
@@ -135,10 +158,7 @@ export async function startTransport(parts: NodeParts, live: Live): Promise<void
 }
 
 /** The voter that is connected and furthest: whom leadership is best handed to. */
-export function bestSuccessor(
-  { replica, transport }: NodeParts,
-  { core }: Live,
-): RaftId | undefined {
+function bestSuccessor({ replica, transport }: NodeParts, { core }: Live): RaftId | undefined {
   const { voters } = replica.members.confState;
   const connected = new Set(
     transport.status().flatMap((peer) => (peer.connected ? [peer.raftId] : [])),

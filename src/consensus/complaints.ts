@@ -61,18 +61,31 @@ export function unknownMember(nodeId: string, known: readonly MemberRecord[]): C
   );
 }
 
-export function abandonedBefore(signal: AbortSignal): ClusterError {
-  const message = 'the caller gave up before anything was proposed';
-  return new ClusterError('ABORTED', message, { cause: signal.reason, retryable: 'yes' });
+/** @throws ClusterError ABORTED when the caller gave up before anything was done. */
+export function checkNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  const message = 'the caller gave up before anything was done';
+  throw new ClusterError('ABORTED', message, { cause: signal.reason, retryable: 'yes' });
 }
 
-/** Calls back with the error for the caller once the signal fires; returns how to stop listening. */
-export function onAbort(signal: AbortSignal | undefined, give: (error: Error) => void): () => void {
-  if (signal === undefined) return () => undefined;
-  const listener = (): void => {
-    const message = 'the caller gave up waiting; a proposal may still take effect';
-    give(new ClusterError('ABORTED', message, { cause: signal.reason }));
-  };
+/** The error for one who gave up while something was on its way. */
+export function abandoned(signal: AbortSignal): ClusterError {
+  const message = 'the caller gave up waiting; a proposal may still take effect';
+  return new ClusterError('ABORTED', message, { cause: signal.reason });
+}
+
+/** Waits for `promise`; when the signal fires meanwhile, `give` gets the error to settle it with. */
+export async function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  promise: Promise<T>,
+  give: (error: Error) => void,
+): Promise<T> {
+  if (signal === undefined) return await promise;
+  const listener = (): void => give(abandoned(signal));
   signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', listener);
+  }
 }

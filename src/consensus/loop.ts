@@ -31,6 +31,7 @@ import type { Storage } from '../storage/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import { applyEntries } from './applier.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import {
   decodeAnswers,
   decodeProposals,
@@ -66,10 +67,11 @@ export interface LoopHost {
   readonly changes: MembershipChanges;
   readonly reads: Reads;
   readonly snapshots: Snapshots;
+  readonly diskWatch: DiskWatch;
   readonly loadBytesMax: number;
   /** False once the node has failed or stopped: then nothing changes and nothing leaves. */
   takesPart(): boolean;
-  /** Leader or role may be others now. */
+  /** Leader, role or term may be others now. */
   leadershipChanged(): void;
   membersChanged(): void;
   /** The state machine takes over the newest snapshot of the storage. */
@@ -88,6 +90,7 @@ export class Loop {
   readonly #core: RawNode;
   #role: StateType = StateType.Follower;
   #leaderId: RaftId = NONE;
+  #term: Term = 0;
   #turnAsked = false;
   /** Answers to followers' proposals, gathered during a turn. */
   #answers = new Map<RaftId, ForwardAnswer[]>();
@@ -154,12 +157,14 @@ export class Loop {
   }
 
   #handleReady(ready: Ready): void {
-    const { softState, readStates, messages, logReads } = ready;
+    const { softState, hardState, readStates, messages, logReads } = ready;
     if (softState !== undefined) {
       this.#role = softState.state;
       this.#leaderId = softState.lead;
-      this.#host.leadershipChanged();
     }
+    const hasNewTerm = hardState !== undefined && hardState.term !== this.#term;
+    if (hasNewTerm) this.#term = hardState.term;
+    if (softState !== undefined || hasNewTerm) this.#host.leadershipChanged();
     if (readStates.length > 0) {
       this.#host.reads.answered(readStates);
       // Those that gathered meanwhile are asked for in the same turn.
@@ -181,7 +186,8 @@ export class Loop {
 
   /** The log writer: what the core wants durable, and what may leave once it is. */
   #append(message: Message): void {
-    const { storage } = this.#host;
+    const { storage, diskWatch } = this.#host;
+    const isDurable = diskWatch.begin();
     const { entries, snapshot } = message;
     const hardState = hardStateOf(message);
     const batch = hardState === undefined ? { entries } : { entries, hardState };
@@ -195,7 +201,10 @@ export class Loop {
       this.#installing = done;
     } else done = storage.append(batch);
     done.then(
-      () => this.#appended(message, done),
+      () => {
+        isDurable();
+        this.#appended(message, done);
+      },
       (error: unknown) => this.#host.fail(error),
     );
   }
@@ -209,7 +218,7 @@ export class Loop {
 
   /** A snapshot's file is durable here: it becomes the beginning of the log, and the state. */
   async #install(message: Message): Promise<void> {
-    const { storage, snapshots, proposals, reads, logger } = this.#host;
+    const { storage, snapshots, proposals, changes, reads, logger } = this.#host;
     const { snapshot } = message;
     if (snapshot === undefined || !this.#host.takesPart()) return;
     snapshots.replacing();
@@ -217,9 +226,10 @@ export class Loop {
     await this.#host.restoreNewest();
     if (!this.#host.takesPart()) return;
     const { index, term } = snapshot.metadata;
-    snapshots.installed(index);
     this.#host.membersChanged();
+    snapshots.installed(index);
     proposals.skippedTo(index);
+    changes.skippedTo(index);
     reads.release();
     logger.info('snapshot.installed', { index, term });
   }

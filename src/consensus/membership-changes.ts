@@ -6,7 +6,7 @@
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, LogIndex, Term } from '../raft/index.ts';
 import { ConfChangeTransition, ConfChangeType } from '../raft/index.ts';
-import type { MemberRecord } from './members.ts';
+import type { MemberRecord, MemberTable } from './members.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -35,7 +35,26 @@ export function removeChange(raftId: number): ConfChangeV2 {
   return single(ConfChangeType.RemoveNode, raftId, NOTHING);
 }
 
-interface Waiting {
+/** @throws ClusterError MEMBER_EXISTS. */
+export function checkIsNew(members: MemberTable, nodeId: string): void {
+  if (members.byNodeId(nodeId) === undefined) return;
+  throw new ClusterError('MEMBER_EXISTS', `node ${nodeId} is a member already`);
+}
+
+/** A group without a voter could never decide anything again. @throws ClusterError CONF_CHANGE_INVALID. */
+export function checkLeavesVoter(members: MemberTable, { raftId, nodeId }: MemberRecord): void {
+  const { voters } = members.confState;
+  if (voters.some((voter) => voter !== raftId)) return;
+  throw new ClusterError(
+    'CONF_CHANGE_INVALID',
+    `node ${nodeId} is the only voter: add another one, and promote it, before this one is removed`,
+    { details: { nodeId } },
+  );
+}
+
+/** A change in the log that somebody waits for. */
+export interface WaitingChange {
+  readonly index: LogIndex;
   readonly term: Term;
   readonly deadline: number;
   readonly resolve: () => void;
@@ -43,40 +62,62 @@ interface Waiting {
 }
 
 export class MembershipChanges {
-  readonly #waiting = new Map<LogIndex, Waiting>();
+  /** Few; two can stand at one index, put there in two leaderships. */
+  readonly #waiting = new Set<WaitingChange>();
 
-  wait(index: LogIndex, term: Term, deadline: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(index, { term, deadline, resolve, reject });
+  wait(
+    index: LogIndex,
+    term: Term,
+    deadline: number,
+  ): { promise: Promise<void>; change: WaitingChange } {
+    let resolve!: () => void;
+    let reject!: (error: Error) => void;
+    const promise = new Promise<void>((ok, fail) => {
+      resolve = ok;
+      reject = fail;
     });
+    const change: WaitingChange = { index, term, deadline, resolve, reject };
+    this.#waiting.add(change);
+    return { promise, change };
   }
 
   applied(index: LogIndex, term: Term, isChange: boolean): void {
-    const waiting = this.#waiting.get(index);
-    if (waiting === undefined) return;
-    this.#waiting.delete(index);
-    if (waiting.term === term && isChange) waiting.resolve();
-    else {
-      waiting.reject(
-        new ClusterError(
-          'CHANGE_IN_PROGRESS',
-          'the membership change was not made: another one was not finished yet, or the leader ' +
-            'changed; try again',
-        ),
-      );
+    for (const change of this.#waiting) {
+      if (change.index !== index) continue;
+      if (change.term === term && isChange) {
+        this.#waiting.delete(change);
+        change.resolve();
+        continue;
+      }
+      const why =
+        'the membership change was not made: another one was not finished yet, or the leader ' +
+        'changed; try again';
+      this.abandon(change, new ClusterError('CHANGE_IN_PROGRESS', why));
+    }
+  }
+
+  /** A snapshot took the place of all entries up to `index`. */
+  skippedTo(index: LogIndex): void {
+    for (const change of this.#waiting) {
+      if (change.index > index) continue;
+      const why = 'a snapshot took the place of the membership change: see who is a member now';
+      this.abandon(change, new ClusterError('OUTCOME_UNKNOWN', why));
     }
   }
 
   expire(now: number, error: () => Error): void {
-    for (const [index, waiting] of this.#waiting) {
-      if (waiting.deadline > now) continue;
-      this.#waiting.delete(index);
-      waiting.reject(error());
+    for (const change of this.#waiting) {
+      if (change.deadline <= now) this.abandon(change, error());
     }
   }
 
+  /** Its caller is told, and waits no longer. */
+  abandon(change: WaitingChange, error: Error): void {
+    this.#waiting.delete(change);
+    change.reject(error);
+  }
+
   failAll(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+    for (const change of this.#waiting) this.abandon(change, error);
   }
 }

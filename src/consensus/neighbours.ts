@@ -9,7 +9,7 @@ import type { Transport, UnreachableReason } from '../transport/index.ts';
 import type { Logger } from '../world/index.ts';
 import { refusalMeaning } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
-import type { MemberTable } from './members.ts';
+import type { MemberRecord, MemberTable } from './members.ts';
 import type { Proposals } from './proposals.ts';
 import type { Succession } from './succession.ts';
 
@@ -44,7 +44,19 @@ export class Neighbours {
     }
     for (const { raftId, nodeId, address } of records) {
       if (raftId === self) continue;
-      transport.addPeer({ raftId, nodeId, address: configured.get(nodeId) ?? address });
+      const given = configured.get(nodeId);
+      if (given !== undefined) transport.addPeer({ raftId, nodeId, address: given });
+      else this.#addFromLog({ raftId, nodeId, address });
+    }
+  }
+
+  /** What was committed can not be corrected by the one who reads it, and must not stop the node. */
+  #addFromLog(peer: MemberRecord): void {
+    try {
+      this.#host.transport.addPeer(peer);
+    } catch (error) {
+      if (!(error instanceof ClusterError) || error.code !== 'PEER_ADDRESS_INVALID') throw error;
+      this.#host.logger.error('peer.addressInvalid', { ...peer, error: error.message });
     }
   }
 

@@ -9,18 +9,19 @@
 import { ClusterError } from '../errors.ts';
 import { type ConfChangeV2, type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
-import type { Transport } from '../transport/index.ts';
+import { parseAddress, type Transport } from '../transport/index.ts';
 import type { World } from '../world/index.ts';
 import { Admission } from './admission.ts';
-import { assemble, bestSuccessor, type Live, type NodeParts, startTransport } from './assemble.ts';
+import { assemble, handOver, type Live, type NodeParts, startTransport } from './assemble.ts';
 import {
-  abandonedBefore,
+  abandoned,
+  checkNotAborted,
   checkRequest,
-  onAbort,
   sequenceStale,
   sessionExpired,
   toFailure,
   unknownMember,
+  unlessAborted,
 } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
@@ -31,6 +32,8 @@ import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
   addVoterChange,
+  checkIsNew,
+  checkLeavesVoter,
   MembershipChanges,
   removeChange,
 } from './membership-changes.ts';
@@ -75,6 +78,7 @@ export class RaftNode implements AsyncDisposable {
   #phase: NodePhase = 'new';
   #failure: ClusterError | undefined;
   #resolveFailed!: (error: Error) => void;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #ticks = 0;
 
@@ -175,16 +179,18 @@ export class RaftNode implements AsyncDisposable {
       throw new ClusterError('NODE_STOPPED', `the node is ${this.#phase}: make a new one`);
     }
     this.#phase = 'starting';
+    this.#starting = this.#open();
     try {
-      await this.#open();
+      await this.#starting;
     } catch (error) {
-      this.#phase = 'stopped';
-      await this.#parts.transport.stop();
-      await this.#parts.storage.close();
+      this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} did not start`));
+      if (this.#failure === undefined) this.#phase = 'stopped';
+      await Promise.allSettled([this.#parts.transport.stop(), this.#parts.storage.close()]);
       throw error;
     }
   }
 
+  /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
   async #open(): Promise<void> {
     this.#parts.storage.onFailure((error) => this.#fail(error));
     const { random } = this.#parts.world;
@@ -194,25 +200,40 @@ export class RaftNode implements AsyncDisposable {
       this.#parts.replica,
       random,
     );
+    this.#checkStillStarting();
     await this.#restoreNewest();
+    this.#checkStillStarting();
     await this.#parts.admission.load();
+    this.#checkStillStarting();
     const live = assemble(this.#parts, identity);
     this.#live = live;
-    this.#phase = 'running';
     await startTransport(this.#parts, live);
+    this.#checkStillStarting();
+    this.#phase = 'running';
     this.#ticker.start();
-    const { voters } = this.#parts.replica.members.confState;
-    this.#parts.logger.info('node.started', {
+    this.#announce(live);
+  }
+
+  #announce({ identity, core, loop }: Live): void {
+    const { logger, replica, storage } = this.#parts;
+    const { voters } = replica.members.confState;
+    logger.info('node.started', {
       cluster: identity.clusterName,
       raftId: identity.raftId,
-      term: live.core.term,
-      lastIndex: this.#parts.storage.lastIndex(),
-      appliedIndex: this.#parts.replica.appliedIndex,
+      term: core.term,
+      lastIndex: storage.lastIndex(),
+      appliedIndex: replica.appliedIndex,
       voters: voters.length,
     });
-    live.loop.guard(() => {
-      if (voters.length === 1 && voters[0] === identity.raftId) live.core.campaign();
+    loop.guard(() => {
+      if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
     });
+  }
+
+  #checkStillStarting(): void {
+    if (this.#phase === 'starting') return;
+    if (this.#failure !== undefined) throw this.#failure;
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it was starting`);
   }
 
   async #restoreNewest(): Promise<void> {
@@ -230,7 +251,8 @@ export class RaftNode implements AsyncDisposable {
 
   /**
    * Ends this node's part in good order: takes no more proposals, finishes those under way, hands
-   * leadership over, closes. Bounded by `stopTimeoutMs`. Idempotent.
+   * leadership over, closes. `stopTimeoutMs` bounds the handing over, and once more the closing: a disk
+   * that hangs is left to itself. Idempotent.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -251,19 +273,30 @@ export class RaftNode implements AsyncDisposable {
     }
     this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
     if (this.#phase !== 'failed') this.#phase = 'stopped';
+    // It sees that it was stopped, and closes what it has opened.
+    await this.#starting?.catch(() => undefined);
     await this.#parts.transport.stop();
-    await this.#live?.snapshots.settle();
-    await this.#parts.storage.close();
+    await this.#closeStorage();
     this.#parts.logger.info('node.stopped');
+  }
+
+  async #closeStorage(): Promise<void> {
+    const { config, logger, storage, world } = this.#parts;
+    const settled = this.#live?.snapshots.settle() ?? Promise.resolve();
+    const closing = settled.then(() => storage.close());
+    const isClosed = await new Promise<boolean>((resolve, reject) => {
+      const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
+      closing.then(() => resolve(true), reject).finally(() => timer.cancel());
+    });
+    if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
   }
 
   /** Hands leadership to the follower that is furthest, and waits until it has it. */
   async #handOver(until: number): Promise<void> {
-    const { core, loop } = this.#started;
-    const to = this.isLeader ? bestSuccessor(this.#parts, this.#started) : undefined;
+    const { loop } = this.#started;
+    const to = this.isLeader ? handOver(this.#parts, this.#started) : undefined;
     if (to === undefined) return;
-    this.#parts.logger.info('leader.handingOver', { to: this.#memberOf(to)?.nodeId });
-    loop.guard(() => core.transferLeadership(to));
+    this.#parts.logger.info('leader.handingOver', { to: to.nodeId });
     await this.#waitUntil(() => !this.isLeader && loop.leaderId !== NONE, until);
   }
 
@@ -345,56 +378,62 @@ export class RaftNode implements AsyncDisposable {
 
   /**
    * Resolves when the local state holds every write that was acknowledged anywhere before the call;
-   * read it in the same turn. Rejects with NO_LEADER or NO_QUORUM at the deadline.
+   * read it in the same turn. Rejects with NO_LEADER or NO_QUORUM at the deadline, with OVERLOADED.
    */
   async readIndex(options: WaitOptions = {}): Promise<void> {
     this.#checkTakesPart();
+    checkNotAborted(options.signal);
     const { promise, read } = this.#parts.reads.add(this.#deadline(options));
-    const stopListening = onAbort(options.signal, (error) =>
-      this.#parts.reads.abandon(read, error),
-    );
     this.#started.loop.askTurn();
-    try {
-      await promise;
-    } finally {
-      stopListening();
-    }
+    await unlessAborted(options.signal, promise, (error) => this.#parts.reads.abandon(read, error));
   }
 
   /** Makes the node a member that follows the log but does not vote. Only on the leader. */
   async addLearner(nodeId: string, address: string, options: WaitOptions = {}): Promise<Member> {
     checkNodeId(nodeId, 'nodeId');
+    // Once committed, an address that is none would be every member's to live with.
+    parseAddress(address);
     this.#checkLeads();
+    const deadline = this.#deadline(options);
+    const check = (): void => checkIsNew(this.#parts.replica.members, nodeId);
+    check();
     const part = encodePart(CommandKind.MintMember, Buffer.from(nodeId), undefined);
     const minted = await this.#proposePart(part, false, options);
-    if (minted.code === NodeResultCode.MemberExists) {
-      throw new ClusterError('MEMBER_EXISTS', `node ${nodeId} is a member already`);
-    }
+    if (minted.code === NodeResultCode.MemberExists) check();
     const member: MemberRecord = { raftId: decodeNumber(minted.bytes), nodeId, address };
-    await this.#change(addLearnerChange(member), options);
+    await this.#change(addLearnerChange(member), deadline, options.signal, check);
     return { ...member, role: 'learner' };
   }
 
   /** Gives a learner its vote. Only on the leader. */
   async promoteLearner(nodeId: string, options: WaitOptions = {}): Promise<void> {
-    await this.#change(addVoterChange(this.#memberNamed(nodeId)), options);
+    const change = addVoterChange(this.#memberNamed(nodeId));
+    await this.#change(change, this.#deadline(options), options.signal);
   }
 
   /** Only on the leader; removing itself it steps down. */
   async removeMember(nodeId: string, options: WaitOptions = {}): Promise<void> {
-    await this.#change(removeChange(this.#memberNamed(nodeId).raftId), options);
+    const member = this.#memberNamed(nodeId);
+    const check = (): void => checkLeavesVoter(this.#parts.replica.members, member);
+    const change = removeChange(member.raftId);
+    await this.#change(change, this.#deadline(options), options.signal, check);
   }
 
   /** Hands leadership to another voter; resolves when it leads. Only on the leader. */
   async transferLeadership(toNodeId: string, options: WaitOptions = {}): Promise<void> {
     this.#checkTakesPart();
+    const { signal } = options;
+    checkNotAborted(signal);
+    const deadline = this.#deadline(options);
     const { core, loop } = this.#started;
     const { raftId } = this.#memberNamed(toNodeId);
     if (loop.leaderId === raftId) return;
     this.#checkLeads();
+    this.#checkVotes(raftId, toNodeId);
     loop.guard(() => core.transferLeadership(raftId));
-    await this.#waitUntil(() => loop.leaderId === raftId, this.#deadline(options));
+    await this.#waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
     if (loop.leaderId === raftId) return;
+    if (signal?.aborted === true) throw abandoned(signal);
     throw new ClusterError(
       'TRANSFER_TIMED_OUT',
       `${toNodeId} did not take over in time; ${this.leader?.nodeId ?? 'nobody'} leads: ` +
@@ -437,24 +476,26 @@ export class RaftNode implements AsyncDisposable {
     options: WaitOptions,
   ): Promise<ProposeResult> {
     this.#checkTakesProposals();
-    if (options.signal?.aborted === true) throw abandonedBefore(options.signal);
+    this.#checkMayForward();
+    checkNotAborted(options.signal);
     const deadline = this.#deadline(options);
     const { promise, proposal } = this.#parts.proposals.addLocal(part, repeatable, deadline);
     this.#started.loop.askTurn();
-    if (options.signal === undefined) return await promise;
-    const stopListening = onAbort(options.signal, (error) =>
-      this.#parts.proposals.abandon(proposal, error),
-    );
-    try {
-      return await promise;
-    } finally {
-      stopListening();
-    }
+    const give = (error: Error): void => this.#parts.proposals.abandon(proposal, error);
+    return await unlessAborted(options.signal, promise, give);
   }
 
-  async #change(change: ConfChangeV2, options: WaitOptions): Promise<void> {
+  /** `check` is run in the step in which the change gets its place: the members can not change between. */
+  async #change(
+    change: ConfChangeV2,
+    deadline: number,
+    signal: AbortSignal | undefined,
+    check?: () => void,
+  ): Promise<void> {
     this.#checkTakesProposals();
     this.#checkLeads();
+    checkNotAborted(signal);
+    check?.();
     const { core, loop } = this.#started;
     const place = loop.placeOf(() => core.proposeConfChange(change));
     if (place === undefined) {
@@ -465,13 +506,15 @@ export class RaftNode implements AsyncDisposable {
       );
     }
     loop.askTurn();
-    await this.#parts.changes.wait(place.index, place.term, this.#deadline(options));
+    const { changes } = this.#parts;
+    const waiting = changes.wait(place.index, place.term, deadline);
+    await unlessAborted(signal, waiting.promise, (error) => changes.abandon(waiting.change, error));
   }
 
   // ---- what happens ------------------------------------------------------------------------------
 
   #tick(lateMs: number): void {
-    const { core, loop } = this.#started;
+    const { core, loop, diskWatch, snapshots } = this.#started;
     loop.guard(() => {
       this.#ticks++;
       if (lateMs > this.#parts.config.tickIntervalMs) {
@@ -481,6 +524,8 @@ export class RaftNode implements AsyncDisposable {
       this.#parts.proposals.expire();
       this.#parts.proposals.retryParked();
       this.#parts.reads.tick();
+      diskWatch.tick();
+      snapshots.tick();
       const now = this.#parts.world.clock.now();
       this.#parts.changes.expire(now, () => waitedInVain(this.status(), 'appended'));
       if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
@@ -504,8 +549,10 @@ export class RaftNode implements AsyncDisposable {
     const before = this.#leaderChange.value;
     const leader = this.#memberOf(loop.leaderId);
     const { isLeader } = this;
-    if (leader?.raftId === before.leader?.raftId && isLeader === before.isLeader) return;
     const { term } = core;
+    const isSame = leader?.raftId === before.leader?.raftId && isLeader === before.isLeader;
+    // A term without a leader is no news; a leader in another term is another leadership.
+    if (isSame && (leader === undefined || term === before.term)) return;
     this.#leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
     this.#parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
     this.#parts.reads.leaderChanged();
@@ -531,7 +578,7 @@ export class RaftNode implements AsyncDisposable {
       const message = `node ${this.nodeId} failed: ${this.#failure.message}`;
       throw new ClusterError('NODE_FAILED', message, { cause: this.#failure });
     }
-    if (this.#live === undefined) {
+    if (this.#phase === 'new' || this.#phase === 'starting') {
       throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
     }
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
@@ -541,6 +588,22 @@ export class RaftNode implements AsyncDisposable {
     this.#checkTakesPart();
     if (this.#phase !== 'stopping') return;
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopping; ask another node`);
+  }
+
+  /** Where another node leads, and nothing is to be sent to it. */
+  #checkMayForward(): void {
+    if (this.#parts.config.disableProposalForwarding && this.leader !== undefined) {
+      this.#checkLeads();
+    }
+  }
+
+  #checkVotes(raftId: RaftId, nodeId: string): void {
+    if (this.#memberOf(raftId)?.role === 'voter') return;
+    throw new ClusterError(
+      'CONF_CHANGE_INVALID',
+      `node ${nodeId} is a learner and can not lead: promote it first`,
+      { details: { nodeId } },
+    );
   }
 
   #checkLeads(): void {

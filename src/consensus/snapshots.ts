@@ -16,6 +16,12 @@ import { FOUNDING_INDEX } from './founding.ts';
 import { snapshotOffered } from './peer-input.ts';
 import type { Replica } from './replica.ts';
 
+/**
+ * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
+ * state, and a disk that is full stays so for a while; meanwhile the log grows, and nothing is lost.
+ */
+const RETRY_TICKS = 100;
+
 export interface SnapshotHost {
   readonly config: RaftNodeConfig;
   readonly storage: Storage;
@@ -37,6 +43,8 @@ export class Snapshots {
   #isReplacing = false;
   /** The members are others than in the newest snapshot. */
   #isOutdated = false;
+  /** Ticks left until a snapshot may be tried again after one failed. */
+  #restTicks = 0;
 
   constructor(host: SnapshotHost) {
     this.#host = host;
@@ -51,13 +59,24 @@ export class Snapshots {
   /** After entries of that many bytes were applied. Takes a snapshot when it is due. */
   applied(bytes: number): void {
     this.#bytesApplied += bytes;
+    this.#saveWhenDue();
+  }
+
+  tick(): void {
+    if (this.#restTicks === 0) return;
+    this.#restTicks--;
+    this.#saveWhenDue();
+  }
+
+  #saveWhenDue(): void {
+    if (this.#saving !== undefined || this.#restTicks > 0) return;
     const { config, replica } = this.#host;
     const entries = replica.appliedIndex - this.#lastIndex;
     const due =
       this.#isOutdated ||
       entries >= config.snapshotIntervalEntries ||
       this.#bytesApplied >= config.snapshotIntervalBytes;
-    if (due && this.#saving === undefined) void this.save().catch(() => undefined);
+    if (due) void this.save().catch(() => undefined);
   }
 
   membersChanged(): void {
@@ -91,23 +110,34 @@ export class Snapshots {
   }
 
   async #save(): Promise<void> {
-    const { config, storage, replica, logger } = this.#host;
+    const { replica, logger } = this.#host;
     const index = replica.appliedIndex;
     if (this.#isReplacing || index <= Math.max(this.#lastIndex, FOUNDING_INDEX)) return;
-    const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
-    const sections = replica.capture();
+    const [bytesApplied, wasOutdated] = [this.#bytesApplied, this.#isOutdated];
     this.#bytesApplied = 0;
     this.#isOutdated = false;
     try {
-      const saved = await storage.saveSnapshot(at, sections);
-      this.#lastIndex = Math.max(this.#lastIndex, index);
-      logger.info('snapshot.saved', { index, bytes: saved.bytes });
-      const freeTo = index - config.snapshotCatchUpEntries;
-      if (freeTo >= storage.firstIndex()) await storage.compact(freeTo);
+      await this.#write(index);
     } catch (error) {
       logger.warn('snapshot.failed', { index, error: String(error) });
+      // An install has brought a newer one: then nothing is amiss.
+      if (this.#lastIndex < index) {
+        this.#bytesApplied += bytesApplied;
+        this.#isOutdated ||= wasOutdated;
+        this.#restTicks = RETRY_TICKS;
+      }
       throw error;
     }
+  }
+
+  async #write(index: LogIndex): Promise<void> {
+    const { config, storage, replica, logger } = this.#host;
+    const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
+    const saved = await storage.saveSnapshot(at, replica.capture());
+    this.#lastIndex = Math.max(this.#lastIndex, index);
+    logger.info('snapshot.saved', { index, bytes: saved.bytes });
+    const freeTo = index - config.snapshotCatchUpEntries;
+    if (freeTo >= storage.firstIndex()) await storage.compact(freeTo);
   }
 
   /** The core wants a follower to get the snapshot that the message describes. */

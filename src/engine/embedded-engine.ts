@@ -35,6 +35,8 @@ export interface EmbeddedEngineOptions {
 export class EmbeddedEngine implements Engine {
   readonly #options: EmbeddedEngineOptions;
   #node: RaftNode | undefined;
+  #starting: Promise<void> | undefined;
+  #isStopped = false;
   #resolveFailed!: (error: Error) => void;
   readonly failed: Promise<Error>;
 
@@ -51,22 +53,45 @@ export class EmbeddedEngine implements Engine {
     return this.#options.config.nodeId;
   }
 
-  /** @throws ClusterError DATA_DIR_*, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID. */
+  /**
+   * May be tried again when the data folder could not be opened.
+   * @throws ClusterError DATA_DIR_*, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID, NODE_STOPPED.
+   */
   async start(): Promise<void> {
-    const { config, dataDir, listen, world, machine } = this.#options;
-    if (this.#node !== undefined) {
+    if (this.#starting !== undefined || this.#isStopped) {
       throw new ClusterError('NODE_STOPPED', 'the engine was started already: make a new one');
     }
+    this.#starting = this.#start();
+    try {
+      await this.#starting;
+    } catch (error) {
+      if (this.#node === undefined) this.#starting = undefined;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { config, dataDir, listen, world, machine } = this.#options;
     const { disk, clock, random, network, logger } = world;
     const storage = await openDiskStorage({ disk, clock, random, logger, directory: dataDir });
-    const transport = new TcpTransport({ network, clock, random, logger, listen });
-    const node = new RaftNode(config, { world, storage, transport, machine });
-    this.#node = node;
-    node.failed.then(this.#resolveFailed, () => undefined);
-    await node.start();
+    try {
+      if (this.#isStopped) {
+        throw new ClusterError('NODE_STOPPED', 'the engine was stopped while it was starting');
+      }
+      const transport = new TcpTransport({ network, clock, random, logger, listen });
+      this.#node = new RaftNode(config, { world, storage, transport, machine });
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+    this.#node.failed.then(this.#resolveFailed, () => undefined);
+    await this.#node.start();
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    // Once there is a node it ends its own start.
+    if (this.#node === undefined) await this.#starting?.catch(() => undefined);
     await this.#node?.stop();
   }
 

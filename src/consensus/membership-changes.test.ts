@@ -1,0 +1,79 @@
+/**
+ * Membership changes: what would harm every member once it is committed is refused before, and who
+ * waits for a change is always told.
+ */
+import { describe, expect, it } from 'vitest';
+import { TestCluster } from '../../sim/test-cluster.ts';
+import { ClusterError } from '../errors.ts';
+import { MembershipChanges } from './membership-changes.ts';
+
+async function codeOf(promise: Promise<unknown> | undefined): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof ClusterError ? error.code : String(error);
+  }
+  return 'resolved';
+}
+
+describe('a change', () => {
+  it('that would leave no voter is refused, and the node lives on, over a restart too', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await cluster.start('n1');
+    await node.readIndex();
+    expect(await codeOf(node.removeMember('n1'))).toBe('CONF_CHANGE_INVALID');
+    await node.addLearner('n2', 'n2:1');
+    expect(await codeOf(node.removeMember('n1'))).toBe('CONF_CHANGE_INVALID');
+    await node.removeMember('n2');
+    expect(node.phase).toBe('running');
+  });
+
+  it('with an address that is none is refused', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await cluster.start('n1');
+    await node.readIndex();
+    for (const address of ['', 'nowhere', 'host:0', 'host:99999', 'a b:1']) {
+      expect(await codeOf(node.addLearner('n2', address))).toBe('PEER_ADDRESS_INVALID');
+    }
+    expect(node.status().members.length).toBe(1);
+  });
+
+  it('that adds the same node twice at once happens once', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const { node } = await cluster.leader();
+    const codes = await Promise.all([
+      codeOf(node.addLearner('n9', 'n9:1')),
+      codeOf(node.addLearner('n9', 'n9:1')),
+    ]);
+    expect(codes).toContain('resolved');
+    expect(node.status().members.filter(({ nodeId }) => nodeId === 'n9').length).toBe(1);
+  });
+
+  it('does not hand leadership to a learner', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const { node } = await cluster.leader();
+    await node.addLearner('n9', 'n9:1');
+    expect(await codeOf(node.transferLeadership('n9'))).toBe('CONF_CHANGE_INVALID');
+  });
+});
+
+describe('those who wait', () => {
+  it('two at one index, of two leaderships, are both told', async () => {
+    const changes = new MembershipChanges();
+    const older = codeOf(changes.wait(7, 3, 100).promise);
+    const newer = codeOf(changes.wait(7, 5, 100).promise);
+    changes.applied(7, 5, true);
+    expect([await older, await newer]).toEqual(['CHANGE_IN_PROGRESS', 'resolved']);
+  });
+
+  it('are told at the deadline, and when a snapshot took the place of the change', async () => {
+    const changes = new MembershipChanges();
+    const late = codeOf(changes.wait(7, 3, 100).promise);
+    const skipped = codeOf(changes.wait(8, 3, 200).promise);
+    changes.expire(100, () => new ClusterError('NO_QUORUM', 'late'));
+    changes.skippedTo(8);
+    expect([await late, await skipped]).toEqual(['NO_QUORUM', 'OUTCOME_UNKNOWN']);
+  });
+});
