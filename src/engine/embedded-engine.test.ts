@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalMachine, text, until } from '../../sim/test-cluster.ts';
-import type { FoundingMember } from '../consensus/index.ts';
-import type { EmbeddedEngine } from './embedded-engine.ts';
+import { defaultConfig, type FoundingMember } from '../consensus/index.ts';
+import { nullLogger, realWorld } from '../world/index.ts';
+import { EmbeddedEngine } from './embedded-engine.ts';
 import { startNode } from './start-node.ts';
 
 /** Ports that were free a moment ago, all different. */
@@ -96,6 +97,28 @@ describe('three embedded engines on disk and TCP', () => {
     const back = await start(leader.engine.nodeId);
     await back.engine.readBarrier();
     expect(back.machine.journal).toEqual(['one', 'two']);
+  });
+
+  it('a stop while an engine starts leaves nothing running, and the folder free', async () => {
+    const machine = new JournalMachine();
+    const world = { ...realWorld(), logger: nullLogger };
+    const [member] = members as [FoundingMember];
+    const port = Number(member.address.split(':')[1]);
+    const options = {
+      config: { ...defaultConfig(), nodeId: 'n1', cluster: { name: 'default', members } },
+      dataDir: join(folder, 'n1'),
+      listen: { host: '127.0.0.1', port },
+      world,
+      machine,
+    };
+    const engine = new EmbeddedEngine(options);
+    const starting = engine.start().catch((error: unknown) => error);
+    await engine.stop();
+    expect(await starting).toMatchObject({ code: 'NODE_STOPPED' });
+    await expect(engine.start()).rejects.toMatchObject({ code: 'NODE_STOPPED' });
+    const next = new EmbeddedEngine(options);
+    await next.start();
+    await next.stop();
   });
 
   it('refuse a folder in use, and a node that was wiped', async () => {
