@@ -88,6 +88,8 @@ export const WATCH_HEARTBEAT_MS: number = 10_000;
 export const CLIENT_CONNECTIONS_MAX: number = 1_024;
 /** Requests of one connection being answered; beyond it the server stops reading from it. */
 export const CLIENT_INFLIGHT_MAX: number = 1_024;
+/** Pages of ranges, and calls by name, being read for one connection: each may answer megabytes. */
+export const CLIENT_PAGES_INFLIGHT_MAX: number = 16;
 /** One frame to the server: a command of full size and its framing. */
 export const CLIENT_REQUEST_BYTES_MAX: number = 2 * MIB;
 /** One frame to the client: what a transaction of many reads may answer. */

@@ -107,6 +107,19 @@ describe('the api', () => {
     await expect(
       api.call('kv.put', { key: 'a', value: '' }, { consistency: 'local' }),
     ).rejects.toEqual(refusal('REQUEST_INVALID', /kv.put takes no consistency/));
+    await expect(api.get(Buffer.from('a'), { request })).rejects.toThrow(
+      /kv.get takes no request id/,
+    );
+    await expect(api.range({ start: Buffer.from('a') }, { request })).rejects.toThrow(
+      /kv.range takes/,
+    );
+    const put = Uint8Array.of(1, 1, 1, 1, 97, 0);
+    expect(() => api.propose(put, { consistency: 'local' })).toThrow(
+      /a write takes no consistency/,
+    );
+    await expect(
+      api.get(Buffer.from('a'), { consistency: 'local', timeoutMs: 60_001 }),
+    ).rejects.toThrow(/from 1 to 60000/);
     for (const timeoutMs of [0, -1, 1.5, 60_001, Number.NaN]) {
       await expect(api.get(Buffer.from('a'), { timeoutMs })).rejects.toEqual(
         refusal('REQUEST_INVALID', /from 1 to 60000/),

@@ -80,24 +80,28 @@ class NodeApi implements Api {
   }
 
   async get(key: Uint8Array, options: CallOptions = {}): Promise<GetAnswer> {
+    checkOptions('kv.get', 'read', options);
     validateKey(key);
     await this.#barrier(options);
     return { item: this.#kv.get(key), revision: this.#kv.revision };
   }
 
   async range(query: RangeQuery, options: CallOptions = {}): Promise<RangeResult> {
+    checkOptions('kv.range', 'read', options);
     validateRange(query);
     await this.#barrier(options);
     return this.#kv.range(query);
   }
 
   async write(command: KvCommand, options: CallOptions = {}): Promise<KvResult> {
+    checkOptions('a write', 'write', options);
     validateCommand(command);
     const result = await this.#propose(encodeCommand(command), options);
     return unwrapResult(result);
   }
 
   propose(command: Uint8Array, options: CallOptions = {}): Promise<ProposeResult> {
+    checkOptions('a write', 'write', options);
     validateCommandBytes(command);
     return this.#propose(command, options);
   }
@@ -112,11 +116,13 @@ class NodeApi implements Api {
     return { revision, changes };
   }
 
-  openSession(options: CallOptions = {}): Promise<number> {
+  async openSession(options: CallOptions = {}): Promise<number> {
+    checkOptions('session.open', 'admin', options);
     return this.#explained(this.#engine.openSession(waitOptions(options)));
   }
 
-  closeSession(session: number, options: CallOptions = {}): Promise<void> {
+  async closeSession(session: number, options: CallOptions = {}): Promise<void> {
+    checkOptions('session.close', 'admin', options);
     return this.#explained(this.#engine.closeSession(session, waitOptions(options)));
   }
 
@@ -141,9 +147,10 @@ class NodeApi implements Api {
   }
 
   async #barrier(options: CallOptions): Promise<void> {
+    const timeoutMs = checkTimeout(options.timeoutMs);
     if (options.consistency === 'local') return;
     try {
-      await this.#barriers.join(checkTimeout(options.timeoutMs), options.signal);
+      await this.#barriers.join(timeoutMs, options.signal);
     } catch (error) {
       throw explainFailure(error, () => this.#engine.status());
     }

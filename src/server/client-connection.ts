@@ -3,8 +3,9 @@
  * in whatever order they are done.
  *
  * The rule it protects: a client can not make this node hold more than a bounded amount for it. With
- * CLIENT_INFLIGHT_MAX requests in flight, or CLIENT_OUTPUT_BYTES_MAX of answers that it does not read,
- * nothing more is read from it, and TCP slows it down.
+ * CLIENT_INFLIGHT_MAX requests in flight, CLIENT_PAGES_INFLIGHT_MAX of them for pages, or
+ * CLIENT_OUTPUT_BYTES_MAX of answers that it does not read, nothing more is read from it, and TCP slows it
+ * down; when it takes nothing for DOOR_STALL_MS_MAX, it is cut off.
  *
  * The hot paths (propose and get) are flat: a header, the machine's own bytes, one call, one answer.
  * A client that goes away ends its watches; its proposals go on, only nobody is told.
@@ -34,8 +35,10 @@ import {
   CLIENT_HANDSHAKE_MS_MAX,
   CLIENT_INFLIGHT_MAX,
   CLIENT_OUTPUT_BYTES_MAX,
+  CLIENT_PAGES_INFLIGHT_MAX,
   CLIENT_REQUEST_BYTES_MAX,
   CLIENT_WATCHES_MAX,
+  DOOR_STALL_MS_MAX,
   WATCH_HEARTBEAT_MS,
 } from '../limits.ts';
 import type { Logger } from '../world/index.ts';
@@ -48,7 +51,11 @@ export interface ClientConnectionParts {
   readonly logger: Logger;
   readonly socket: Socket;
   readonly heartbeatMs?: number;
+  readonly stallMs?: number;
 }
+
+/** Operations whose answers may be large. */
+const PAGES: ReadonlySet<number> = new Set([OP.range, OP.call]);
 
 type Phase = 'greeting' | 'open' | 'draining' | 'closed';
 
@@ -66,6 +73,7 @@ export class ClientConnection {
   readonly #handshake: NodeJS.Timeout;
   #phase: Phase = 'greeting';
   #inflight = 0;
+  #pages = 0;
   #isPaused = false;
 
   constructor(parts: ClientConnectionParts) {
@@ -77,10 +85,13 @@ export class ClientConnection {
     this.#outbox = new Outbox(socket);
     this.#handshake = setTimeout(() => socket.destroy(), CLIENT_HANDSHAKE_MS_MAX);
     socket.on('data', (chunk: Buffer) => {
+      // What comes after the last request that is taken is not kept.
+      if (this.#phase !== 'greeting' && this.#phase !== 'open') return;
       this.#input.push(chunk);
       this.#work();
     });
-    socket.on('drain', () => this.#resumeIfPossible());
+    socket.on('drain', () => this.#drained());
+    socket.setTimeout(parts.stallMs ?? DOOR_STALL_MS_MAX, () => this.#silent());
     // `close` follows, and is where everything is ended.
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
@@ -118,6 +129,23 @@ export class ClientConnection {
     this.#watches.clear();
   }
 
+  #drained(): void {
+    for (const watch of this.#watches.values()) watch.resume();
+    this.#resumeIfPossible();
+  }
+
+  /** Nothing has moved for long: fine, unless there is something that the client does not take. */
+  #silent(): void {
+    const { queuedBytes } = this.#outbox;
+    if (queuedBytes === 0) return;
+    this.#logger.warn('client.stalled', { remote: this.#remote, queuedBytes });
+    this.destroy();
+  }
+
+  get #remote(): string {
+    return `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
+  }
+
   /** Handles whole frames until there are none, or enough is in flight. */
   #work(): void {
     try {
@@ -138,9 +166,12 @@ export class ClientConnection {
   }
 
   #isBusy(): boolean {
-    return (
-      this.#inflight >= CLIENT_INFLIGHT_MAX || this.#outbox.queuedBytes >= CLIENT_OUTPUT_BYTES_MAX
-    );
+    if (this.#inflight >= CLIENT_INFLIGHT_MAX) return true;
+    return this.#pages >= CLIENT_PAGES_INFLIGHT_MAX || !this.#hasRoom();
+  }
+
+  #hasRoom(): boolean {
+    return this.#outbox.queuedBytes < CLIENT_OUTPUT_BYTES_MAX;
   }
 
   #pause(): void {
@@ -207,6 +238,7 @@ export class ClientConnection {
   #start(request: RequestFrame, now: number): void {
     const { correlation, op } = request;
     this.#inflight++;
+    if (PAGES.has(op)) this.#pages++;
     runOperation(this.#api, request, optionsOf(request)).then(
       ({ head, body }) => {
         this.#answer(correlation, ANSWER.result, head, body);
@@ -222,6 +254,7 @@ export class ClientConnection {
 
   #done(op: number, code: string, startedAt: number): void {
     this.#inflight--;
+    if (PAGES.has(op)) this.#pages--;
     let stats = this.#stats.get(op);
     if (stats === undefined) {
       stats = this.#api.stats.of('binary', OPERATION_NAMES[op] ?? 'unknown');
@@ -262,6 +295,7 @@ export class ClientConnection {
         const error = asClusterError(fault, this.#logger, 'kv.watch');
         this.#answer(correlation, ANSWER.error, encodeError(error));
       },
+      hasRoom: () => this.#hasRoom(),
     });
     this.#watches.set(correlation, watch);
     watch.start();
@@ -279,8 +313,7 @@ export class ClientConnection {
   /** What came makes no sense: nothing behind it can be trusted to be the beginning of a frame. */
   #refuse(fault: unknown): void {
     const error = asClusterError(fault, this.#logger, 'frame');
-    const remote = `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
-    this.#logger.warn('client.refused', { remote, message: error.message });
+    this.#logger.warn('client.refused', { remote: this.#remote, message: error.message });
     if (this.#phase === 'greeting') {
       this.#socket.end(encodeWelcome(0, { error }));
     } else {

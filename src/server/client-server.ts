@@ -25,6 +25,7 @@ export interface ClientServerOptions {
   readonly logger: Logger;
   readonly connectionsMax?: number;
   readonly drainMs?: number;
+  readonly stallMs?: number;
 }
 
 export class ClientServer {
@@ -77,7 +78,7 @@ export class ClientServer {
   }
 
   #accept(socket: Socket): void {
-    const { api, logger, connectionsMax = CLIENT_CONNECTIONS_MAX } = this.#options;
+    const { api, logger, stallMs, connectionsMax = CLIENT_CONNECTIONS_MAX } = this.#options;
     if (this.#stopped !== undefined || this.#connections.size >= connectionsMax) {
       const error =
         this.#stopped === undefined
@@ -93,7 +94,7 @@ export class ClientServer {
       socket.setTimeout(DOOR_DRAIN_MS_MAX, () => socket.destroy());
       return;
     }
-    const connection = new ClientConnection({ api, logger, socket });
+    const connection = new ClientConnection({ api, logger, socket, ...(stallMs && { stallMs }) });
     this.#connections.add(connection);
     connection.closed.then(() => this.#connections.delete(connection));
   }

@@ -2,8 +2,8 @@
  * One watch of one client at the binary door: takes changes from the key-value machine one by one, as
  * long as the client has credit.
  *
- * The rule: what the client has not asked for is not taken from the machine, so that the buffer that
- * fills up is the machine's own, which is bounded and ends a watch that is too slow by name. Everything
+ * The rule: what the client has not asked for, or does not read, is not taken from the machine, so that the
+ * buffer that fills up is the machine's own, which is bounded and ends a watch that is too slow by name. Everything
  * after an `await` asks again whether the watch has ended meanwhile.
  */
 import type { Api, CallOptions, WatchStream } from '../api/index.ts';
@@ -22,6 +22,8 @@ export interface ClientWatchEvents {
   item(body: Uint8Array): void;
   /** Last of all; not after `end`. */
   failed(fault: unknown): void;
+  /** False: enough waits for the client already. `resume` is called when that has changed. */
+  hasRoom(): boolean;
 }
 
 export function decodeCredit(body: Uint8Array): number {
@@ -69,7 +71,11 @@ export class ClientWatch {
 
   addCredit(bytes: number): void {
     this.#credit += bytes;
-    if (this.#credit > 0) this.#wake?.();
+    this.resume();
+  }
+
+  resume(): void {
+    this.#wake?.();
   }
 
   /** Idempotent. Nothing is sent afterwards. */
@@ -94,7 +100,7 @@ export class ClientWatch {
     }
     this.#send(encodeStarted(this.#stream.revision), false);
     while (!this.#hasEnded) {
-      if (this.#credit <= 0) {
+      if (this.#credit <= 0 || !this.#events.hasRoom()) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });

@@ -5,11 +5,23 @@
  */
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect, encodeHello, type QuorateClient, requestOf } from '../../src/client/index.ts';
+import { encodeRangeRequest, encodeWatchRequest } from '../../src/client/bodies.ts';
+import { encodeRequestHeader } from '../../src/client/frames.ts';
+import {
+  connect,
+  decodeRequest,
+  encodeHello,
+  OP,
+  type QuorateClient,
+  requestOf,
+} from '../../src/client/index.ts';
 import { ClusterError } from '../../src/errors.ts';
+import { CLIENT_PAGES_INFLIGHT_MAX } from '../../src/limits.ts';
+import { ClientWatch } from '../../src/server/client-watch.ts';
+import { ClientServer } from '../../src/server/index.ts';
 import type { KvChange } from '../../src/state/index.ts';
 import { FakeCluster } from './fake-engine.ts';
-import { type BinaryNode, binaryNode } from './harness.ts';
+import { type BinaryNode, binaryNode, silent } from './harness.ts';
 
 let cluster: FakeCluster;
 let one: BinaryNode;
@@ -399,6 +411,65 @@ describe('the binary door', () => {
     expect(cluster.applied).toBe(0);
   });
 
+  it('reads few pages at a time of one connection', async () => {
+    const range = one.api.range.bind(one.api);
+    let begun = 0;
+    one.api.range = (query, options) => {
+      begun++;
+      return range(query, options);
+    };
+    one.engine.mode = 'hanging';
+    const everything = { start: new Uint8Array(0), end: new Uint8Array(0) };
+    const body = encodeRangeRequest({ range: everything, limit: 0, keysOnly: false });
+    const frames = Array.from({ length: 40 }, (_, at) => requestFrame(at + 1, OP.range, body));
+    const socket = dialTo(one.address);
+    socket.write(Buffer.concat([encodeHello(1, 1), ...frames]));
+    await expect.poll(() => begun).toBe(CLIENT_PAGES_INFLIGHT_MAX);
+    await client.get('a', { consistency: 'local' });
+    expect(begun).toBe(CLIENT_PAGES_INFLIGHT_MAX);
+    one.engine.mode = 'serving';
+    for (const release of one.engine.hung) release();
+    await expect.poll(() => begun).toBe(40);
+    socket.destroy();
+  });
+
+  it('takes no more changes for a watch than its connection takes, whatever its credit', async () => {
+    const watch = { range: { start: Buffer.from('w') }, from: 1, credit: 2 ** 32 - 1 };
+    const frame = requestFrame(1, OP.watch, encodeWatchRequest(watch));
+    const items: Uint8Array[] = [];
+    let room = 3;
+    const served = new ClientWatch(one.api, decodeRequest(frame.subarray(4)), {}, 60_000, {
+      item: (body) => items.push(body),
+      failed: () => {},
+      hasRoom: () => items.length < room,
+    });
+    served.start();
+    for (let turn = 0; turn < 9; turn++) await client.put('w', String(turn));
+    expect(items).toHaveLength(3);
+    room = 100;
+    served.resume();
+    await expect.poll(() => items.length).toBe(1 + 9);
+    served.end();
+  });
+
+  it('cuts off who does not take its answers', async () => {
+    const events: string[] = [];
+    const logger = { ...silent, warn: (event: string) => events.push(event) };
+    const { api } = one;
+    const door = new ClientServer({ api, host: '127.0.0.1', port: 0, logger, stallMs: 200 });
+    await door.start();
+    await client.put('a', 'x'.repeat(1_000_000));
+    const socket = dialTo(`127.0.0.1:${door.address!.port}`);
+    socket.pause();
+    const frames = Array.from({ length: 60 }, (_, at) =>
+      requestFrame(at + 1, OP.get, Buffer.from('a')),
+    );
+    socket.write(Buffer.concat([encodeHello(1, 1), ...frames]));
+    await expect.poll(() => events, { timeout: 4_000 }).toContain('client.stalled');
+    socket.destroy();
+    await door.stop();
+  });
+
   it('names the address that is in use', async () => {
     const port = Number(one.address.split(':')[1]);
     await expect(binaryNode('n3', cluster, port)).rejects.toMatchObject({
@@ -407,6 +478,18 @@ describe('the binary door', () => {
     });
   });
 });
+
+function requestFrame(correlation: number, op: number, body: Uint8Array): Buffer {
+  const header = { correlation, op, local: false, timeoutMs: 0, request: undefined };
+  return Buffer.concat([encodeRequestHeader(header, body.length), body]);
+}
+
+function dialTo(address: string): Socket {
+  const [host, port] = address.split(':');
+  const socket = dial(Number(port), host);
+  socket.on('error', () => {});
+  return socket;
+}
 
 function listening(accept: (socket: Socket) => void): Promise<Server> {
   return new Promise((resolve) => {
