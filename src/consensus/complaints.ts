@@ -34,19 +34,19 @@ export function checkRequest({ session, sequence, acknowledgedBelow }: RequestId
   }
 }
 
-export function sessionExpired(request: RequestId | undefined): ClusterError {
+export function sessionExpired(request: RequestId): ClusterError {
   return new ClusterError(
     'SESSION_EXPIRED',
-    `session ${request?.session} does not exist any more: whether request ${request?.sequence} ` +
+    `session ${request.session} does not exist any more: whether request ${request.sequence} ` +
       'was applied before is not known, it was not applied now. Open a new session',
     { details: { ...request } },
   );
 }
 
-export function sequenceStale(request: RequestId | undefined): ClusterError {
+export function sequenceStale(request: RequestId): ClusterError {
   return new ClusterError(
     'SEQUENCE_STALE',
-    `request ${request?.sequence} of session ${request?.session} was acknowledged as done; ` +
+    `request ${request.sequence} of session ${request.session} was acknowledged as done; ` +
       'its result is not kept any more. Use a new sequence number',
     { details: { ...request } },
   );

@@ -33,3 +33,12 @@ it('reads and proposals that come while others are under way need no tick to go 
   // With a tick for each of them it would take at least 50 of 50 ms.
   expect(performance.now() - began).toBeLessThan(2_000);
 });
+
+it('what was refused while too much was uncommitted goes on without a tick', async () => {
+  await using cluster = new TestCluster(1, { tickIntervalMs: 60_000, maxUncommittedBytes: 1_000 });
+  const { node, machine } = await cluster.start('n1');
+  const large = 'x'.repeat(200 * 1024);
+  // Two do not fit into one entry, and the second entry not beside the first.
+  await Promise.all(Array.from({ length: 10 }, () => node.propose(text(large))));
+  expect(machine.journal.length).toBe(10);
+});

@@ -250,6 +250,8 @@ export class Loop {
     for (const response of message.responses ?? []) this.#route(response);
     reads.release();
     snapshots.applied(bytes);
+    // What the core refused while too much was uncommitted has room now.
+    if (proposals.queued > 0) this.askTurn();
   }
 
   #loadLog(lo: LogIndex, hi: LogIndex): void {

@@ -360,6 +360,7 @@ export class RaftNode implements AsyncDisposable {
     if (request !== undefined) checkRequest(request);
     const part = encodePart(CommandKind.Application, command, request);
     const result = await this.#proposePart(part, request !== undefined, options);
+    if (request === undefined) return result;
     if (result.code === NodeResultCode.SessionExpired) throw sessionExpired(request);
     if (result.code === NodeResultCode.SequenceStale) throw sequenceStale(request);
     return result;
