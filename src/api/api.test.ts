@@ -65,6 +65,7 @@ describe('ranges', () => {
     expect(toRange({}, 'read').end).toHaveLength(0);
     expect(() => toRange({}, 'delete')).toThrow(/all=true/);
     expect(() => toRange({ prefix: text('') }, 'delete')).toThrow(/all=true/);
+    expect(() => toRange({ prefix: text(''), start: text('b') }, 'delete')).toThrow(/all=true/);
     expect(toRange({ all: true }, 'delete').start).toHaveLength(0);
     expect(() => toRange({ all: true, prefix: text('a') }, 'delete')).toThrow(/no other part/);
   });

@@ -9,7 +9,14 @@
 import type { z } from 'zod';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
-import type { KeyValue, KvChange, KvCommand, KvResult, StepResult } from '../state/index.ts';
+import {
+  type KeyValue,
+  type KvChange,
+  type KvCommand,
+  type KvResult,
+  keyAfter,
+  type StepResult,
+} from '../state/index.ts';
 import { bytesToJson, textOf } from './bytes.ts';
 import {
   addMemberInput,
@@ -110,13 +117,6 @@ export const OPERATIONS: Readonly<Record<Exclude<OperationName, 'kv.watch'>, Ope
     return { leader: to };
   }),
 };
-
-/** The least key that is greater. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
 
 export function keyNotFound(key: Uint8Array, revision: number): ClusterError {
   const name = textOf(key);

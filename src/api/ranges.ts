@@ -33,7 +33,8 @@ export function toRange(selector: RangeSelector, purpose: 'read' | 'delete'): Ke
   }
   const from = start ?? prefix ?? NOTHING;
   const to = prefix === undefined ? (end ?? NOTHING) : prefixRange(prefix).end;
-  if (purpose === 'delete' && from.length === 0 && to.length === 0) {
+  const isAll = from.length === 0 && to.length === 0;
+  if (purpose === 'delete' && (isAll || prefix?.length === 0)) {
     throw refused('the range is all keys: say all=true if that is meant, else give a prefix');
   }
   // A page of a prefix begins at `start`, which must not reach in front of the prefix.

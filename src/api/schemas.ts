@@ -85,7 +85,9 @@ const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 
 const wholeNumber: z.ZodType<bigint> = z
-  .union([z.int(), z.string().regex(/^-?[0-9]{1,19}$/, 'is not a whole number')])
+  .union([z.int(), z.string().regex(/^-?[0-9]{1,19}$/)], {
+    error: 'give a whole number up to 2^53, or a string of digits',
+  })
   .transform((value) => BigInt(value))
   .refine((value) => value >= MIN_INT64 && value <= MAX_INT64, 'exceeds 64 bits');
 

@@ -13,6 +13,7 @@ import {
   type KeyValue,
   type KvCommand,
   type KvResult,
+  keyAfter,
   type RangeResult,
   type StepResult,
   type TransactionStep,
@@ -31,7 +32,7 @@ import {
 import { ClientWatch } from './client-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { OP, type Op } from './frames.ts';
-import { keyAfter, toBytes, toKeyRange, toText } from './keys.ts';
+import { toBytes, toKeyRange, toText } from './keys.ts';
 import { parseNodeAddress } from './node-address.ts';
 import { type CallPlan, PendingCall } from './pending-call.ts';
 import { SessionKeeper } from './session-keeper.ts';

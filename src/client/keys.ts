@@ -23,13 +23,6 @@ export function toText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
-/** The least key that is greater. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
 /** Everything is never deleted by an empty range: an option that was not set would do it. */
 export function toKeyRange(selector: ClientRange, purpose: 'read' | 'delete'): KeyRange {
   const { key, prefix, start, end, all = false } = selector;

@@ -7,7 +7,7 @@ export {
   validateRange,
 } from './command-limits.ts';
 export { CompositeMachine, composeMachines, type MachinePart } from './composite-machine.ts';
-export { isPrefixRange, prefixRange, rangeHolds } from './key-ranges.ts';
+export { isPrefixRange, keyAfter, prefixRange, rangeHolds } from './key-ranges.ts';
 export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts';
 export type { KvWatch } from './kv-watch.ts';
 export { KV_REJECTION_CODES, resultToError } from './rejections.ts';

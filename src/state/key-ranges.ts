@@ -19,6 +19,13 @@ export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8
   return { start: prefix, end: NO_BYTES };
 }
 
+/** The least key that is greater. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
 /** Whether it is just what `prefixRange(range.start)` gives: a watch of it is found by hash, not by search. */
 export function isPrefixRange(range: KeyRange): boolean {
   if (range.end === undefined) return false;

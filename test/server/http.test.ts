@@ -422,6 +422,13 @@ describe('bad input over HTTP', () => {
       /field `key`: the path names the key already/,
     ],
     [
+      'half a step of an increment',
+      () => post('/v1/increment/a', { by: 1.5 }),
+      400,
+      'REQUEST_INVALID',
+      /field `by`: give a whole number up to 2\^53, or a string of digits/,
+    ],
+    [
       'prototype as a field',
       () => ask('POST', '/v1/increment/a', { body: '{"__proto__":{"by":5}}' }),
       400,
