@@ -157,7 +157,8 @@ export class HttpServer {
   #mount(app: FastifyInstance, route: Route): void {
     app.route({
       method: route.method,
-      url: urlOf(route),
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { counts: route.counts },
       bodyLimit: route.bodyBytesMax,
       exposeHeadRoute: !route.isStream,
       handler: (request, reply) => this.#answer(route, request, reply),
@@ -170,18 +171,13 @@ export class HttpServer {
     return target.routed;
   }
 
-  #routeOf(request: FastifyRequest): Route | undefined {
-    const { url } = request.routeOptions;
-    return this.#routes.find((route) => urlOf(route) === url);
-  }
-
   /** Before the body is read. */
   #admit(request: FastifyRequest, reply: FastifyReply): void {
     const { api, inflightMax = HTTP_INFLIGHT_MAX } = this.#options;
     // The type of a body is not looked at: `curl -d` calls JSON a form.
     delete request.raw.headers['content-type'];
     reply.header('quorate-node', api.nodeId);
-    const counts = this.#routeOf(request)?.counts !== false;
+    const { counts = true } = request.routeOptions.config as Partial<Route>;
     this.#inflight.enter(request.raw, reply.raw, counts);
     if (counts && this.#inflight.count > inflightMax) {
       throw new ClusterError(
@@ -324,11 +320,6 @@ const WRITES: ReadonlySet<string> = new Set([
   'kv.transaction',
   'kv.compact',
 ]);
-
-/** As the router writes it. */
-function urlOf(route: Route): string {
-  return route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-}
 
 function limitOf(name: string, routes: readonly Route[]): number {
   return routes.find((route) => route.name === name)?.bodyBytesMax ?? 0;
