@@ -105,10 +105,14 @@ export class MembershipChanges {
     }
   }
 
-  expire(now: number, error: () => Error): void {
+  /** Ends what is past its deadline; answers the earliest deadline that is left. */
+  expire(now: number, error: () => Error): number {
+    let earliest = Number.POSITIVE_INFINITY;
     for (const change of this.#waiting) {
       if (change.deadline <= now) this.abandon(change, error());
+      else earliest = Math.min(earliest, change.deadline);
     }
+    return earliest;
   }
 
   /** Its caller is told, and waits no longer. */

@@ -96,7 +96,6 @@ export class Proposals {
   readonly #answered = new Map<LogIndex, Answered[]>();
   /** Everything local that has no answer yet, for deadlines. */
   readonly #local = new Set<LocalProposal>();
-  #earliestDeadline = Number.POSITIVE_INFINITY;
   #nextForwardId = 1;
   /** Sent back by a node that does not lead: not sent there again before something has changed. */
   #parked: LocalProposal[] = [];
@@ -147,7 +146,6 @@ export class Proposals {
       forwardId: 0,
     };
     this.#local.add(proposal);
-    this.#earliestDeadline = Math.min(this.#earliestDeadline, deadline);
     this.#push(proposal);
     return { promise, proposal };
   }
@@ -248,6 +246,7 @@ export class Proposals {
 
   /** A tick has passed, or another node leads: what was sent back may be tried again. */
   retryParked(): void {
+    this.#dropDone();
     if (this.#parked.length === 0) return;
     const parked = this.#parked;
     this.#parked = [];
@@ -264,10 +263,9 @@ export class Proposals {
     }
   }
 
-  /** Ends what is past its deadline. Called on every tick. */
-  expire(): void {
+  /** Ends what is past its deadline; answers the earliest deadline that is left. */
+  expire(): number {
     const now = this.#host.now();
-    if (now < this.#earliestDeadline) return;
     let earliest = Number.POSITIVE_INFINITY;
     // Thousands may be late at once, and all for the same reason: it is worked out once.
     const reasons = new Map<LocalProposal['stage'], ClusterError>();
@@ -281,8 +279,8 @@ export class Proposals {
       reasons.set(stage, reason);
       this.#fail(proposal, reason);
     }
-    this.#earliestDeadline = earliest;
     this.#dropDone();
+    return earliest;
   }
 
   /** The caller gave up. What it proposed may still happen, unless it never left the queue. */

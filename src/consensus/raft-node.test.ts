@@ -127,6 +127,35 @@ describe('three nodes', () => {
     expect(hashes.size).toBe(1);
   });
 
+  it('sends to the followers beside its own sync: commits while its own disk is slow', async () => {
+    cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const storage = leader.storage as MemoryStorage;
+    storage.hold();
+    const result = await leader.node.propose(text('two disks are a majority'));
+    expect(storage.durableIndex).toBeLessThan(result.index);
+    storage.release();
+    await until('its own disk has it', () => storage.durableIndex >= result.index);
+  });
+
+  it('acknowledges nothing while a majority of disks has not synced', async () => {
+    cluster = new TestCluster(3);
+    const nodes = await cluster.startAll();
+    const leader = await cluster.leader();
+    const slow = nodes.filter((it) => it !== leader).map((it) => it.storage as MemoryStorage);
+    for (const storage of slow) storage.hold();
+    let acknowledged = false;
+    const proposal = leader.node.propose(text('x')).then(() => {
+      acknowledged = true;
+    });
+    await until('both have it, not synced', () => slow.every((storage) => storage.waiting > 0));
+    expect(acknowledged).toBe(false);
+    slow[0]?.release();
+    await proposal;
+    slow[1]?.release();
+  });
+
   it('resolves on a follower only after the follower has applied it', async () => {
     cluster = new TestCluster(3);
     await cluster.startAll();

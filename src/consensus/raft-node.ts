@@ -24,6 +24,7 @@ import {
   unlessAborted,
 } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
+import { Deadlines } from './deadlines.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
@@ -72,6 +73,7 @@ export interface RaftNodeParts {
 export class RaftNode implements AsyncDisposable {
   readonly #parts: NodeParts;
   readonly #ticker: Ticker;
+  readonly #deadlines: Deadlines;
   readonly #sessionExpiry: SessionExpiry;
   readonly #leaderChange: LatestValue<LeaderChange>;
   #live: Live | undefined;
@@ -91,6 +93,7 @@ export class RaftNode implements AsyncDisposable {
     this.#parts = this.#makeParts(cloneConfig(config), given);
     const { clock } = given.world;
     this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
+    this.#deadlines = new Deadlines(clock, () => this.#expire());
     this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
     const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
     this.#leaderChange = new LatestValue<LeaderChange>(nobody);
@@ -125,7 +128,7 @@ export class RaftNode implements AsyncDisposable {
       world,
       storage,
       transport,
-      logger: world.logger.child({ node: config.nodeId }),
+      logger: world.logger,
       replica,
       proposals,
       changes: new MembershipChanges(),
@@ -218,7 +221,6 @@ export class RaftNode implements AsyncDisposable {
     const { logger, replica, storage } = this.#parts;
     const { voters } = replica.members.confState;
     logger.info('node.started', {
-      cluster: identity.clusterName,
       raftId: identity.raftId,
       term: core.term,
       lastIndex: storage.lastIndex(),
@@ -297,7 +299,9 @@ export class RaftNode implements AsyncDisposable {
     const to = this.isLeader ? handOver(this.#parts, this.#started) : undefined;
     if (to === undefined) return;
     this.#parts.logger.info('leader.handingOver', { to: to.nodeId });
-    await this.#waitUntil(() => !this.isLeader && loop.leaderId !== NONE, until);
+    const isDone = (): boolean => !this.isLeader && loop.leaderId !== NONE;
+    const isAlone = (): boolean => !this.#parts.transport.status().some((peer) => peer.connected);
+    await this.#waitUntil(() => isDone() || isAlone(), until);
   }
 
   /** Resolves when the condition holds, at the latest at `until`. */
@@ -324,6 +328,7 @@ export class RaftNode implements AsyncDisposable {
   /** Everybody who waits is told; nothing ticks any more. */
   #shutDown(error: ClusterError): void {
     this.#ticker.stop();
+    this.#deadlines.stop();
     this.#live?.succession.stop();
     this.#parts.proposals.failAll(error);
     this.#parts.reads.failAll(error);
@@ -522,15 +527,20 @@ export class RaftNode implements AsyncDisposable {
         this.#parts.logger.warn('loop.late', { lateMs: Math.round(lateMs) });
       }
       core.tick();
-      this.#parts.proposals.expire();
       this.#parts.proposals.retryParked();
       this.#parts.reads.tick();
       diskWatch.tick();
       snapshots.tick();
       const now = this.#parts.world.clock.now();
-      this.#parts.changes.expire(now, () => waitedInVain(this.status(), 'appended'));
       if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
     });
+  }
+
+  /** Somebody's deadline has come. Answers the next one. */
+  #expire(): number {
+    const { proposals, reads, changes, world } = this.#parts;
+    const why = (): ClusterError => waitedInVain(this.status(), 'appended');
+    return Math.min(proposals.expire(), reads.expire(), changes.expire(world.clock.now(), why));
   }
 
   #expireSessions(now: number): void {
@@ -623,6 +633,8 @@ export class RaftNode implements AsyncDisposable {
     if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
       throw new ClusterError('REQUEST_INVALID', `timeoutMs is ${timeoutMs}: give 0 or more`);
     }
-    return this.#parts.world.clock.now() + timeoutMs;
+    const deadline = this.#parts.world.clock.now() + timeoutMs;
+    this.#deadlines.watch(deadline);
+    return deadline;
   }
 }

@@ -88,6 +88,7 @@ describe('reads', () => {
     bench.reads.ask();
     expect(bench.reads.held).toBe(101);
     bench.now = 10;
+    bench.reads.expire();
     bench.reads.tick();
     expect(bench.reads.held).toBe(0);
     expect(bench.explained).toBe(1);

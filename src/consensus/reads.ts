@@ -130,15 +130,24 @@ export class Reads {
     if (question !== undefined && this.#ticks - question.askedAtTick >= this.#retryTicks) {
       this.#forget();
     }
+    if (this.#isUntidy) this.#dropDone();
+  }
+
+  /** Ends what is past its deadline; answers the earliest deadline that is left. */
+  expire(): number {
     const now = this.#host.now();
+    let earliest = Number.POSITIVE_INFINITY;
     // Thousands may be late at once, and all for the same reason: it is worked out once.
     let reason: ClusterError | undefined;
     for (const read of this.#all) {
-      if (read.deadline > now) continue;
+      if (read.deadline > now) {
+        earliest = Math.min(earliest, read.deadline);
+        continue;
+      }
       reason ??= this.#host.explainWaiting();
       this.abandon(read, reason);
     }
-    if (this.#isUntidy) this.#dropDone();
+    return earliest;
   }
 
   /** Or a node without a leader would keep every read that was ever tried. */
