@@ -46,8 +46,8 @@ import type { Reads } from './reads.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
 
-/** Rounds of the core's output handled in one turn before sockets and timers get theirs. */
-const READY_ROUNDS_MAX = 16;
+/** After that long in one turn, in ms, sockets and timers get theirs: a replay must not cost heartbeats. */
+const TURN_MS_MAX = 10;
 
 /** What a message of a confused or foreign peer may raise; none of it changes the core. */
 const IGNORED: ReadonlySet<string> = new Set([
@@ -142,14 +142,15 @@ export class Loop {
 
   /** Whether there is more to do already. What a peer or the disk must say first is no reason to ask. */
   #takeTurn(): boolean {
-    const { proposals, reads, transport } = this.#host;
+    const { clock, proposals, reads, transport } = this.#host;
     if (this.#role === StateType.Leader) proposals.appendQueued();
     else proposals.forwardQueued(this.#leaderId);
     const notTaken = proposals.queued;
     reads.ask();
-    let rounds = 0;
-    while (this.#core.hasReady() && rounds++ < READY_ROUNDS_MAX) {
+    const until = clock.now() + TURN_MS_MAX;
+    while (this.#core.hasReady()) {
       this.#handleReady(this.#core.ready());
+      if (clock.now() >= until) break;
     }
     this.#sendAnswers();
     transport.flush();
