@@ -1,0 +1,59 @@
+/** Heirs of a dead leader stand one after the other, a few times, until somebody leads. */
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../sim/manual-clock.ts';
+import { Succession } from './succession.ts';
+
+function heir(self: number, clock: ManualClock) {
+  const state = { leader: 1, campaigns: [] as number[] };
+  const succession = new Succession(
+    {
+      clock,
+      random: { below: () => 0, bytes: (length) => new Uint8Array(length) },
+      leaderId: () => state.leader,
+      voters: () => [1, 2, 3],
+      forgetLeader: () => {
+        state.leader = 0;
+      },
+      campaign: () => state.campaigns.push(clock.now()),
+    },
+    self,
+  );
+  return { state, succession };
+}
+
+describe('succession', () => {
+  it('the first heir stands at once, the second later, both again while nobody leads', async () => {
+    const clock = new ManualClock();
+    const start = clock.now();
+    const [first, second] = [heir(2, clock), heir(3, clock)];
+    first.succession.refused(1);
+    second.succession.refused(1);
+    await clock.advance(60);
+    expect(first.state.campaigns.map((at) => at - start)).toEqual([0, 50]);
+    expect(second.state.campaigns.map((at) => at - start)).toEqual([25]);
+    await clock.advance(10_000);
+    expect(first.state.campaigns.length).toBe(5);
+  });
+
+  it('nobody stands once somebody leads', async () => {
+    const clock = new ManualClock();
+    const { state, succession } = heir(3, clock);
+    succession.refused(1);
+    state.leader = 2;
+    await clock.advance(1_000);
+    expect(state.campaigns).toEqual([]);
+  });
+
+  it('a peer that does not lead may refuse as it likes, and so may the leader of a learner', async () => {
+    const clock = new ManualClock();
+    const voter = heir(2, clock);
+    voter.succession.refused(3);
+    const learner = heir(9, clock);
+    learner.succession.refused(1);
+    await clock.advance(1_000);
+    expect([voter.state, learner.state]).toEqual([
+      { leader: 1, campaigns: [] },
+      { leader: 1, campaigns: [] },
+    ]);
+  });
+});
