@@ -131,7 +131,10 @@ function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop)
       leaderId: () => loop.leaderId,
       voters: () => replica.members.confState.voters,
       forgetLeader: () => loop.guard(() => core.forgetLeader()),
-      campaign: () => loop.guard(() => core.campaign()),
+      campaign: () => {
+        // Votes may be on their way already: a new campaign would throw them away.
+        if (loop.role !== StateType.Candidate) loop.guard(() => core.campaign());
+      },
     },
     core.id,
   );
