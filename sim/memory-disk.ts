@@ -201,6 +201,8 @@ export interface MemoryDiskOptions {
 
 export class MemoryDisk implements Disk {
   capacityBytes: number;
+  /** Files that were opened and not closed. */
+  openFiles = 0;
   readonly #directories: Map<string, Directory> = new Map();
   readonly #locks: Set<string> = new Set();
   readonly #counters: Record<string, number> = {};
@@ -470,6 +472,7 @@ export class MemoryDisk implements Disk {
       await enter('sync', true);
       inode.sync();
     };
+    this.openFiles++;
     return {
       read: async (position, length) => {
         await enter('read', false);
@@ -496,6 +499,7 @@ export class MemoryDisk implements Disk {
         if (isClosed) return;
         await enter('look', false);
         isClosed = true;
+        this.openFiles--;
       },
     };
   }

@@ -23,7 +23,7 @@ import {
 } from '../../sim/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
 import { nullLogger, realDisk } from '../world/index.ts';
-import { openDiskStorage } from './disk-storage.ts';
+import { type DiskStorage, openDiskStorage } from './disk-storage.ts';
 import { inspect } from './inspect.ts';
 
 const ROOMY = { segmentBytes: 1024 * 1024 };
@@ -528,3 +528,38 @@ describe('on the machine’s own disk', () => {
       });
     }));
 });
+
+describe('an open that fails half-way', () => {
+  it('gives back every descriptor, whatever failed', async () => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 9) });
+    const found = disk.kill();
+    let failures = 0;
+    for (const [kind, path] of FAILING) {
+      for (const nth of [1, 2, 3, 4]) {
+        for (const target of [new MemoryDisk(), found.clone()]) {
+          target.failOn(kind, 'failed', { path, nth });
+          const opened = await openUnfounded(target).catch(() => undefined);
+          if (opened === undefined) failures++;
+          await opened?.close().catch(() => {});
+          expect(target.openFiles, `${kind} ${path} ${nth}`).toBe(0);
+        }
+      }
+    }
+    expect(failures).toBeGreaterThan(2 * FAILING.length);
+  });
+});
+
+const FAILING = [
+  ['write', '/wal/'],
+  ['sync', '/wal/'],
+  ['read', '/wal/'],
+  ['rename', '/wal/'],
+  ['syncDirectory', '/wal'],
+] as const;
+
+function openUnfounded(disk: MemoryDisk): Promise<DiskStorage> {
+  const directory = FOLDER;
+  return openDiskStorage({ disk, clock, random: dice(1), logger: nullLogger, directory });
+}

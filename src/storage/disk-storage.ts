@@ -2,6 +2,7 @@
  * The storage on disk: one data folder, locked for one process.
  *
  *     IDENTITY     whose folder it is (small-file.ts)
+ *     REACHED      a witness of how far the log went (reach-file.ts)
  *     wal/         the log: segments of records (record.ts, segment.ts, wal.ts)
  *     snap/        snapshot files, and transfers that are under way (snapshot-store.ts)
  *     facts/       small facts of the node's own
@@ -32,7 +33,8 @@ import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor
 import { IDENTITY_FILE, readIdentity, writeIdentity } from './identity-file.ts';
 import { checkCompaction, checkInstall, checkSave, noConfState } from './judge.ts';
 import { loadEntries } from './log-loader.ts';
-import { clampHardState, LogMemory } from './log-memory.ts';
+import { clampHardState, LogMemory, type LogPosition } from './log-memory.ts';
+import { checkReach, writeReach } from './reach-file.ts';
 import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import { readSmallFile, writeSmallFile } from './small-file.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -247,11 +249,14 @@ export class DiskStorage implements Storage {
       // A newer one may have been installed meanwhile.
       checkSave(this.#log, at, this.#newest);
     } catch (error) {
-      await this.#snapshots.discard(stored);
+      // Who was faster may have written the very same file: that one is in force.
+      if (!isSameFile(stored, this.#newest)) await this.#snapshots.discard(stored);
       throw error;
     }
     if (!this.#log.matches(at)) return stored;
     this.#newest = stored;
+    // Memory may be ahead of the disk.
+    if (at.index <= this.#log.durable) await this.#noteReach(stored);
     await this.#snapshots.prune(stored);
     return stored;
   }
@@ -277,6 +282,7 @@ export class DiskStorage implements Storage {
     const keepsTail = this.#log.install({ index, term }, hardState);
     this.#newest = stored;
     await wal.mark({ index, term, keepsTail }, this.#log.hardState);
+    await this.#noteReach(stored);
     await this.#removeThrough(wal, index);
     await this.#snapshots.prune(stored);
   }
@@ -333,10 +339,15 @@ export class DiskStorage implements Storage {
       },
       scan,
     );
+    try {
+      // What a crash of an earlier open has left behind.
+      await wal.removeThrough(this.#log.base.index);
+      await this.#warm(wal);
+    } catch (error) {
+      await wal.abandon();
+      throw error;
+    }
     this.#wal = wal;
-    // What a crash of an earlier open has left behind.
-    await wal.removeThrough(this.#log.base.index);
-    await this.#warm(wal);
   }
 
   /** The newest entries are what peers and the state machine ask for first. */
@@ -353,10 +364,14 @@ export class DiskStorage implements Storage {
 
   async #close(): Promise<void> {
     await this.#smallFiles;
-    await this.#wal?.close();
-    // Or the next one to open the folder finds files that vanish while it reads them.
-    await this.#tidying;
-    await this.#lock.release();
+    this.#snapshots.close();
+    try {
+      await this.#wal?.close();
+    } finally {
+      // Or the next one to open the folder finds files that vanish while it reads them.
+      await this.#tidying;
+      await this.#lock.release();
+    }
   }
 
   /** The entry at `lo` is in the log and not in memory. */
@@ -394,6 +409,21 @@ export class DiskStorage implements Storage {
       // They are not needed any more, only in the way. The next open tries again.
       this.#options.logger.warn('storage.segments-not-removed', { index, error: String(error) });
     }
+  }
+
+  /** Leaves a witness of how far the log on disk goes. Nothing that was promised rests on it. */
+  async #noteReach(at: LogPosition): Promise<void> {
+    const { disk, directory, logger } = this.#options;
+    const done = this.#smallFiles.then(async () => {
+      if (this.#failure !== undefined || this.#closing !== undefined) return;
+      // A newer snapshot may have come into force while this one waited.
+      if (at.index < (this.#newest?.index ?? 0)) return;
+      await writeReach(disk, directory, at);
+    });
+    this.#smallFiles = done.catch((error: unknown) => {
+      logger.warn('storage.reach-not-noted', { index: at.index, error: String(error) });
+    });
+    await this.#smallFiles;
   }
 
   async #writeSmall(doing: string, write: () => Promise<void>): Promise<void> {
@@ -443,14 +473,16 @@ async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Pro
       'it is missing, but the folder holds a log',
     );
   }
-  for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
   const bounds = {
     cacheBytes: tuning?.cacheBytes ?? LOG_CACHE_BYTES,
     readCacheBytes: tuning?.readCacheBytes ?? LOG_READ_CACHE_BYTES,
   };
+  const found = new LogMemory(bounds, contents);
+  await checkReach(disk, directory, found, folders.wal);
+  for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
   const kept = Math.max(1, tuning?.snapshotsKept ?? SNAPSHOTS_KEPT);
   const snapshots = new SnapshotStore({ disk, logger, directory: folders.snap, kept });
-  const newest = await snapshots.open(new LogMemory(bounds, contents));
+  const newest = await snapshots.open(found);
   const hardState =
     newest === undefined
       ? contents.hardState
@@ -473,6 +505,11 @@ async function removeTemporary(disk: Disk, folder: string): Promise<void> {
     if (info.kind !== 'file' || !info.name.endsWith(TEMPORARY_SUFFIX)) continue;
     await disk.remove(join(folder, info.name));
   }
+}
+
+function isSameFile(one: StoredSnapshot, other: StoredSnapshot | undefined): boolean {
+  if (other === undefined || one.index !== other.index || one.term !== other.term) return false;
+  return one.bytes === other.bytes && one.checksum === other.checksum;
 }
 
 function factFile(name: string): string {

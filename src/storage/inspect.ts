@@ -12,6 +12,8 @@ import type { Disk } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
 import { dataFolders } from './disk-storage.ts';
 import { readIdentity } from './identity-file.ts';
+import { LogMemory } from './log-memory.ts';
+import { checkReach } from './reach-file.ts';
 import { describeFile, listSnapshots } from './snapshot-store.ts';
 import type { TermRun } from './term-runs.ts';
 import type { Identity, StoredSnapshot } from './types.ts';
@@ -68,6 +70,11 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
   };
   const identity = await attempt(() => readIdentity(disk, directory));
   const scan = await attempt(() => scanLog(disk, folders.wal));
+  const contents = scan?.contents;
+  if (contents !== undefined) {
+    const log = new LogMemory({ cacheBytes: 0, readCacheBytes: 0 }, contents);
+    await attempt(() => checkReach(disk, directory, log, folders.wal));
+  }
   const snapshots: SnapshotReport[] = [];
   for (const file of (await attempt(() => listSnapshots(disk, folders.snap))) ?? []) {
     if (file.isPart) continue;

@@ -95,6 +95,9 @@ export class LogReplay {
       );
     }
     this.#runs.dropThrough(base.index, this.#last);
+    // From here on the log begins behind its base, whatever the segments still hold.
+    this.#first = base.index + 1;
+    this.#termBefore = base.term;
     return { base, last: this.#last, runs: this.#runs.list, hardState: this.#hardState };
   }
 

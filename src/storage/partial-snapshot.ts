@@ -2,12 +2,15 @@
  * A snapshot file that is being received. What was whole of an earlier, broken transfer is not asked
  * for again: the file is read up to its last whole piece, and the transfer goes on from there. Nothing
  * of it counts before `finish`, which syncs it and checks it against what was announced.
+ *
+ * After a write or sync that failed, the file goes. The kernel may hold its pages as clean although the
+ * disk never got them: a later attempt would read them as whole, sync nothing, and be believed.
  */
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
 import type { LogIndex } from '../raft/index.ts';
-import type { Disk, DiskFile } from '../world/index.ts';
+import { type Disk, DiskError, type DiskFile } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
 import { type ByteSource, wholePrefix } from './snapshot-reader.ts';
 import { diskFailure } from './storage-errors.ts';
@@ -16,6 +19,8 @@ import type { SnapshotReceiver, StoredSnapshot } from './types.ts';
 
 export interface PartialEvents {
   finished(): Promise<void>;
+  /** What was received can not be trusted: it is to be removed. Never rejects. */
+  spoiled(): Promise<void>;
   closed(): void;
 }
 
@@ -52,16 +57,22 @@ export class PartialSnapshot implements SnapshotReceiver {
   ): Promise<PartialSnapshot> {
     const info = await disk.info(path);
     const file = await disk.open(path, info === undefined ? 'create' : 'write');
-    let start = { bytes: 0, checksum: 0 };
-    if (info === undefined) {
-      // Or a power cut takes the name, and with it everything that was synced.
-      await disk.syncDirectory(dirname(path));
-    } else {
-      start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
-      await file.truncate(start.bytes);
-      await file.sync();
+    try {
+      let start = { bytes: 0, checksum: 0 };
+      if (info === undefined) {
+        // Or a power cut takes the name, and with it everything that was synced.
+        await disk.syncDirectory(dirname(path));
+      } else {
+        start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
+        await file.truncate(start.bytes);
+        await file.sync();
+      }
+      return new PartialSnapshot(file, stored, events, start);
+    } catch (error) {
+      await events.spoiled();
+      await file.close();
+      throw error;
     }
-    return new PartialSnapshot(file, stored, events, start);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -75,7 +86,7 @@ export class PartialSnapshot implements SnapshotReceiver {
     try {
       await this.#sink.write(position, [chunk]);
     } catch (error) {
-      await this.abort();
+      await this.#spoiled();
       throw diskFailure(`write the snapshot at ${index}`, error);
     }
   }
@@ -100,10 +111,17 @@ export class PartialSnapshot implements SnapshotReceiver {
       await this.#events.finished();
       return this.#stored;
     } catch (error) {
+      if (error instanceof DiskError) await this.#spoiled();
       throw diskFailure(`write the snapshot at ${index}`, error);
     } finally {
       await this.abort();
     }
+  }
+
+  async #spoiled(): Promise<void> {
+    // Once it was given up, the name may be that of another attempt.
+    if (!this.#isClosed) await this.#events.spoiled();
+    await this.abort();
   }
 
   async abort(): Promise<void> {

@@ -97,10 +97,15 @@ export class SegmentFiles {
     const end = recordSize(contents(planned));
     const segmentBytes = Math.max(planned, end + bytesNeeded);
     const record = encodeRecord(contents(segmentBytes), generation, 0, Buffer.alloc(end));
-    await prepared.file.writeAndSync(0, [record]);
     const path = join(directory, segmentName(sequence));
-    await disk.rename(prepared.path, path);
-    await disk.syncDirectory(directory);
+    try {
+      await prepared.file.writeAndSync(0, [record]);
+      await disk.rename(prepared.path, path);
+      await disk.syncDirectory(directory);
+    } catch (error) {
+      await this.#drop(prepared);
+      throw error;
+    }
     const table = new RecordTable();
     return {
       segment: { sequence, path, generation, segmentBytes, end, table },

@@ -28,7 +28,7 @@ import {
   type SnapshotLayout,
 } from './snapshot-reader.ts';
 import { writeSnapshot } from './snapshot-writer.ts';
-import { corrupt, diskFailure } from './storage-errors.ts';
+import { closed, corrupt, diskFailure } from './storage-errors.ts';
 import { SyncingSink } from './syncing-sink.ts';
 import type { SnapshotReader, SnapshotReceiver, SnapshotSection, StoredSnapshot } from './types.ts';
 
@@ -58,6 +58,7 @@ export class SnapshotStore {
   readonly #files: Map<string, StoredSnapshot> = new Map();
   readonly #receiving: Set<string> = new Set();
   #saves = 0;
+  #isClosed = false;
 
   constructor(options: SnapshotStoreOptions) {
     this.#options = options;
@@ -67,12 +68,12 @@ export class SnapshotStore {
   async open(log: LogMemory): Promise<StoredSnapshot | undefined> {
     const { disk, logger, directory } = this.#options;
     let newest: StoredSnapshot | undefined;
+    const strangers: string[] = [];
     for (const file of await listSnapshots(disk, directory)) {
       if (file.isPart) continue;
       const isOlder = file.index < log.base.index;
       if (!isOlder && !log.matches(file)) {
-        logger.info('storage.snapshot-not-installed-removed', { file: file.name });
-        await disk.remove(join(directory, file.name));
+        strangers.push(file.name);
         continue;
       }
       try {
@@ -91,6 +92,11 @@ export class SnapshotStore {
         undefined,
         `the log begins behind entry ${log.base.index}, and no snapshot that reaches as far is here`,
       );
+    }
+    // Only now: should the folder be refused, they may be what helps a person to mend it.
+    for (const file of strangers) {
+      logger.info('storage.snapshot-not-installed-removed', { file });
+      await disk.remove(join(directory, file));
     }
     await disk.syncDirectory(directory);
     await this.#dropParts(newest?.index ?? 0);
@@ -127,6 +133,11 @@ export class SnapshotStore {
     }
   }
 
+  /** Nothing gets a name any more: the folder may be somebody else's by now. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   async openReader(snapshot: StoredSnapshot): Promise<SnapshotReader> {
     const { disk, directory } = this.#options;
     if (!this.has(snapshot)) throw missing(snapshot.index);
@@ -155,6 +166,7 @@ export class SnapshotStore {
     try {
       return await PartialSnapshot.open(this.#options.disk, path, stored, {
         finished: () => this.#finish(path, stored),
+        spoiled: () => this.#tryRemove(path),
         closed: () => this.#receiving.delete(name),
       });
     } catch (error) {
@@ -208,6 +220,7 @@ export class SnapshotStore {
   }
 
   async #name(path: string, stored: StoredSnapshot): Promise<void> {
+    if (this.#isClosed) throw closed();
     const { disk, directory } = this.#options;
     await disk.rename(path, join(directory, nameOf(stored)));
     await disk.syncDirectory(directory);
@@ -224,6 +237,7 @@ export class SnapshotStore {
   }
 
   async #tryRemove(path: string): Promise<void> {
+    if (this.#isClosed) return;
     try {
       await this.#options.disk.remove(path);
     } catch (error) {

@@ -24,8 +24,8 @@
  * turns into zeros (or is cut off the file) while the node is down; in the smallest case one sector of
  * the very last record, with nothing behind it. It looks exactly like a write that never reached the
  * disk, and is taken for one. A storage that was closed in good order has a Seal behind its last
- * record, so there a lost sector is noticed; and a log that ends before its newest compaction or before
- * what it says is committed is refused.
+ * record, so there a lost sector is noticed; and a log that ends before its newest compaction, before
+ * its newest snapshot (reach-file.ts) or before what it says is committed is refused.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
 import {

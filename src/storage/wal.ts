@@ -147,7 +147,16 @@ export class Wal {
     } catch (error) {
       this.#fail(diskFailure(`seal ${this.index.active.path}`, error), []);
     }
-    await this.#files.close();
+    try {
+      await this.#files.close();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /** The folder is not opened after all: nothing is written, everything is given back. */
+  async abandon(): Promise<void> {
+    this.#isClosing = true;
     await this.#file.close();
   }
 
@@ -303,7 +312,7 @@ interface OpenedLog {
 }
 
 async function openLog(options: WalOptions, scan: LogScan): Promise<OpenedLog> {
-  const { disk, directory, logger } = options;
+  const { disk, logger } = options;
   const files = new SegmentFiles(options);
   const { replay } = scan;
   const { index } = replay;
@@ -315,6 +324,22 @@ async function openLog(options: WalOptions, scan: LogScan): Promise<OpenedLog> {
     return { files, file, index, written, isSealed: true };
   }
   const file = await disk.open(index.active.path, 'write');
+  try {
+    await repair(options, scan, file);
+    if (scan.obsolete.length > 0) {
+      logger.info('storage.obsolete-segments-removed', { paths: scan.obsolete });
+      await files.remove(scan.obsolete);
+    }
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return { files, file, index, written, isSealed: scan.isSealed };
+}
+
+/** Removes a torn end, and makes durable what is there. */
+async function repair(options: WalOptions, scan: LogScan, file: DiskFile): Promise<void> {
+  const { disk, directory, logger } = options;
   if (scan.torn !== undefined) {
     const { path, offset, bytes, how } = scan.torn;
     logger.warn('storage.torn-tail-removed', {
@@ -322,17 +347,12 @@ async function openLog(options: WalOptions, scan: LogScan): Promise<OpenedLog> {
       offset,
       bytes,
       how,
-      last: written.last.index,
+      last: scan.replay.last.index,
     });
     await zero(file, offset, bytes);
   }
   await rewriteLast(file, scan);
   await disk.syncDirectory(directory);
-  if (scan.obsolete.length > 0) {
-    logger.info('storage.obsolete-segments-removed', { paths: scan.obsolete });
-    await files.remove(scan.obsolete);
-  }
-  return { files, file, index, written, isSealed: scan.isSealed };
 }
 
 /**
