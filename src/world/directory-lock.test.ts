@@ -88,3 +88,12 @@ it('a stale text file of a dead process stops nobody', async () => {
 it('says so when there is no such folder', async () => {
   await expect(disk.lock(join(folder, 'none'))).rejects.toMatchObject({ fault: 'missing' });
 });
+
+it('a lock that could not be taken wholly is given back wholly', async () => {
+  await mkdir(join(folder, 'LOCK'));
+  await expect(disk.lock(folder)).rejects.toMatchObject({ name: 'DiskError' });
+  expect(await readdir(folder)).toEqual(['LOCK']);
+  await rm(join(folder, 'LOCK'), { recursive: true });
+  const lock = await disk.lock(folder);
+  await lock.release();
+});

@@ -57,14 +57,18 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const kernelName = kernelNameOf(identity);
   const kernelServer =
     kernelName === undefined ? undefined : await takeKernelName(folder, kernelName, self);
+  let fileServer: Server | undefined;
   try {
-    const fileServer = await takeSocketFile(folder, self);
+    fileServer = await takeSocketFile(folder, self);
     await writeFile(join(folder, TEXT_FILE), `${JSON.stringify(self)}\n`, { mode: 0o600 });
     return new SocketLock(
       folder,
       [kernelServer, fileServer].filter((held) => held !== undefined),
     );
   } catch (cause) {
+    // Or this process holds the folder for good, against its own next attempt too.
+    if (fileServer !== undefined) await unlink(join(folder, SOCKET_FILE)).catch(() => {});
+    fileServer?.close();
     kernelServer?.close();
     throw diskFault('lock the folder', folder, cause);
   }

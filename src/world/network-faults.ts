@@ -60,3 +60,15 @@ export function socketFault(remote: string, cause: unknown): NetworkError {
     code === 'ETIMEDOUT' ? 'timeout' : code === 'EHOSTUNREACH' ? 'unreachable' : 'reset';
   return new NetworkError(fault, `the connection to ${remote} broke: ${code}`, cause);
 }
+
+/** This machine has no way to addresses of that kind: says nothing about the other side. */
+const NO_WAY: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
+
+/**
+ * What the attempts at all addresses of one name come to. A refusal proves that the process is dead
+ * only if it can not be alive behind an address that did not answer.
+ */
+export function dialVerdict(failures: readonly NetworkError[]): NetworkError | undefined {
+  const telling = failures.filter((failure) => !NO_WAY.has(codeOf(failure.cause)));
+  return telling.find((failure) => failure.fault !== 'refused') ?? telling[0] ?? failures[0];
+}

@@ -168,3 +168,14 @@ it('runs operations with a common key in order, others side by side', async () =
   expect(order).toEqual(['c', 'a1', 'ab', 'b']);
   expect(await readdir(folder)).toEqual([]);
 });
+
+it('closes a file only when the reads under way have ended', async () => {
+  const bytes = 16 * 1024 * 1024;
+  const file = await disk.open(join(folder, 'log'), 'create');
+  await file.write(0, [Buffer.alloc(bytes, 7)]);
+  let ended = 0;
+  const reads = Array.from({ length: 12 }, () => file.read(0, bytes).then(() => ended++));
+  await new Promise((resolve) => setImmediate(resolve));
+  await file.close();
+  expect(ended).toBe(reads.length);
+});

@@ -30,6 +30,8 @@ export class RealFile implements DiskFile {
   #changes: Promise<void> = Promise.resolve();
   #content: Promise<void> = Promise.resolve();
   #syncFailure: DiskError | undefined;
+  /** Reads under way: a descriptor that is closed under them may be another file's by then. */
+  readonly #reads: Set<Promise<void>> = new Set();
   #isClosed = false;
 
   constructor(fd: number, path: string) {
@@ -40,14 +42,13 @@ export class RealFile implements DiskFile {
   async read(position: number, length: number): Promise<Uint8Array> {
     await this.#content;
     this.#mustBeOpen('read');
-    const buffer = new Uint8Array(length);
-    let filled = 0;
-    while (filled < length) {
-      const count = await this.#readOnce(buffer, filled, position + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return filled === length ? buffer : buffer.subarray(0, filled);
+    const reading = this.#readAll(position, length);
+    const ended: Promise<void> = reading.then(
+      () => void this.#reads.delete(ended),
+      () => void this.#reads.delete(ended),
+    );
+    this.#reads.add(ended);
+    return reading;
   }
 
   write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
@@ -94,6 +95,7 @@ export class RealFile implements DiskFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#changes;
+    await Promise.all(this.#reads);
     await new Promise<void>((resolve, reject) => {
       close(this.#fd, (cause) => {
         if (cause === null || cause === undefined) resolve();
@@ -147,6 +149,17 @@ export class RealFile implements DiskFile {
       at += count;
       left = without(left, count);
     }
+  }
+
+  async #readAll(position: number, length: number): Promise<Uint8Array> {
+    const buffer = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = await this.#readOnce(buffer, filled, position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled === length ? buffer : buffer.subarray(0, filled);
   }
 
   #readOnce(buffer: Uint8Array, offset: number, position: number): Promise<number> {

@@ -1,8 +1,11 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-
+import { dialVerdict } from './network-faults.ts';
 import { realNetwork } from './real-network.ts';
-import { parseHosts, resolveHost } from './resolve-host.ts';
+import { hostsFile, parseHosts, resolveHost } from './resolve-host.ts';
 import { type Connection, type Listener, NetworkError } from './types.ts';
 
 const network = realNetwork();
@@ -176,4 +179,30 @@ it('reads hosts files: comments, several names, IPv4 first', () => {
   expect(hosts.get('here')).toEqual(['127.0.0.1', '::1']);
   expect(hosts.get('here.lan')).toEqual(['::1']);
   expect(hosts.has('other')).toBe(false);
+});
+
+it('a refusal by one address proves nothing while another one may hide a live process', () => {
+  const fault = (kind: 'refused' | 'timeout' | 'unreachable', code: string): NetworkError =>
+    new NetworkError(kind, code, { code });
+  const refused = fault('refused', 'ECONNREFUSED');
+  expect(dialVerdict([fault('timeout', 'ETIMEDOUT'), refused])?.fault).toBe('timeout');
+  expect(dialVerdict([refused, fault('timeout', 'ETIMEDOUT')])?.fault).toBe('timeout');
+  expect(dialVerdict([refused, fault('unreachable', 'EADDRNOTAVAIL')])?.fault).toBe('refused');
+  expect(dialVerdict([refused, refused])?.fault).toBe('refused');
+  expect(dialVerdict([])).toBeUndefined();
+});
+
+it('reads the hosts file for all who ask at once, and again after it could not be read', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quorate-hosts-'));
+  cleanup.push(() => void rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'hosts');
+  await writeFile(path, '10.0.0.1 node-1');
+  const hosts = hostsFile(path, 0);
+  const both = await Promise.all([hosts(), hosts()]);
+  expect(both.map((found) => found.get('node-1'))).toEqual([['10.0.0.1'], ['10.0.0.1']]);
+  await rm(path);
+  await mkdir(path);
+  expect((await hosts()).get('node-1')).toEqual(['10.0.0.1']);
+  await rm(path, { recursive: true });
+  expect((await hosts()).size).toBe(0);
 });

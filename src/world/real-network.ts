@@ -13,7 +13,7 @@
  */
 import { type AddressInfo, connect, createServer, isIP, type Server, type Socket } from 'node:net';
 
-import { dialFault, listenFault, socketFault } from './network-faults.ts';
+import { dialFault, dialVerdict, listenFault, socketFault } from './network-faults.ts';
 import { type ResolveHost, resolveHost } from './resolve-host.ts';
 import {
   type Address,
@@ -95,16 +95,16 @@ async function dial(
 ): Promise<Connection> {
   const deadlineMs = performance.now() + timeoutMs;
   const hosts = await withDeadline(resolve(address.host), timeoutMs, () => slowNames(address));
-  let failure: NetworkError | undefined;
+  const failures: NetworkError[] = [];
   for (const [position, host] of hosts.entries()) {
     const shareMs = (deadlineMs - performance.now()) / (hosts.length - position);
     try {
       return await dialOne(address, host, Math.max(1, shareMs));
     } catch (error) {
-      failure = error as NetworkError;
+      failures.push(error as NetworkError);
     }
   }
-  throw failure ?? new NetworkError('unresolved', `${address.host} has no address`);
+  throw dialVerdict(failures) ?? new NetworkError('unresolved', `${address.host} has no address`);
 }
 
 function slowNames(address: Address): NetworkError {

@@ -19,6 +19,7 @@ import { promises as dns, type LookupAddress, Resolver } from 'node:dns';
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 
+import { codeOf } from './network-faults.ts';
 import { NetworkError } from './types.ts';
 
 const HOSTS_FILE =
@@ -36,7 +37,7 @@ export type ResolveHost = (host: string) => Promise<readonly string[]>;
 export async function resolveHost(host: string): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   const name = host.toLowerCase().replace(/\.$/, '');
-  const fromFile = (await hostsFile()).get(name);
+  const fromFile = (await systemHosts()).get(name);
   if (fromFile !== undefined) return fromFile;
   if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1', '::1'];
   const fromServers = await askServers(name);
@@ -44,24 +45,38 @@ export async function resolveHost(host: string): Promise<readonly string[]> {
   return askSystem(name);
 }
 
-let hosts: ReadonlyMap<string, readonly string[]> = new Map();
-let hostsCheckedMs = Number.NEGATIVE_INFINITY;
-let hostsModifiedMs = Number.NaN;
+type Hosts = ReadonlyMap<string, readonly string[]>;
 
-async function hostsFile(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const nowMs = performance.now();
-  if (nowMs - hostsCheckedMs < HOSTS_CHECK_MS) return hosts;
-  hostsCheckedMs = nowMs;
-  try {
-    const { mtimeMs } = await stat(HOSTS_FILE);
-    if (mtimeMs !== hostsModifiedMs) {
-      hosts = parseHosts(await readFile(HOSTS_FILE, 'utf8'));
-      hostsModifiedMs = mtimeMs;
+const systemHosts = hostsFile(HOSTS_FILE);
+
+/** Whoever asks while the file is being read waits for it: all peers are dialed in the same turn. */
+export function hostsFile(path: string, checkMs: number = HOSTS_CHECK_MS): () => Promise<Hosts> {
+  let hosts: Hosts = new Map();
+  let checkedMs = Number.NEGATIVE_INFINITY;
+  let modifiedMs = Number.NaN;
+  let reading: Promise<void> | undefined;
+  const read = async (): Promise<void> => {
+    try {
+      const { mtimeMs } = await stat(path);
+      if (mtimeMs === modifiedMs) return;
+      hosts = parseHosts(await readFile(path, 'utf8'));
+      modifiedMs = mtimeMs;
+    } catch (cause) {
+      // Without descriptors left, say, what was known is still the best answer; it is read again.
+      if (codeOf(cause) === 'ENOENT') hosts = new Map();
+      modifiedMs = Number.NaN;
     }
-  } catch {
-    hosts = new Map();
-  }
-  return hosts;
+  };
+  return async () => {
+    if (reading === undefined && performance.now() - checkedMs >= checkMs) {
+      checkedMs = performance.now();
+      reading = read().finally(() => {
+        reading = undefined;
+      });
+    }
+    await reading;
+    return hosts;
+  };
 }
 
 /** Name → addresses, IPv4 first, in the order of the file. */
