@@ -189,6 +189,14 @@ describe('quorate kv', () => {
     expect(await kv('get', 'a/text')).toMatchObject({ code: 13, out: '' });
   });
 
+  it('refuses arguments that it would drop', async () => {
+    const ran = await quorate(['kv', 'put', 'extra', 'hello', 'world']);
+    expect(ran.code).toBe(2);
+    expect(ran.err).toContain('too many arguments');
+    expect((await quorate(['kv', 'get', 'extra'])).code).not.toBe(0);
+    expect((await quorate(['dev', 'extra'])).code).toBe(2);
+  });
+
   it('takes a value from standard input, bytes as they are', async () => {
     await quorate(['kv', 'put', 'in', '-', '--nodes', node.clients], 'from\nstdin');
     expect((await kv('get', 'in', '--local')).out).toBe('from\nstdin\n');

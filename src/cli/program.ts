@@ -42,6 +42,12 @@ function isAbort(error: unknown): boolean {
   return error.name === 'AbortError' || (error as { code?: string }).code === 'ABORTED';
 }
 
+/** `kv put a b c` would store `b` and drop `c` without a word. Sub-commands inherit the root's leniency. */
+function refuseExcess(command: Command): void {
+  command.allowExcessArguments(false);
+  for (const child of command.commands) refuseExcess(child);
+}
+
 type Wrap = (body: Action) => (...parameters: unknown[]) => Promise<void>;
 
 function buildProgram(terminal: Terminal, action: Wrap): Command {
@@ -68,6 +74,7 @@ function buildProgram(terminal: Terminal, action: Wrap): Command {
   addStatus(program, terminal, action);
   addKv(program, terminal, action);
   addLog(program, terminal, action);
+  for (const command of program.commands) refuseExcess(command);
   return program;
 }
 

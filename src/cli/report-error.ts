@@ -13,8 +13,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   DISK_FAILED:
     'check the disk (dmesg, smartctl). The others go on without this node. ' +
     'Start it again only on a disk that you trust',
-  MEMBER_REMOVED: 'stop it for good, or add it again as a new member with an empty data folder',
-  MEMBER_WIPED: 'remove this member and add it again, under a new id',
+  MEMBER_REMOVED: 'stop it for good',
+  MEMBER_WIPED: 'remove this member from the cluster; it can not come back under the same id',
   PEER_REFUSED: 'compare cluster.name and cluster.members of both nodes',
   STATE_DIVERGED: 'keep the data folder and report it; the majority goes on without this node',
   STATE_MACHINE_FAILED: 'keep the data folder and the log, and report it: this is a bug',

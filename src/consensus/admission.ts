@@ -61,7 +61,7 @@ export class Admission {
         'MEMBER_WIPED',
         `node ${peer.nodeId} (raft id ${peer.raftId}) came with data folder ${peer.incarnation}, ` +
           `but is known with ${known}: it lost its data or runs on a copy. ` +
-          'Remove the member and add it again as a new one',
+          'Remove the member; it can not come back under the same id',
         { details: { nodeId: peer.nodeId, known, found: peer.incarnation } },
       );
     }

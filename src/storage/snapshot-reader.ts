@@ -42,7 +42,7 @@ export interface SnapshotLayout {
 
 const ADVICE =
   'Move the file away: the node then starts from an older snapshot if its log still reaches back ' +
-  'that far, and says so if not; in that case remove this member and let it join again, empty';
+  'that far, and says so if not; in that case remove this member from the cluster';
 
 /** Meta and table frames hold names and ids only; more than this was never written. */
 const JSON_BYTES_MAX = 16 * 1024 * 1024;

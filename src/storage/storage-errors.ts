@@ -24,8 +24,8 @@ export function corrupt(
 
 /** What to do when the log itself can not be trusted. */
 export const REPLACE_NODE: string =
-  'Nothing was changed. Restore this file from a copy taken while the node was stopped, or remove ' +
-  'this member from the cluster and let it join again with an empty data folder';
+  'Nothing was changed. Remove this member from the cluster; do not start it on an older copy or on ' +
+  'an empty folder under the same id, for it would have forgotten what it promised';
 
 /** From a fault of the disk to the error that stops the node. `doing` reads like "append to the log". */
 export function diskFailure(doing: string, error: unknown): ClusterError {
