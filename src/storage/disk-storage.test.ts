@@ -529,6 +529,20 @@ describe('on the machine’s own disk', () => {
     }));
 });
 
+describe('a fresh folder', () => {
+  it('makes every folder above it durable before it is founded', async () => {
+    const disk = new MemoryDisk();
+    const synced: string[] = [];
+    const syncDirectory = disk.syncDirectory.bind(disk);
+    disk.syncDirectory = (path) => {
+      synced.push(path);
+      return syncDirectory(path);
+    };
+    await (await openUnfounded(disk)).close();
+    expect(synced).toEqual(expect.arrayContaining([FOLDER, '/data', '/']));
+  });
+});
+
 describe('an open that fails half-way', () => {
   it('gives back every descriptor, whatever failed', async () => {
     const disk = new MemoryDisk();

@@ -18,7 +18,7 @@
  * After a failed write or sync nothing is written any more. Whoever waits is told, and the operator is
  * told what to do; the folder is opened again only by a new process, which reads what really is there.
  */
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { assert, ClusterError } from '../errors.ts';
 import {
   LOG_CACHE_BYTES,
@@ -455,8 +455,8 @@ async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Pro
   const folders = dataFolders(directory);
   for (const folder of Object.values(folders)) await disk.makeDirectory(folder);
   await disk.syncDirectory(directory);
-  await trySyncParent(disk, directory);
   const identity = await readIdentity(disk, directory);
+  if (identity === undefined) await trySyncParents(disk, directory);
   const scan = await scanLog(disk, folders.wal);
   if (identity !== undefined && scan.contents === undefined) {
     throw corrupt(
@@ -491,12 +491,18 @@ async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Pro
   return { lock, identity, log, snapshots, newest, scan };
 }
 
-/** The folder above may belong to somebody else; then its owner made this one durable, or nobody can. */
-async function trySyncParent(disk: Disk, directory: string): Promise<void> {
-  try {
-    await disk.syncDirectory(dirname(directory));
-  } catch {
-    // As said above.
+/**
+ * A fresh folder: several of those above it may be as new, and a power cut that takes one of them takes
+ * all that is promised in here. One may belong to somebody else; then its owner made what is in it
+ * durable, or nobody can.
+ */
+async function trySyncParents(disk: Disk, directory: string): Promise<void> {
+  for (let folder = resolve(directory); folder !== dirname(folder); folder = dirname(folder)) {
+    try {
+      await disk.syncDirectory(dirname(folder));
+    } catch {
+      // As said above.
+    }
   }
 }
 

@@ -2,6 +2,8 @@
  * What may overtake what: urgent messages go first, appends never change their order, and a large
  * append in work is passed between its pieces.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 
 import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX, URGENT_MESSAGE_BYTES_MAX } from '../limits.ts';
@@ -119,4 +121,21 @@ describe('SendQueue', () => {
     expect(queue.clear()).toBe(3);
     expect(queue.isEmpty).toBe(true);
   });
+});
+
+it('what was sent is not kept in memory while the lane is never empty', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const queue = new SendQueue();
+  const pushed = ((): WeakRef<Message> => {
+    const message = append(1, 300_000);
+    queue.pushMessage(message);
+    return new WeakRef(message);
+  })();
+  queue.pushMessage(append(2));
+  while (queue.bytes > 1_000) queue.take([], FRAGMENT_BYTES_MAX);
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(queue.isEmpty).toBe(false);
+  expect(pushed.deref()).toBeUndefined();
 });

@@ -64,7 +64,7 @@ type Item =
 /** First in, first out, without moving everything at each removal. */
 class Lane {
   bytes = 0;
-  #items: Item[] = [];
+  #items: (Item | undefined)[] = [];
   #head = 0;
 
   get first(): Item | undefined {
@@ -83,6 +83,8 @@ class Lane {
   shift(): Item {
     const item = this.#items[this.#head];
     assert(item !== undefined, 'took from an empty lane');
+    // Or a thousand sent messages stay in memory while the lane is never empty.
+    this.#items[this.#head] = undefined;
     this.#head += 1;
     this.bytes -= item.size + ITEM_BYTES;
     if (this.#head === this.#items.length || this.#head > 1_024) {
