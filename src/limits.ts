@@ -102,6 +102,8 @@ export const CLIENT_WATCHES_MAX: number = 256;
 export const WATCH_CREDIT_BYTES: number = 256 * KIB;
 /** From connecting to the end of the handshake, on both sides. */
 export const CLIENT_HANDSHAKE_MS_MAX: number = 3_000;
+/** The same while other nodes were not tried yet: one that hangs must not use up a call's deadline. */
+export const CLIENT_HANDSHAKE_FIRST_MS_MAX: number = 500;
 
 // ---- the network client -------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ import {
   CLIENT_ATTEMPT_MS,
   CLIENT_BACKOFF_MS_MAX,
   CLIENT_BACKOFF_MS_MIN,
+  CLIENT_HANDSHAKE_FIRST_MS_MAX,
+  CLIENT_HANDSHAKE_MS_MAX,
   CLIENT_QUEUE_MAX,
   REQUEST_TIMEOUT_MS_MAX,
 } from '../limits.ts';
@@ -213,13 +215,20 @@ export class Dispatcher {
       if (!this.#isWanted()) return;
       const address = this.#addresses[this.#at]!;
       try {
-        this.#adopt(await NodeConnection.open(address, this.#closing.signal));
+        const limitMs = this.#handshakeMs();
+        this.#adopt(await NodeConnection.open(address, this.#closing.signal, limitMs));
       } catch (error) {
         this.#failures.set(address.text, (error as Error).message);
         this.#misses++;
         this.#at = (this.#at + 1) % this.#addresses.length;
       }
     }
+  }
+
+  /** Short while there are others to try, and patient once all have failed. */
+  #handshakeMs(): number {
+    const isFirstRound = this.#misses < this.#addresses.length - 1;
+    return isFirstRound ? CLIENT_HANDSHAKE_FIRST_MS_MAX : CLIENT_HANDSHAKE_MS_MAX;
   }
 
   /** Grows with each round in which every node failed; scattered, so that clients do not come in step. */

@@ -73,13 +73,17 @@ export class NodeConnection {
   }
 
   /** Resolves when the node has accepted the handshake. @throws CONNECTION_FAILED, or the node's refusal. */
-  static open(address: NodeAddress, signal: AbortSignal): Promise<NodeConnection> {
+  static open(
+    address: NodeAddress,
+    signal: AbortSignal,
+    limitMs: number = CLIENT_HANDSHAKE_MS_MAX,
+  ): Promise<NodeConnection> {
     return new Promise((resolve, reject) => {
       const socket = connectSocket({ host: address.host, port: address.port, noDelay: true });
       const connection = new NodeConnection(address, socket);
       const timer = setTimeout(() => {
-        failed(new Error(`no answer within ${CLIENT_HANDSHAKE_MS_MAX} ms`));
-      }, CLIENT_HANDSHAKE_MS_MAX);
+        failed(new Error(`no answer within ${limitMs} ms`));
+      }, limitMs);
       const done = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', aborted);

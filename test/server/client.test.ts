@@ -263,6 +263,24 @@ describe('moving between nodes', () => {
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
+  it('reaches a node behind several that hang, within the deadline of a call', async () => {
+    const hanging = [createServer(), createServer(), createServer()];
+    const addresses = await Promise.all(
+      hanging.map(
+        (server) =>
+          new Promise<string>((resolve) => {
+            server.listen(0, '127.0.0.1', () => {
+              resolve(`127.0.0.1:${(server.address() as { port: number }).port}`);
+            });
+          }),
+      ),
+    );
+    const patient = await connect({ nodes: [...addresses, one.address], timeoutMs: 4_000 });
+    expect(await patient.put('a', 'x')).toMatchObject({ revision: 1 });
+    await patient.close();
+    for (const server of hanging) server.close();
+  });
+
   it('names each address that was tried and why', async () => {
     const stranger = await listening((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const gone = await listening(() => {});
