@@ -91,7 +91,7 @@ async function damagedLog(report: Report, cwd: string): Promise<void> {
     await soloFlags('orders', 'n1'),
     {
       code: 8,
-      says: [segment.split('/').at(-1) ?? '', 'is damaged at offset', 'remove this member'],
+      says: [segment.split('/').at(-1) ?? '', 'is damaged at offset', 'Remove this member'],
     },
     { cwd },
   );
