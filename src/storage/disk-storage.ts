@@ -27,11 +27,19 @@ import {
   STORAGE_READ_BYTES,
   WAL_SEGMENT_BYTES,
 } from '../limits.ts';
-import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../raft/index.ts';
+import {
+  type ConfState,
+  EMPTY_CONF_STATE,
+  type Entry,
+  type HardState,
+  type LogIndex,
+  type Snapshot,
+  type Term,
+} from '../raft/index.ts';
 import type { Clock, DirectoryLock, Disk, Logger, Random } from '../world/index.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
 import { IDENTITY_FILE, readIdentity, writeIdentity } from './identity-file.ts';
-import { checkCompaction, checkInstall, checkSave, noConfState } from './judge.ts';
+import { checkCompaction, checkInstall, checkSave } from './judge.ts';
 import { loadEntries } from './log-loader.ts';
 import { clampHardState, LogMemory, type LogPosition } from './log-memory.ts';
 import { checkReach, writeReach } from './reach-file.ts';
@@ -150,7 +158,7 @@ export class DiskStorage implements Storage {
   // ---- LogStorage -------------------------------------------------------------------------------
 
   initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
-    const confState = this.#newest?.confState ?? noConfState;
+    const confState = this.#newest?.confState ?? EMPTY_CONF_STATE;
     return { hardState: this.#log.hardState, confState };
   }
 

@@ -4,18 +4,9 @@
  * the log, and the log is never cut beyond what a snapshot covers.
  */
 import { assert, ClusterError } from '../errors.ts';
-import type { ConfState, HardState, LogIndex, Snapshot } from '../raft/index.ts';
+import type { HardState, LogIndex, Snapshot } from '../raft/index.ts';
 import { compacted, type LogMemory, type LogPosition, unavailable } from './log-memory.ts';
 import type { StoredSnapshot } from './types.ts';
-
-/** The membership of a log that has no snapshot: nobody. */
-export const noConfState: ConfState = Object.freeze({
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-});
 
 export function checkSave(
   log: LogMemory,

@@ -9,9 +9,17 @@
 import { crc32 } from 'node:zlib';
 import { assert, ClusterError } from '../errors.ts';
 import { LOG_READ_CACHE_BYTES } from '../limits.ts';
-import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../raft/index.ts';
+import {
+  type ConfState,
+  EMPTY_CONF_STATE,
+  type Entry,
+  type HardState,
+  type LogIndex,
+  type Snapshot,
+  type Term,
+} from '../raft/index.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
-import { checkCompaction, checkInstall, checkSave, noConfState } from './judge.ts';
+import { checkCompaction, checkInstall, checkSave } from './judge.ts';
 import { EMPTY_HARD_STATE, LogMemory, type LogPosition } from './log-memory.ts';
 import { type ByteSource, FileSnapshotReader, readLayout } from './snapshot-reader.ts';
 import { writeSnapshot } from './snapshot-writer.ts';
@@ -122,7 +130,7 @@ export class MemoryStorage implements Storage {
   initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
     return {
       hardState: this.#log.hardState,
-      confState: this.#newest?.stored.confState ?? noConfState,
+      confState: this.#newest?.stored.confState ?? EMPTY_CONF_STATE,
     };
   }
 
