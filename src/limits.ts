@@ -203,3 +203,22 @@ export const RAFT_MESSAGE_BYTES_DEFAULT: number = 1 * MIB;
 export const RAFT_INFLIGHT_MESSAGES_DEFAULT: number = 256;
 /** Levels of messages inside messages: storage messages carry responses, which carry none; one to spare. */
 export const RAFT_MESSAGE_NESTING_MAX: number = 3;
+/**
+ * Entries, responses, member ids and changes in messages that came together. Each may be two bytes on
+ * the wire and a hundred in memory. An append of the default size holds fewer, however small they are.
+ */
+export const RAFT_MESSAGE_ITEMS_MAX: number = 262_144;
+/** Levels of proto2 groups stepped over in a field that is not known. Nobody writes any. */
+export const RAFT_GROUP_NESTING_MAX: number = 32;
+
+// ---- state hashes and observers -------------------------------------------------------------------
+
+/**
+ * Nodes compare their state hashes at indexes that this divides: part of the protocol between nodes. Often
+ * enough to name the entries among which a fault lies, seldom enough to cost nothing under load.
+ */
+export const STATE_HASH_INTERVAL_ENTRIES: number = 128;
+/** Compared indexes that are remembered behind and ahead of this node's own position. */
+export const STATE_HASHES_KEPT: number = 64;
+/** Steps of the core kept for a slow reader of `ready()`; they hold entries, so not many. */
+export const READY_OBSERVATIONS_MAX: number = 256;

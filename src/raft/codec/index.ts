@@ -1,6 +1,11 @@
 /**
  * raftpb, the schema of etcd's raft (proto2), to and from the plain objects of `types.ts`. Written
- * by hand: the shapes are few, and a generic decoder would cost a third of the node's budget.
+ * by hand: the shapes are few, and libraries take several times as long (docs/internals/codec.md).
+ *
+ * What is written is the form of the newest raftpb (etcd 3.7): fields in the order of their numbers; a
+ * number that is 0, a flag that is false, bytes that are empty and a snapshot that is none are left
+ * out. Every generation of readers takes that, and it is the shortest. The reader takes all forms;
+ * see read.ts.
  *
  * `encodeX` makes bytes of its own; `encodeInto` writes into a frame that already exists, so that a
  * transport packs many messages without a copy of each. `decodeX` returns views of its input.
@@ -35,7 +40,7 @@ import {
   messageSize,
   snapshotSize,
 } from './size.ts';
-import { Reader } from './varint.ts';
+import { type DecodeBudget, Reader } from './varint.ts';
 import {
   writeConfChange,
   writeConfChangeV2,
@@ -46,6 +51,7 @@ import {
   writeSnapshot,
 } from './write.ts';
 
+export { DecodeBudget } from './varint.ts';
 export { checkedEntrySize as encodedEntrySize, messageSize };
 
 type Write<T> = (buffer: Uint8Array, offset: number, value: T) => number;
@@ -71,8 +77,9 @@ export function encodeMessage(message: Message): Uint8Array {
   return encode(message, messageSize(message), writeMessage);
 }
 
-export function decodeMessage(bytes: Uint8Array): Message {
-  return readMessage(new Reader(bytes));
+/** Messages that came in one frame share a `budget`: what they may hold altogether. */
+export function decodeMessage(bytes: Uint8Array, budget?: DecodeBudget): Message {
+  return readMessage(new Reader(bytes, budget));
 }
 
 export function encodeEntry(entry: Entry): Uint8Array {

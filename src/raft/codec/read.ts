@@ -1,15 +1,20 @@
 /**
  * Reading raftpb. The input comes from the network, so it is taken to be hostile: nothing is
- * allocated ahead of the bytes that justify it, nesting is bounded, and every field is checked
- * against the end of its own message. Fields with unknown numbers are stepped over (newer peers may
- * send them); known fields with an impossible type or value are an error, because an entry type or a
- * message type that this version does not know must never be taken for another one.
+ * allocated ahead of the bytes that justify it, what is many is counted, nesting is bounded, and every
+ * field is checked against the end of its own message.
+ *
+ * Three generations of writers are read alike: those that write every number, also when it is 0, and
+ * an empty snapshot into every message (etcd 3.4 and 3.5); those that leave the empty snapshot out
+ * (3.6); and those that write only what was set (3.7). As Protocol Buffers want it: fields come in
+ * any order, of a number that occurs twice the last one holds, of a message that occurs twice the
+ * parts are merged, lists may be packed, and fields that we do not know, also by their wire type, are
+ * stepped over. Stricter in one thing: a message type, entry type or kind of change with an unknown
+ * number is an error, since it must never be taken for another one, and least of all for type 0.
  *
  * Data is not copied: entries, contexts and snapshots are views of the bytes given, which therefore
  * must not be reused while the message lives.
  *
- * A snapshot that is absent and one that is empty (index 0, as writers before v3.6 put into every
- * message) are the same: none.
+ * A snapshot that is absent and one that is empty (index 0) are the same: none.
  */
 import { RAFT_MESSAGE_NESTING_MAX } from '../../limits.ts';
 import { EMPTY_BYTES, makeEntry, NO_ENTRIES } from '../entries.ts';
@@ -96,60 +101,101 @@ export function readHardState(reader: Reader): HardState {
   return { term, vote, commit };
 }
 
+// ---- messages that may come in parts ------------------------------------------------------------
+// A field that holds one message and occurs twice holds both merged: numbers of the last, lists of
+// both. So these are read into a draft that may have been written to before.
+
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
+interface ConfStateDraft extends ConfState {
+  readonly voters: RaftId[];
+  readonly learners: RaftId[];
+  readonly votersOutgoing: RaftId[];
+  readonly learnersNext: RaftId[];
+  autoLeave: boolean;
+}
+
+interface SnapshotDraft extends Snapshot {
+  readonly metadata: Draft<SnapshotMetadata> & { readonly confState: ConfStateDraft };
+  data: Uint8Array;
+}
+
+function draftConfState(): ConfStateDraft {
+  return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+}
+
+function draftSnapshot(): SnapshotDraft {
+  return { metadata: { confState: draftConfState(), index: 0, term: 0 }, data: EMPTY_BYTES };
+}
+
 /** One id, or a packed list of them. */
 function readIds(reader: Reader, packed: boolean, into: RaftId[]): void {
-  if (!packed) {
-    into.push(reader.unsigned('member id'));
-    return;
-  }
   const parentEnd = reader.end;
-  reader.end = reader.length();
-  while (reader.pos < reader.end) into.push(reader.unsigned('member id'));
+  if (packed) reader.end = reader.length();
+  while (reader.pos < reader.end) {
+    reader.countItem();
+    into.push(reader.unsigned('member id'));
+    if (!packed) break;
+  }
   reader.end = parentEnd;
 }
 
-export function readConfState(reader: Reader): ConfState {
-  const lists: [RaftId[], RaftId[], RaftId[], RaftId[]] = [[], [], [], []];
-  let autoLeave = false;
-  while (reader.pos < reader.end) {
-    const tag = reader.tag();
-    const field = tag >>> 3;
-    const wireType = tag & 7;
-    const list = lists[field - 1];
-    if (list !== undefined && (wireType === VARINT || wireType === LENGTH)) {
-      readIds(reader, wireType === LENGTH, list);
-    } else if (tag === V5) autoLeave = reader.flag();
-    else reader.skip(tag);
+function idsOf(state: ConfStateDraft, field: number): RaftId[] | undefined {
+  switch (field) {
+    case 1:
+      return state.voters;
+    case 2:
+      return state.learners;
+    case 3:
+      return state.votersOutgoing;
+    case 4:
+      return state.learnersNext;
+    default:
+      return undefined;
   }
-  const [voters, learners, votersOutgoing, learnersNext] = lists;
-  return { voters, learners, votersOutgoing, learnersNext, autoLeave };
 }
 
-function readMetadata(reader: Reader): SnapshotMetadata {
-  let confState: ConfState | undefined;
-  let index = 0;
-  let term = 0;
+function mergeConfState(reader: Reader, into: ConfStateDraft): ConfStateDraft {
   while (reader.pos < reader.end) {
     const tag = reader.tag();
-    if (tag === L1) confState = nested(reader, readConfState);
-    else if (tag === V2) index = reader.unsigned('snapshot index');
-    else if (tag === V3) term = reader.unsigned('snapshot term');
+    const wireType = tag & 7;
+    const ids = wireType === VARINT || wireType === LENGTH ? idsOf(into, tag >>> 3) : undefined;
+    if (ids !== undefined) readIds(reader, wireType === LENGTH, ids);
+    else if (tag === V5) into.autoLeave = reader.flag();
     else reader.skip(tag);
   }
-  return { confState: confState ?? emptyConfState(), index, term };
+  return into;
+}
+
+function mergeMetadata(reader: Reader, into: SnapshotDraft['metadata']): void {
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === L1) nested(reader, mergeConfState, into.confState);
+    else if (tag === V2) into.index = reader.unsigned('snapshot index');
+    else if (tag === V3) into.term = reader.unsigned('snapshot term');
+    else reader.skip(tag);
+  }
+}
+
+function mergeSnapshot(reader: Reader, into: SnapshotDraft): SnapshotDraft {
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === L1) into.data = reader.view();
+    else if (tag === L2) nested(reader, mergeMetadata, into.metadata);
+    else reader.skip(tag);
+  }
+  return into;
+}
+
+export function readConfState(reader: Reader): ConfState {
+  return mergeConfState(reader, draftConfState());
 }
 
 export function readSnapshot(reader: Reader): Snapshot {
-  let data = EMPTY_BYTES;
-  let metadata: SnapshotMetadata | undefined;
-  while (reader.pos < reader.end) {
-    const tag = reader.tag();
-    if (tag === L1) data = reader.view();
-    else if (tag === L2) metadata = nested(reader, readMetadata);
-    else reader.skip(tag);
-  }
-  return { metadata: metadata ?? { confState: emptyConfState(), index: 0, term: 0 }, data };
+  return mergeSnapshot(reader, draftSnapshot());
 }
+
+// ---- the rest -----------------------------------------------------------------------------------
 
 export function readConfChange(reader: Reader): ConfChange {
   let id = 0;
@@ -187,7 +233,7 @@ export function readConfChangeV2(reader: Reader): ConfChangeV2 {
     const tag = reader.tag();
     if (tag === V1) {
       transition = enumValue(reader, CONF_CHANGE_TRANSITION_MAX, 'conf change transition');
-    } else if (tag === L2) changes.push(nested(reader, readConfChangeSingle));
+    } else if (tag === L2) changes.push(nestedItem(reader, readConfChangeSingle));
     else if (tag === L3) context = reader.view();
     else reader.skip(tag);
   }
@@ -199,6 +245,7 @@ export function readMessage(reader: Reader, depth = 0): Message {
   const message = draftMessage(0, 0, 0, 0);
   let entries: Entry[] | undefined;
   let responses: Message[] | undefined;
+  let snapshot: SnapshotDraft | undefined;
   while (reader.pos < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -222,16 +269,15 @@ export function readMessage(reader: Reader, depth = 0): Message {
         break;
       case L7:
         entries ??= [];
-        entries.push(nested(reader, readEntry));
+        entries.push(nestedItem(reader, readEntry));
         break;
       case V8:
         message.commit = reader.unsigned('commit');
         break;
-      case L9: {
-        const snapshot = nested(reader, readSnapshot);
-        message.snapshot = snapshot.metadata.index === 0 ? undefined : snapshot;
+      case L9:
+        snapshot ??= draftSnapshot();
+        nested(reader, mergeSnapshot, snapshot);
         break;
-      }
       case V10:
         message.reject = reader.flag();
         break;
@@ -246,32 +292,33 @@ export function readMessage(reader: Reader, depth = 0): Message {
       case V13:
         message.vote = reader.unsigned('vote');
         break;
-      case L14: {
+      case L14:
         responses ??= [];
-        const parentEnd = reader.end;
-        reader.end = reader.length();
-        responses.push(readMessage(reader, depth + 1));
-        reader.end = parentEnd;
+        reader.countItem();
+        responses.push(nested(reader, readMessage, depth + 1));
         break;
-      }
       default:
         reader.skip(tag);
     }
   }
   message.entries = entries ?? NO_ENTRIES;
+  // Whatever else it holds, a snapshot of index 0 is what older writers put where there is none.
+  if (snapshot !== undefined && snapshot.metadata.index !== 0) message.snapshot = snapshot;
   message.responses = responses;
   return message;
 }
 
 /** Reads a length-prefixed message with a view of its own end, and restores the parent's. */
-function nested<T>(reader: Reader, read: (reader: Reader) => T): T {
+function nested<T, A>(reader: Reader, read: (reader: Reader, given: A) => T, given: A): T {
   const parentEnd = reader.end;
   reader.end = reader.length();
-  const value = read(reader);
+  const value = read(reader, given);
   reader.end = parentEnd;
   return value;
 }
 
-function emptyConfState(): ConfState {
-  return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+/** One of many. */
+function nestedItem<T>(reader: Reader, read: (reader: Reader) => T): T {
+  reader.countItem();
+  return nested(reader, read, undefined);
 }

@@ -6,12 +6,16 @@
  * corrupted log (DESIGN, Numbers and identities).
  */
 import { ClusterError } from '../../errors.ts';
+import { RAFT_GROUP_NESTING_MAX, RAFT_MESSAGE_ITEMS_MAX } from '../../limits.ts';
 
 const BITS_7 = 0x80;
 const TWO_28 = 0x1000_0000;
 const TWO_32 = 0x1_0000_0000;
-/** A uint64 takes ten bytes at most. */
-const VARINT_BYTES_MAX = 10;
+/** A uint64 takes ten bytes at most; the tenth is the sixth after the four that are read first. */
+const TENTH_BYTE_SHIFT = 35;
+
+const START_GROUP = 3;
+const END_GROUP = 4;
 
 /** Bytes that `value` takes as a varint. */
 export function varintSize(value: number): number {
@@ -51,6 +55,19 @@ export function checkUnsigned(value: number, field: string): void {
 }
 
 /**
+ * How many objects may still be made of bytes that came together. An empty entry takes two bytes on
+ * the wire and fifty in memory, so a bound on bytes alone is none. Whoever takes apart several messages
+ * of one frame hands the same budget to all of them.
+ */
+export class DecodeBudget {
+  itemsLeft: number;
+
+  constructor(items: number = RAFT_MESSAGE_ITEMS_MAX) {
+    this.itemsLeft = items;
+  }
+}
+
+/**
  * A cursor over one message's bytes. Each read checks its bounds against `end`, never against the
  * buffer, so that a nested message can't read its parent's bytes.
  */
@@ -58,14 +75,24 @@ export class Reader {
   readonly bytes: Uint8Array;
   pos: number;
   end: number;
+  readonly #budget: DecodeBudget;
   /** The low 32 bits and the high 32 bits of the last varint that was too wide for a number. */
   #wideLow = 0;
   #wideHigh = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: DecodeBudget = new DecodeBudget()) {
     this.bytes = bytes;
+    this.#budget = budget;
     this.pos = 0;
     this.end = bytes.length;
+  }
+
+  /** To be called before anything is made of which a message may hold many. */
+  countItem(): void {
+    if (this.#budget.itemsLeft <= 0) {
+      throw this.invalid(`more than ${RAFT_MESSAGE_ITEMS_MAX} items came together`);
+    }
+    this.#budget.itemsLeft -= 1;
   }
 
   /** A safe integer. */
@@ -129,6 +156,9 @@ export class Reader {
       case 2:
         this.pos = this.length();
         return;
+      case START_GROUP:
+        this.#skipGroup(tag >>> 3);
+        return;
       case 5:
         this.#advance(4);
         return;
@@ -141,6 +171,26 @@ export class Reader {
     return new ClusterError('CODEC_INVALID', `raftpb: ${what} (at byte ${this.pos})`, {
       details: { offset: this.pos, length: this.bytes.length },
     });
+  }
+
+  /**
+   * Groups are how proto2 once nested messages: no length, but a tag at the end. Nobody writes them
+   * into raftpb; whoever may add fields may add one. A loop, so that depth costs no stack.
+   */
+  #skipGroup(field: number): void {
+    const open = [field];
+    while (open.length > 0) {
+      if (this.pos >= this.end) throw this.invalid('the message ends inside a group');
+      const tag = this.tag();
+      const wireType = tag & 7;
+      if (wireType === START_GROUP) {
+        if (open.length >= RAFT_GROUP_NESTING_MAX) {
+          throw this.invalid(`groups are nested deeper than ${RAFT_GROUP_NESTING_MAX}`);
+        }
+        open.push(tag >>> 3);
+      } else if (wireType !== END_GROUP) this.skip(tag);
+      else if (open.pop() !== tag >>> 3) throw this.invalid('a group ends that did not begin');
+    }
   }
 
   #advance(count: number): void {
@@ -168,20 +218,22 @@ export class Reader {
 
   #longVarint(pos: number, low28: number): number {
     const { bytes, end } = this;
-    const limit = pos - 4 + VARINT_BYTES_MAX;
     let middle = 0;
     let high = 0;
     for (let shift = 0; ; shift += 7) {
       if (pos >= end) throw this.invalid('the message ends inside a number');
-      if (pos >= limit) throw this.invalid('a number is longer than ten bytes');
       const byte = bytes[pos++]!;
       if (shift < 28) middle |= (byte & 0x7f) << shift;
-      else high |= (byte & 0x7f) << (shift - 28);
+      // Bit 63 and none above it: cut off, 2^64 would pass for 0.
+      else if (shift === TENTH_BYTE_SHIFT && byte > 1) {
+        throw this.invalid(
+          byte < 0x80 ? 'a number exceeds 64 bits' : 'a number is longer than ten bytes',
+        );
+      } else high |= (byte & 0x7f) << (shift - 28);
       if (byte < 0x80) break;
     }
     this.pos = pos;
-    // Bits 0-27, 28-55 and 56-63; the tenth byte of a negative number carries more, cut as by 64 bits.
-    high &= 0xff;
+    // Bits 0-27, 28-55 and 56-63.
     const value = (high * TWO_28 + middle) * TWO_28 + low28;
     if (high === 0 && value <= Number.MAX_SAFE_INTEGER) return value;
     this.#wideLow = (low28 | (middle << 28)) >>> 0;
