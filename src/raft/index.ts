@@ -61,6 +61,7 @@
  * means that a rule was broken, by a bug or by a disk that lost what it had synced: stop the node.
  */
 export {
+  DecodeBudget,
   decodeConfChange,
   decodeConfChangeV2,
   decodeConfState,

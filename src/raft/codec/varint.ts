@@ -60,10 +60,17 @@ export function checkUnsigned(value: number, field: string): void {
  * of one frame hands the same budget to all of them.
  */
 export class DecodeBudget {
-  itemsLeft: number;
+  #itemsLeft: number;
 
   constructor(items: number = RAFT_MESSAGE_ITEMS_MAX) {
-    this.itemsLeft = items;
+    this.#itemsLeft = items;
+  }
+
+  /** False: there is room for no more. */
+  take(): boolean {
+    if (this.#itemsLeft <= 0) return false;
+    this.#itemsLeft -= 1;
+    return true;
   }
 }
 
@@ -89,10 +96,8 @@ export class Reader {
 
   /** To be called before anything is made of which a message may hold many. */
   countItem(): void {
-    if (this.#budget.itemsLeft <= 0) {
-      throw this.invalid(`more than ${RAFT_MESSAGE_ITEMS_MAX} items came together`);
-    }
-    this.#budget.itemsLeft -= 1;
+    if (this.#budget.take()) return;
+    throw this.invalid(`more than ${RAFT_MESSAGE_ITEMS_MAX} entries or ids came together`);
   }
 
   /** A safe integer. */
