@@ -149,6 +149,10 @@ export const SNAPSHOT_FRAME_BYTES: number = 256 * KIB;
 export const SNAPSHOT_SYNC_BYTES: number = 8 * MIB;
 /** One fact is read and written as a whole. */
 export const FACT_BYTES_MAX: number = 16 * MIB;
+/** How long the witness of the log's end may lag behind: one small sync a second is nothing beside the log's. */
+export const WITNESS_DELAY_MS: number = 1_000;
+/** Broken-off transfers of snapshots kept for going on with: each may be as large as the state. */
+export const SNAPSHOT_PARTS_KEPT: number = 1;
 
 // ---- connections between peers ------------------------------------------------------------------
 
@@ -201,12 +205,13 @@ export const SNAPSHOT_CHUNK_BYTES: number = 256 * KIB;
 export const RAFT_MESSAGE_BYTES_DEFAULT: number = 1 * MIB;
 /** Append messages on their way to one follower, unless configured. */
 export const RAFT_INFLIGHT_MESSAGES_DEFAULT: number = 256;
+/** Reads that wait in a leader for its proof of leadership; what comes beyond is dropped, to be asked again. */
+export const RAFT_READS_WAITING_MAX: number = 65_536;
 /** Levels of messages inside messages: storage messages carry responses, which carry none; one to spare. */
 export const RAFT_MESSAGE_NESTING_MAX: number = 3;
-/**
- * Entries, responses, member ids and changes in messages that came together. Each may be two bytes on
- * the wire and a hundred in memory. An append of the default size holds fewer, however small they are.
- */
+/** Entries in one append message: half of what its frame may hold beside other messages. */
+export const RAFT_MESSAGE_ENTRIES_MAX: number = 131_072;
+/** Messages, entries, ids and changes taken from one frame: each is two bytes there, a hundred in memory. */
 export const RAFT_MESSAGE_ITEMS_MAX: number = 262_144;
 /** Levels of proto2 groups stepped over in a field that is not known. Nobody writes any. */
 export const RAFT_GROUP_NESTING_MAX: number = 32;

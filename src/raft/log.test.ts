@@ -1,5 +1,6 @@
 /** The log and its unstable end, the questions about it, and what waits for entries to be loaded. */
 import { describe, expect, it } from 'vitest';
+import { RAFT_MESSAGE_ENTRIES_MAX } from '../limits.ts';
 import { EMPTY_BYTES, entrySize, limitEntries, makeEntry, payloadBytes } from './entries.ts';
 import { RaftLog } from './log.ts';
 import { LogReads } from './log-reads.ts';
@@ -38,6 +39,15 @@ describe('entries', () => {
     expect(limitEntries(list, 11).length).toBe(2);
     expect(limitEntries(list, 12).length).toBe(3);
     expect(limitEntries(list, NO_LIMIT)).toBe(list);
+  });
+});
+
+describe('one append', () => {
+  it('holds no more entries than a receiver takes, however small they are', () => {
+    const log = logWith([], entries(1, 1, RAFT_MESSAGE_ENTRIES_MAX + 5));
+    expect(log.entriesFrom(1, NO_LIMIT)!.length).toBe(RAFT_MESSAGE_ENTRIES_MAX);
+    expect(log.entriesFrom(3, NO_LIMIT)!.at(-1)!.index).toBe(RAFT_MESSAGE_ENTRIES_MAX + 2);
+    expect(log.entriesFrom(10, NO_LIMIT)!.at(-1)!.index).toBe(RAFT_MESSAGE_ENTRIES_MAX + 5);
   });
 });
 
