@@ -5,6 +5,7 @@
 import {
   type CommandResult,
   defaultConfig,
+  type Invitation,
   RaftNode,
   type RaftNodeConfig,
   type StateMachine,
@@ -59,6 +60,12 @@ export interface TestNode {
   readonly storage: Storage;
 }
 
+export interface StartOptions {
+  readonly machine?: JournalMachine;
+  /** For a node that is none of the founding ones. */
+  readonly join?: Invitation;
+}
+
 export class TestCluster implements AsyncDisposable {
   readonly bus: Bus;
   readonly world: World;
@@ -91,10 +98,14 @@ export class TestCluster implements AsyncDisposable {
     };
   }
 
-  async start(nodeId: string, storage: Storage = new MemoryStorage()): Promise<TestNode> {
-    const machine = new JournalMachine();
+  async start(
+    nodeId: string,
+    storage: Storage = new MemoryStorage(),
+    { machine = new JournalMachine(), join }: StartOptions = {},
+  ): Promise<TestNode> {
     const transport = this.bus.transport();
-    const node = new RaftNode(this.configOf(nodeId), {
+    const config = { ...this.configOf(nodeId), ...(join === undefined ? {} : { join }) };
+    const node = new RaftNode(config, {
       world: this.world,
       storage,
       transport,

@@ -168,8 +168,20 @@ export const URGENT_QUEUE_BYTES_MAX: number = 1 * MIB;
 export const HANDSHAKE_BYTES_MAX: number = 4 * KIB;
 /** Bytes that may follow a handshake's message before it was dealt with: a few reads of a socket. */
 export const HANDSHAKE_REST_BYTES_MAX: number = 1 * MIB;
-/** Incoming connections whose handshake is not complete; more are dropped at once. */
+/** Incoming connections whose handshake is not complete; a new one takes the place of the oldest silent one. */
 export const HANDSHAKES_MAX: number = 128;
+/** Of these, from one address: one machine that went wild can not take all places. */
+export const HANDSHAKES_PER_ADDRESS_MAX: number = 32;
+/** From connecting to the end of the handshake, on both sides, however slowly bytes drip in. */
+export const HANDSHAKE_MS_MAX: number = 5_000;
+/** How long a connection that was refused is kept for the refusal to be read. */
+export const HANDSHAKE_LINGER_MS: number = 1_000;
+/** A side that sent nothing for so long sends a ping, so that silence means something. */
+export const PEER_PING_MS: number = 1_000;
+/** A connection on which nothing arrived for so long is dead, half-open ones included: three pings. */
+export const PEER_SILENCE_MS_MAX: number = 3_000;
+/** A piece of a frame that takes longer to arrive is no proof of life: 2 KiB a second carry no cluster. */
+export const FRAME_PIECE_MS_MAX: number = 30_000;
 /** Connected nodes that nobody added as peers. A cluster is small; more than this is a mistake. */
 export const PEERS_NOT_ADDED_MAX: number = 64;
 /** How long `stop` of a transport waits for the connections that it destroyed. */

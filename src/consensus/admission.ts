@@ -19,6 +19,8 @@ export interface PeerIdentity {
   readonly raftId: RaftId;
   readonly nodeId: string;
   readonly incarnation: string;
+  /** Where it says that it is to be dialed. */
+  readonly address: string;
 }
 
 export class Admission {
@@ -27,6 +29,9 @@ export class Admission {
   readonly #incarnations = new Map<RaftId, string>();
   /** Writes one after the other: each holds everything that is known by then. */
   #written: Promise<void> = Promise.resolve();
+
+  /** A node that joins was called by somebody that it did not know. */
+  onIntroduced: () => void = () => undefined;
 
   constructor(storage: Storage, members: MemberTable) {
     this.#storage = storage;
@@ -52,16 +57,22 @@ export class Admission {
     }
   }
 
+  /** Whether the member has ever come with a data folder. */
+  hasSeen(raftId: RaftId): boolean {
+    return this.#incarnations.has(raftId);
+  }
+
   /** Durable when it resolves. @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED. */
   async admit(peer: PeerIdentity): Promise<void> {
-    this.#checkMember(peer);
+    if (this.#members.isEmpty) this.#introduce(peer);
+    else this.#checkMember(peer);
     const known = this.#incarnations.get(peer.raftId);
     if (known !== undefined && known !== peer.incarnation) {
       throw new ClusterError(
         'MEMBER_WIPED',
         `node ${peer.nodeId} (raft id ${peer.raftId}) came with data folder ${peer.incarnation}, ` +
           `but is known with ${known}: it lost its data or runs on a copy. ` +
-          'Remove the member; it can not come back under the same id',
+          'Remove the member, then add it anew: it can not come back under the same id',
         { details: { nodeId: peer.nodeId, known, found: peer.incarnation } },
       );
     }
@@ -70,6 +81,16 @@ export class Admission {
       this.#written = this.#written.then(() => this.#write());
     }
     await this.#written;
+  }
+
+  /**
+   * A node that joins knows no members yet, and has nothing that a stranger could spoil. Any member of
+   * its cluster may be the leader that brings the log, also one that is younger than the invitation.
+   */
+  #introduce({ raftId, nodeId, address }: PeerIdentity): void {
+    if (this.#members.contacts().some((contact) => contact.raftId === raftId)) return;
+    this.#members.introduce({ raftId, nodeId, address });
+    this.onIntroduced();
   }
 
   #checkMember({ raftId, nodeId }: PeerIdentity): void {
@@ -87,7 +108,8 @@ export class Admission {
       'MEMBER_UNKNOWN',
       `node ${nodeId} (raft id ${raftId}) is not a member here` +
         `${member === undefined ? '' : `; that id belongs to ${member.nodeId}`}: ` +
-        'check cluster.members, which must be the same list on all founding members',
+        'check cluster.members, which must be the same list on all founding members; a node that ' +
+        'joins must have been added first',
       { details: { nodeId, raftId } },
     );
   }

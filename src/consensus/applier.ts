@@ -10,10 +10,12 @@ import {
   decodeConfChangeV2,
   type Entry,
   EntryType,
+  type LogIndex,
 } from '../raft/index.ts';
 import { decodeMember, type MembershipChanges } from './membership-changes.ts';
 import type { Proposals } from './proposals.ts';
 import type { Replica } from './replica.ts';
+import { StateHashes } from './state-hashes.ts';
 
 export interface ApplierHost {
   readonly replica: Replica;
@@ -23,6 +25,8 @@ export interface ApplierHost {
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState;
   /** The members are others now. */
   membersChanged(): void;
+  /** Everything up to the index is applied; what came of it has that hash. */
+  hashReached(index: LogIndex, hash: number): void;
 }
 
 /** Returns the bytes that were applied. */
@@ -32,6 +36,7 @@ export function applyEntries(host: ApplierHost, entries: readonly Entry[]): numb
     bytes += entry.data.length;
     if (entry.type === EntryType.Normal) applyNormal(host, entry);
     else applyMembership(host, entry);
+    if (StateHashes.isDue(entry.index)) host.hashReached(entry.index, host.replica.hash);
   }
   return bytes;
 }

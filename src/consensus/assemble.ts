@@ -11,13 +11,17 @@ import type { RaftNodeConfig } from './config.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
-import type { MembershipChanges } from './membership-changes.ts';
+import { addVoterChange, type MembershipChanges } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
+import { Promotion } from './promotion.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
-import type { Replica } from './replica.ts';
+import type { ReadyObservers } from './ready-observers.ts';
+import { hashText, type Replica } from './replica.ts';
 import { Snapshots } from './snapshots.ts';
+import { type StateClaim, StateHashes, type StateVerdict } from './state-hashes.ts';
 import { Succession } from './succession.ts';
+import type { Divergence } from './types.ts';
 
 /** Committed bytes applied in one round, so that applying never holds the loop for long. */
 const APPLY_BYTES_MAX = 1024 * 1024;
@@ -34,8 +38,11 @@ export interface NodeParts {
   readonly changes: MembershipChanges;
   readonly reads: Reads;
   readonly admission: Admission;
+  readonly observers: ReadyObservers;
   takesPart(): boolean;
   leadershipChanged(): void;
+  membersChanged(): void;
+  diverged(verdict: StateVerdict, divergence: Divergence): void;
   restoreNewest(): Promise<void>;
   fail(error: unknown): void;
 }
@@ -49,6 +56,7 @@ export interface Live {
   readonly diskWatch: DiskWatch;
   readonly succession: Succession;
   readonly neighbours: Neighbours;
+  readonly promotion: Promotion;
 }
 
 export function assemble(parts: NodeParts, identity: Identity): Live {
@@ -67,11 +75,13 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     },
     parts.config.electionTicks,
   );
+  const stateHashes = newStateHashes(parts, core.id, (to, claim) => loop.sendStateClaim(to, claim));
   const loop: Loop = new Loop({
     ...parts,
     core,
     snapshots,
     diskWatch,
+    stateHashes,
     clock: parts.world.clock,
     loadBytesMax: parts.config.maxBytesPerMessage,
     membersChanged: () => {
@@ -80,6 +90,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
       snapshots.membersChanged();
       // The leader's name may be known only now.
       parts.leadershipChanged();
+      parts.membersChanged();
     },
   });
   const succession = newSuccession(parts, core, loop);
@@ -89,9 +100,58 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     members: parts.replica.members,
     succession,
     reportUnreachable: (peer) => loop.guard(() => core.reportUnreachable(peer)),
+    greet: (peer) => {
+      const { newest } = stateHashes;
+      if (newest !== undefined) loop.sendStateClaim(peer, newest);
+    },
   });
-  const live: Live = { identity, core, loop, snapshots, diskWatch, succession, neighbours };
+  parts.admission.onIntroduced = () => neighbours.sync();
+  const promotion = newPromotion(parts, core, loop);
+  const live: Live = {
+    identity,
+    core,
+    loop,
+    snapshots,
+    diskWatch,
+    succession,
+    neighbours,
+    promotion,
+  };
   return live;
+}
+
+function newStateHashes(
+  { replica, diverged }: NodeParts,
+  self: RaftId,
+  send: (to: RaftId, claim: StateClaim) => void,
+): StateHashes {
+  return new StateHashes({
+    self,
+    voters: () => replica.members.confState.voters,
+    broadcast: (claim) => {
+      for (const { raftId } of replica.members.records()) if (raftId !== self) send(raftId, claim);
+    },
+    judged: (verdict, index, claims) => {
+      const named = [...claims].map(([raftId, hash]) => {
+        return [replica.members.get(raftId)?.nodeId ?? String(raftId), hashText(hash)] as const;
+      });
+      diverged(verdict, { index, hashes: Object.fromEntries(named) });
+    },
+  });
+}
+
+function newPromotion({ replica, logger }: NodeParts, core: RawNode, loop: Loop): Promotion {
+  return new Promotion({
+    members: replica.members,
+    status: () => core.status(),
+    isLeader: () => loop.role === StateType.Leader,
+    promote: (member) => {
+      const place = loop.placeOf(() => core.proposeConfChange(addVoterChange(member)));
+      if (place === undefined) return;
+      logger.info('member.promoting', { member: member.nodeId, index: place.index });
+      loop.askTurn();
+    },
+  });
 }
 
 /** Begins to hand leadership to the voter that is furthest; who that is. */
@@ -143,8 +203,10 @@ function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop)
 export async function startTransport(parts: NodeParts, live: Live): Promise<void> {
   const { config, transport, replica, admission } = parts;
   const { identity, loop, snapshots, neighbours } = live;
+  const { raftId } = identity;
   const self = config.cluster.members.find((member) => member.nodeId === identity.nodeId);
-  const address = self?.address ?? replica.members.get(identity.raftId)?.address ?? '';
+  const invited = config.join?.members.find((member) => member.raftId === raftId);
+  const address = (self ?? replica.members.get(raftId) ?? invited)?.address ?? '';
   neighbours.sync();
   await transport.start(
     { ...identity, address },

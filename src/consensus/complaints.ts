@@ -3,6 +3,7 @@
  * that the node itself reads as what it does.
  */
 import { ClusterError, type ErrorCode } from '../errors.ts';
+import type { Identity } from '../storage/index.ts';
 import type { MemberRecord } from './members.ts';
 import type { RequestId } from './types.ts';
 
@@ -58,6 +59,15 @@ export function unknownMember(nodeId: string, known: readonly MemberRecord[]): C
     'MEMBER_UNKNOWN',
     `no member is called ${JSON.stringify(nodeId)}; the members are ${names}`,
     { details: { nodeId } },
+  );
+}
+
+export function removedFrom({ nodeId, raftId, clusterName }: Identity): ClusterError {
+  return new ClusterError(
+    'MEMBER_REMOVED',
+    `node ${nodeId} (raft id ${raftId}) was removed from cluster ${clusterName}: ` +
+      'to bring it back, empty its data folder, add it as a new member and start it with its invitation',
+    { details: { nodeId, raftId } },
   );
 }
 

@@ -8,6 +8,7 @@
 import { ClusterError } from '../errors.ts';
 import { COMMAND_BYTES_MAX } from '../limits.ts';
 import { checkNodeId } from './members.ts';
+import type { Invitation } from './types.ts';
 
 export interface FoundingMember {
   readonly nodeId: string;
@@ -23,14 +24,22 @@ export interface ClusterConfig {
    * clusters apart that have the same name and addresses (test beds that are founded again and again).
    */
   readonly id?: string;
-  /** Those who found the cluster: the same list on each of them. Ignored once the data folder is founded. */
+  /**
+   * Those who found the cluster: the same list on each of them. Once the data folder is founded only the
+   * addresses count: they take the place of those in the log.
+   */
   readonly members: readonly FoundingMember[];
 }
 
 export interface RaftNodeConfig {
-  /** 1 to 128 of `A-Za-z0-9._-`; one of the founding members. */
+  /** 1 to 128 of `A-Za-z0-9._-`; one of the founding members, or the one that `join` invites. */
   readonly nodeId: string;
   readonly cluster: ClusterConfig;
+  /**
+   * Joins a cluster that others founded, instead of founding one: what `addNode` or `addLearner` gave.
+   * It counts for an empty data folder; later it must only not contradict the folder.
+   */
+  readonly join?: Invitation;
   /** Length of a tick in ms. Below about 10 the timers of a busy process are too coarse for it. */
   readonly tickIntervalMs: number;
   /**
@@ -96,7 +105,8 @@ export function defaultConfig(): RaftNodeConfig {
 
 export function cloneConfig(config: RaftNodeConfig): RaftNodeConfig {
   const members = config.cluster.members.map((member) => ({ ...member }));
-  return { ...config, cluster: { ...config.cluster, members } };
+  const join = config.join === undefined ? {} : { join: structuredClone(config.join) };
+  return { ...config, ...join, cluster: { ...config.cluster, members } };
 }
 
 const POSITIVE = [
@@ -138,17 +148,48 @@ export function validateConfig(config: RaftNodeConfig): void {
   if (config.commandBytesMax > COMMAND_BYTES_MAX * 4) {
     throw invalid('commandBytesMax', config.commandBytesMax, 'at most 4 MiB fit into a frame');
   }
-  checkMembers(config.nodeId, members);
+  checkMembers(members);
+  if (config.join === undefined) checkIsFounder(config.nodeId, members);
+  else checkInvitation(config.join, config);
 }
 
-function checkMembers(nodeId: string, members: readonly FoundingMember[]): void {
+/** Formal only: whether it is still good is known to the cluster alone. */
+function checkInvitation(join: Invitation, { nodeId, cluster }: RaftNodeConfig): void {
+  if (join.nodeId !== nodeId) {
+    throw invalid('join.nodeId', join.nodeId, `the invitation must be for this node, ${nodeId}`);
+  }
+  if (join.clusterName !== cluster.name) {
+    const rule = `it must be cluster.name (${JSON.stringify(cluster.name)})`;
+    throw invalid('join.clusterName', join.clusterName, rule);
+  }
+  if (!/^[0-9a-f]{32}$/.test(join.clusterId)) {
+    throw invalid('join.clusterId', join.clusterId, 'it must have 32 hexadecimal digits');
+  }
+  if (cluster.id !== undefined && cluster.id !== join.clusterId) {
+    throw invalid('join.clusterId', join.clusterId, `it must be cluster.id (${cluster.id})`);
+  }
+  if (!Number.isSafeInteger(join.raftId) || join.raftId <= 0) {
+    throw invalid('join.raftId', join.raftId, 'it must be a whole number above 0');
+  }
+  for (const [i, member] of join.members.entries()) {
+    checkNodeId(member.nodeId, `join.members[${i}].nodeId`);
+    checkAddress(member.address, `join.members[${i}].address`);
+  }
+  if (join.members.every(({ raftId }) => raftId === join.raftId)) {
+    throw invalid('join.members', join.members, 'it must name a member to talk to');
+  }
+}
+
+function checkAddress(address: string, field: string): void {
+  if (!/^.+:\d{1,5}$/.test(address)) throw invalid(field, address, 'give host:port');
+}
+
+function checkMembers(members: readonly FoundingMember[]): void {
   const ids = new Set<string>();
   const addresses = new Set<string>();
   for (const [i, member] of members.entries()) {
     checkNodeId(member.nodeId, `cluster.members[${i}].nodeId`);
-    if (!/^.+:\d{1,5}$/.test(member.address)) {
-      throw invalid(`cluster.members[${i}].address`, member.address, 'give host:port');
-    }
+    checkAddress(member.address, `cluster.members[${i}].address`);
     if (ids.has(member.nodeId)) {
       throw invalid(`cluster.members[${i}].nodeId`, member.nodeId, 'each member is listed once');
     }
@@ -159,10 +200,15 @@ function checkMembers(nodeId: string, members: readonly FoundingMember[]): void 
     ids.add(member.nodeId);
     addresses.add(member.address);
   }
-  if (!ids.has(nodeId)) {
-    const known = [...ids].join(', ') || 'nobody';
-    throw invalid('nodeId', nodeId, `it is not among cluster.members (${known}); add it there`);
-  }
+}
+
+function checkIsFounder(nodeId: string, members: readonly FoundingMember[]): void {
+  if (members.some((member) => member.nodeId === nodeId)) return;
+  const known = members.map((member) => member.nodeId).join(', ') || 'nobody';
+  const rule =
+    `it is not among cluster.members (${known}); add it there, ` +
+    'or join a cluster that others founded by an invitation (join)';
+  throw invalid('nodeId', nodeId, rule);
 }
 
 function invalid(field: string, value: unknown, rule: string): ClusterError {

@@ -8,7 +8,7 @@ import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
 import type { Live, NodeParts } from './assemble.ts';
 import type { LocalProposal } from './proposals.ts';
-import type { Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
+import type { Divergence, Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
 
 const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
   [StateType.Follower]: 'follower',
@@ -55,6 +55,7 @@ export interface OwnStatus {
   readonly phase: NodePhase;
   readonly takesPart: boolean;
   readonly leader: Member | undefined;
+  readonly divergence: Divergence | undefined;
   readonly failure: ClusterError | undefined;
 }
 
@@ -82,6 +83,7 @@ export function statusOf(parts: NodeParts, live: Live | undefined, own: OwnStatu
     durableIndex: storage.durableIndex,
     snapshotIndex: snapshots?.index ?? 0,
     stateHash: replica.stateHash,
+    divergence: own.divergence,
     members,
     quorum: quorumOf(members),
     sessions: replica.sessions.size,

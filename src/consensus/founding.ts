@@ -4,6 +4,10 @@
  * invents log entries. So "found" is idempotent, needs no network, and can not make two clusters out
  * of one list.
  *
+ * A node that joins founds nothing. Its folder gets the identity that its invitation names, and stays
+ * empty until the leader sends the first snapshot: until then it acknowledges nothing, votes for
+ * nobody's sake but its own log's, and can not stand for election, since no configuration names it.
+ *
  * The cluster's id is derived from that list (or given), and is written into the data folder: a
  * folder of another cluster, or of another node, is refused.
  */
@@ -38,7 +42,8 @@ function foundingConfState(members: readonly MemberRecord[]): ConfState {
 }
 
 /**
- * Makes sure that the data folder is this node's own and holds at least the founding snapshot.
+ * Makes sure that the data folder is this node's own, and holds at least the founding snapshot, or
+ * belongs to a node that was invited.
  * @throws ClusterError DATA_DIR_MISMATCH.
  */
 export async function foundOrCheck(
@@ -49,26 +54,44 @@ export async function foundOrCheck(
 ): Promise<Identity> {
   const known = storage.identity;
   if (known !== undefined) checkIdentity(known, config);
-  const members = foundingMembers(config.cluster);
-  const identity = known ?? newIdentity(config, members, random);
+  const identity = known ?? newIdentity(config, random);
   if (known === undefined) await storage.found(identity);
-  if (storage.lastIndex() === 0) await writeFoundingSnapshot(members, storage, replica);
+  if (storage.lastIndex() > 0) return identity;
+  const founders = foundingMembers(config.cluster);
+  if (config.join !== undefined) {
+    for (const member of config.join.members) {
+      if (member.raftId !== identity.raftId) replica.members.introduce(member);
+    }
+  } else if (isFounder(identity, founders)) {
+    await writeFoundingSnapshot(founders, storage, replica);
+  } else {
+    throw new ClusterError(
+      'DATA_DIR_MISMATCH',
+      `the data folder was made for node ${identity.nodeId} to join with raft id ` +
+        `${identity.raftId}, and holds nothing yet: start it with its invitation (join), ` +
+        'or empty the folder',
+      { details: { what: 'raft id', found: identity.raftId } },
+    );
+  }
   return identity;
 }
 
-function newIdentity(
-  config: RaftNodeConfig,
-  members: readonly MemberRecord[],
-  random: Random,
-): Identity {
-  const self = members.find((member) => member.nodeId === config.nodeId);
-  return {
-    clusterName: config.cluster.name,
-    clusterId: foundingClusterId(config.cluster),
-    nodeId: config.nodeId,
-    raftId: (self as MemberRecord).raftId,
-    incarnation: Buffer.from(random.bytes(8)).toString('hex'),
-  };
+function isFounder(identity: Identity, founders: readonly MemberRecord[]): boolean {
+  return founders.some(
+    ({ raftId, nodeId }) => raftId === identity.raftId && nodeId === identity.nodeId,
+  );
+}
+
+function newIdentity(config: RaftNodeConfig, random: Random): Identity {
+  const { nodeId, cluster, join } = config;
+  const incarnation = Buffer.from(random.bytes(8)).toString('hex');
+  const clusterName = cluster.name;
+  if (join !== undefined) {
+    return { clusterName, clusterId: join.clusterId, nodeId, raftId: join.raftId, incarnation };
+  }
+  const self = foundingMembers(cluster).find((member) => member.nodeId === nodeId);
+  const { raftId } = self as MemberRecord;
+  return { clusterName, clusterId: foundingClusterId(cluster), nodeId, raftId, incarnation };
 }
 
 async function writeFoundingSnapshot(
@@ -89,18 +112,22 @@ async function writeFoundingSnapshot(
 }
 
 function checkIdentity(known: Identity, config: RaftNodeConfig): void {
-  const given = config.cluster.id;
-  const mismatches: (readonly [what: string, found: string, wanted: string])[] = [
-    ['cluster', known.clusterName, config.cluster.name],
+  const { cluster, join, nodeId } = config;
+  const given = cluster.id ?? join?.clusterId;
+  const mismatches: (readonly [what: string, found: unknown, wanted: unknown])[] = [
+    ['cluster', known.clusterName, cluster.name],
     ['cluster id', known.clusterId, given ?? known.clusterId],
-    ['node', known.nodeId, config.nodeId],
+    ['node', known.nodeId, nodeId],
+    // A member that was removed and is invited again is another member: it must not bring old votes.
+    ['raft id', known.raftId, join?.raftId ?? known.raftId],
   ];
   for (const [what, found, wanted] of mismatches) {
     if (found === wanted) continue;
     throw new ClusterError(
       'DATA_DIR_MISMATCH',
       `the data folder belongs to ${what} ${JSON.stringify(found)}, the configuration says ` +
-        `${JSON.stringify(wanted)}: point the node to its own folder, or correct the configuration`,
+        `${JSON.stringify(wanted)}: point the node to a folder of its own (an empty one, if it joins ` +
+        'anew), or correct the configuration',
       { details: { what, found, wanted } },
     );
   }

@@ -118,7 +118,7 @@ describe('callers', () => {
       node.propose(text('x'), options),
       node.readIndex(options),
       node.addLearner('n9', 'n9:1', options),
-      node.removeMember(to, options),
+      node.removeNode(to, options),
       node.transferLeadership(to, options),
     ]) {
       expect(await codeOf(asked)).toBe('ABORTED');

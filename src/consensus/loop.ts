@@ -43,8 +43,15 @@ import type { MembershipChanges } from './membership-changes.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
 import type { ForwardAnswer, LocalProposal, Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
+import type { ReadyObservers } from './ready-observers.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
+import {
+  decodeStateClaim,
+  encodeStateClaim,
+  type StateClaim,
+  type StateHashes,
+} from './state-hashes.ts';
 
 /** After that long in one turn, in ms, sockets and timers get theirs: a replay must not cost heartbeats. */
 const TURN_MS_MAX = 10;
@@ -68,6 +75,8 @@ export interface LoopHost {
   readonly reads: Reads;
   readonly snapshots: Snapshots;
   readonly diskWatch: DiskWatch;
+  readonly stateHashes: StateHashes;
+  readonly observers: ReadyObservers;
   readonly loadBytesMax: number;
   /** False once the node has failed or stopped: then nothing changes and nothing leaves. */
   takesPart(): boolean;
@@ -159,6 +168,7 @@ export class Loop {
 
   #handleReady(ready: Ready): void {
     const { softState, hardState, readStates, messages, logReads } = ready;
+    this.#host.observers.observe(this.#core.id, ready);
     if (softState !== undefined) {
       this.#role = softState.state;
       this.#leaderId = softState.lead;
@@ -245,6 +255,7 @@ export class Loop {
         changes,
         applyConfChange: (change) => this.#core.applyConfChange(change),
         membersChanged: () => this.#host.membersChanged(),
+        hashReached: (index, hash) => this.#host.stateHashes.applied(index, hash),
       },
       message.entries,
     );
@@ -268,10 +279,20 @@ export class Loop {
 
   receive(from: RaftId, messages: readonly Message[]): void {
     for (const message of messages) {
-      const fault = messageFault(from, message);
+      const fault = messageFault(from, message) ?? this.#strangerFault(from, message);
       if (fault === undefined) this.step(message);
       else this.#host.logger.warn('message.refused', { from, type: message.type, fault });
     }
+  }
+
+  /**
+   * A leader that this node does not know yet may be one all the same, and is listened to. But what it
+   * knows of this log it has from this node: a commit beyond it is a stranger's, not a lost log's.
+   */
+  #strangerFault(from: RaftId, { type, commit }: Message): string | undefined {
+    if (type !== MessageType.Heartbeat || commit <= this.#core.lastIndex) return undefined;
+    if (this.#host.replica.members.get(from) !== undefined) return undefined;
+    return `no member, and claims that ${commit} is committed; this log ends at ${this.#core.lastIndex}`;
   }
 
   step(message: Message): void {
@@ -314,6 +335,10 @@ export class Loop {
         for (const answer of answers) proposals.forwardAnswered(from, answer);
       };
     }
+    if (kind === FrameKind.StateHash) {
+      const claim = decodeStateClaim(payload);
+      return () => this.#host.stateHashes.claimed(from, claim);
+    }
     logger.debug('frame.ignored', { from, kind });
     return undefined;
   }
@@ -355,6 +380,10 @@ export class Loop {
 
   forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
     return this.#sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
+  }
+
+  sendStateClaim(to: RaftId, claim: StateClaim): void {
+    this.#sendFrame(to, FrameKind.StateHash, [encodeStateClaim(claim)]);
   }
 
   answer(to: RaftId, answer: ForwardAnswer): void {

@@ -15,7 +15,12 @@ export interface MemberRecord {
   readonly raftId: RaftId;
   readonly nodeId: string;
   readonly address: string;
+  /** A learner that gets its vote as soon as it has caught up. */
+  readonly wantsVote?: true;
 }
+
+/** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
+const MINTED_MAX = 64;
 
 const NODE_ID = /^[A-Za-z0-9._-]+$/;
 
@@ -33,6 +38,10 @@ export class MemberTable {
   #byRaftId = new Map<RaftId, MemberRecord>();
   #nextRaftId: RaftId = 1;
   #confState: ConfState = EMPTY_CONF_STATE;
+  /** By node id, the id that was minted for it last and was not added yet. The oldest comes first. */
+  #minted = new Map<string, RaftId>();
+  /** Whom a node that joins talks to before it has a member table of the log's making. */
+  readonly #introduced = new Map<RaftId, MemberRecord>();
 
   get confState(): ConfState {
     return this.#confState;
@@ -51,13 +60,40 @@ export class MemberTable {
     return undefined;
   }
 
-  /** Whether the id was given to a member once, and that member is gone. */
-  wasRemoved(raftId: RaftId): boolean {
-    return raftId < this.#nextRaftId && !this.#byRaftId.has(raftId);
+  /** Nothing of the log has come here yet. */
+  get isEmpty(): boolean {
+    return this.#byRaftId.size === 0;
   }
 
-  mint(): RaftId {
-    return this.#nextRaftId++;
+  get minted(): readonly (readonly [nodeId: string, raftId: RaftId])[] {
+    return [...this.#minted];
+  }
+
+  /** Whether the id was given to a member once, and that member is gone (or never came). */
+  wasRemoved(raftId: RaftId): boolean {
+    if (raftId >= this.#nextRaftId || this.#byRaftId.has(raftId)) return false;
+    return ![...this.#minted.values()].includes(raftId);
+  }
+
+  mint(nodeId: string): RaftId {
+    const raftId = this.#nextRaftId++;
+    this.#minted.delete(nodeId);
+    this.#minted.set(nodeId, raftId);
+    for (const oldest of this.#minted.keys()) {
+      if (this.#minted.size <= MINTED_MAX) break;
+      this.#minted.delete(oldest);
+    }
+    return raftId;
+  }
+
+  /** Somebody to talk to until the log says who is who. */
+  introduce(record: MemberRecord): void {
+    this.#introduced.set(record.raftId, record);
+  }
+
+  /** Whom to be connected with: the members, or those that a node that joins was introduced to. */
+  contacts(): MemberRecord[] {
+    return this.isEmpty ? [...this.#introduced.values()] : this.records();
   }
 
   /** After raft has applied a membership change: `added` is what its context said about the member. */
@@ -66,6 +102,7 @@ export class MemberTable {
     if (added !== undefined) {
       assert(added.raftId < this.#nextRaftId, 'member with an id that was never minted', { added });
       this.#byRaftId.set(added.raftId, added);
+      if (this.#minted.get(added.nodeId) === added.raftId) this.#minted.delete(added.nodeId);
     }
     const present = new Set([
       ...confState.voters,
@@ -84,14 +121,22 @@ export class MemberTable {
 
   list(): Member[] {
     const voters = new Set([...this.#confState.voters, ...this.#confState.votersOutgoing]);
-    return this.records().map((member) => ({
-      ...member,
-      role: voters.has(member.raftId) ? 'voter' : 'learner',
+    return this.records().map(({ raftId, nodeId, address }) => ({
+      raftId,
+      nodeId,
+      address,
+      role: voters.has(raftId) ? 'voter' : 'learner',
     }));
   }
 
-  restore(nextRaftId: RaftId, confState: ConfState, records: Iterable<MemberRecord>): void {
+  restore(
+    nextRaftId: RaftId,
+    confState: ConfState,
+    records: Iterable<MemberRecord>,
+    minted: Iterable<readonly [nodeId: string, raftId: RaftId]> = [],
+  ): void {
     this.#nextRaftId = nextRaftId;
+    this.#minted = new Map(minted);
     this.#confState = confState;
     this.#byRaftId = new Map();
     for (const record of records) this.#byRaftId.set(record.raftId, record);

@@ -21,10 +21,10 @@ describe('a change', () => {
     await using cluster = new TestCluster(1);
     const { node } = await cluster.start('n1');
     await node.readIndex();
-    expect(await codeOf(node.removeMember('n1'))).toBe('CONF_CHANGE_INVALID');
+    expect(await codeOf(node.removeNode('n1'))).toBe('CONF_CHANGE_INVALID');
     await node.addLearner('n2', 'n2:1');
-    expect(await codeOf(node.removeMember('n1'))).toBe('CONF_CHANGE_INVALID');
-    await node.removeMember('n2');
+    expect(await codeOf(node.removeNode('n1'))).toBe('CONF_CHANGE_INVALID');
+    await node.removeNode('n2');
     expect(node.phase).toBe('running');
   });
 

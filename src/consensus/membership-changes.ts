@@ -27,8 +27,9 @@ export function addLearnerChange(member: MemberRecord): ConfChangeV2 {
   return single(ConfChangeType.AddLearnerNode, member.raftId, encodeMember(member));
 }
 
-export function addVoterChange(member: MemberRecord): ConfChangeV2 {
-  return single(ConfChangeType.AddNode, member.raftId, encodeMember(member));
+/** Also the promotion of a learner; one that waited for its vote waits no more. */
+export function addVoterChange({ raftId, nodeId, address }: MemberRecord): ConfChangeV2 {
+  return single(ConfChangeType.AddNode, raftId, encodeMember({ raftId, nodeId, address }));
 }
 
 export function removeChange(raftId: number): ConfChangeV2 {
@@ -36,9 +37,24 @@ export function removeChange(raftId: number): ConfChangeV2 {
 }
 
 /** @throws ClusterError MEMBER_EXISTS. */
-export function checkIsNew(members: MemberTable, nodeId: string): void {
-  if (members.byNodeId(nodeId) === undefined) return;
-  throw new ClusterError('MEMBER_EXISTS', `node ${nodeId} is a member already`);
+export function checkIsNew(members: MemberTable, nodeId: string, address: string): void {
+  for (const member of members.records()) {
+    if (member.nodeId === nodeId) {
+      throw new ClusterError(
+        'MEMBER_EXISTS',
+        `node ${nodeId} is a member already (raft id ${member.raftId}, at ${member.address}): ` +
+          'to replace it, remove it first; to move it, give its new address to all',
+        { details: { nodeId, raftId: member.raftId } },
+      );
+    }
+    if (member.address === address) {
+      throw new ClusterError(
+        'MEMBER_EXISTS',
+        `address ${address} is that of member ${member.nodeId}: two members can not share one`,
+        { details: { nodeId: member.nodeId, address } },
+      );
+    }
+  }
 }
 
 /** A group without a voter could never decide anything again. @throws ClusterError CONF_CHANGE_INVALID. */
@@ -49,6 +65,30 @@ export function checkLeavesVoter(members: MemberTable, { raftId, nodeId }: Membe
     'CONF_CHANGE_INVALID',
     `node ${nodeId} is the only voter: add another one, and promote it, before this one is removed`,
     { details: { nodeId } },
+  );
+}
+
+/**
+ * What is left must be able to decide: with a majority of the remaining voters out of reach, the very
+ * removal could not be undone any more. @throws ClusterError CONF_CHANGE_INVALID.
+ */
+export function checkKeepsQuorum(
+  members: MemberTable,
+  { raftId, nodeId }: MemberRecord,
+  isReachable: (voter: number) => boolean,
+): void {
+  const { voters } = members.confState;
+  if (!voters.includes(raftId)) return;
+  const rest = voters.filter((voter) => voter !== raftId);
+  const needed = Math.floor(rest.length / 2) + 1;
+  const missing = rest.filter((voter) => !isReachable(voter));
+  if (rest.length - missing.length >= needed) return;
+  const names = missing.map((voter) => members.get(voter)?.nodeId ?? String(voter)).join(', ');
+  throw new ClusterError(
+    'CONF_CHANGE_INVALID',
+    `without node ${nodeId} ${needed} of ${rest.length} voters are needed, and ${names} can not be ` +
+      'reached: start what is down, or remove what is gone for good, first',
+    { details: { nodeId, needed, missing: names } },
   );
 }
 

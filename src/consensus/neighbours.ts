@@ -22,6 +22,8 @@ export interface NeighboursHost {
   readonly succession: Succession;
   readonly logger: Logger;
   reportUnreachable(peer: RaftId): void;
+  /** What a peer that has just come should hear. */
+  greet(peer: RaftId): void;
   fail(error: ClusterError): void;
 }
 
@@ -37,7 +39,7 @@ export class Neighbours {
   sync(): void {
     const { self, config, members, transport } = this.#host;
     const configured = new Map(config.cluster.members.map((m) => [m.nodeId, m.address]));
-    const records = members.records();
+    const records = members.contacts();
     const present = new Set(records.map(({ raftId }) => raftId));
     for (const { raftId } of transport.status()) {
       if (!present.has(raftId)) transport.removePeer(raftId);
@@ -62,6 +64,7 @@ export class Neighbours {
 
   connected(peer: RaftId): void {
     this.#refusedBy.delete(peer);
+    this.#host.greet(peer);
   }
 
   unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {

@@ -18,6 +18,8 @@ export interface NodeSectionState {
   readonly hash: number;
   readonly nextSession: SessionId;
   readonly nextRaftId: RaftId;
+  /** Ids that were given out and whose members are not in yet. */
+  readonly minted: readonly (readonly [nodeId: string, raftId: RaftId])[];
   readonly confState: ConfState;
   readonly members: readonly MemberRecord[];
 }

@@ -283,15 +283,18 @@ describe('three nodes', () => {
     cluster = new TestCluster(3);
     await cluster.startAll();
     const leader = await cluster.leader();
-    const member = await leader.node.addLearner('n9', 'n9:1');
-    expect(member).toMatchObject({ raftId: 4, role: 'learner' });
+    const invitation = await leader.node.addLearner('n9', 'n9:1');
+    expect(invitation).toMatchObject({ raftId: 4, nodeId: 'n9' });
+    expect(leader.node.status().members.at(-1)).toMatchObject({ nodeId: 'n9', role: 'learner' });
     await leader.node.promoteLearner('n9');
     const roles = leader.node.status().members.map(({ nodeId, role }) => `${nodeId} ${role}`);
     expect(roles).toEqual(['n1 voter', 'n2 voter', 'n3 voter', 'n9 voter']);
-    expect(await codeOf(leader.node.addLearner('n9', 'n9:1'))).toBe('MEMBER_EXISTS');
-    await leader.node.removeMember('n9');
+    expect(await leader.node.addLearner('n9', 'n9:1')).toEqual(invitation);
+    expect(await codeOf(leader.node.addLearner('n9', 'n9:2'))).toBe('MEMBER_EXISTS');
+    expect(await codeOf(leader.node.addLearner('n8', 'n9:1'))).toBe('MEMBER_EXISTS');
+    await leader.node.removeNode('n9');
     expect(leader.node.status().members.length).toBe(3);
-    expect(await codeOf(leader.node.removeMember('n9'))).toBe('MEMBER_UNKNOWN');
+    expect(await leader.node.removeNode('n9')).toBe(false);
   });
 
   it('tell leadership as a stream of newest values', async () => {

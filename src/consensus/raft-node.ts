@@ -7,20 +7,19 @@
  * everybody who waits is told.
  */
 import { ClusterError } from '../errors.ts';
-import { type ConfChangeV2, type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
+import { type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
-import { parseAddress, type Transport } from '../transport/index.ts';
+import type { Transport } from '../transport/index.ts';
 import type { World } from '../world/index.ts';
 import { Admission } from './admission.ts';
 import { assemble, handOver, type Live, type NodeParts, startTransport } from './assemble.ts';
 import {
-  abandoned,
   checkNotAborted,
   checkRequest,
+  removedFrom,
   sequenceStale,
   sessionExpired,
   toFailure,
-  unknownMember,
   unlessAborted,
 } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
@@ -29,28 +28,28 @@ import { CommandKind, encodePart } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
-import { checkNodeId, type MemberRecord } from './members.ts';
-import {
-  addLearnerChange,
-  addVoterChange,
-  checkIsNew,
-  checkLeavesVoter,
-  MembershipChanges,
-  removeChange,
-} from './membership-changes.ts';
+import { MembershipChanges } from './membership-changes.ts';
+import { MembershipDesk } from './membership-desk.ts';
 import { Proposals } from './proposals.ts';
+import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { Reads } from './reads.ts';
+import { ReadyObservers } from './ready-observers.ts';
 import { decodeNumber, encodeNumbers, Replica } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import { NodeResultCode } from './sessions.ts';
+import type { StateVerdict } from './state-hashes.ts';
 import { Ticker } from './ticker.ts';
 import type {
+  Divergence,
+  Invitation,
   LeaderChange,
   Member,
+  MembersChange,
   NodePhase,
   NodeStatus,
   ProposeOptions,
   ProposeResult,
+  ReadyObservation,
   SessionId,
   StateMachine,
   WaitOptions,
@@ -61,6 +60,8 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 const SESSION_CHECK_TICKS = 100;
 /** How often a condition is looked at while the node hands over or stops, in ms. */
 const WATCH_INTERVAL_MS = 5;
+/** Between the moment in which a node learns that it was removed and its end, in ms. */
+const REMOVED_GRACE_MS = 50;
 
 export interface RaftNodeParts {
   readonly world: World;
@@ -82,6 +83,11 @@ export class RaftNode implements AsyncDisposable {
   #resolveFailed!: (error: Error) => void;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #membersChange: LatestValue<MembersChange>;
+  readonly #desk: MembershipDesk;
+  #divergence: Divergence | undefined;
+  /** The mark of quarantine is being written. */
+  #marking: Promise<void> | undefined;
   #ticks = 0;
 
   /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
@@ -97,6 +103,8 @@ export class RaftNode implements AsyncDisposable {
     this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
     const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
     this.#leaderChange = new LatestValue<LeaderChange>(nobody);
+    this.#membersChange = new LatestValue<MembersChange>({ sequence: 0, index: 0, members: [] });
+    this.#desk = this.#newDesk();
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
@@ -137,8 +145,28 @@ export class RaftNode implements AsyncDisposable {
       takesPart: () => this.#takesPart,
       leadershipChanged: () => this.#leadershipChanged(),
       restoreNewest: () => this.#restoreNewest(),
+      observers: new ReadyObservers(),
+      membersChanged: () => this.#membersChanged(),
+      diverged: (verdict, divergence) => this.#diverged(verdict, divergence),
       fail: (error) => this.#fail(error),
     };
+  }
+
+  #newDesk(): MembershipDesk {
+    const node = this;
+    return new MembershipDesk({
+      parts: this.#parts,
+      get leader() {
+        return node.leader;
+      },
+      live: () => this.#started,
+      checkTakesPart: () => this.#checkTakesPart(),
+      checkTakesProposals: () => this.#checkTakesProposals(),
+      checkLeads: () => this.#checkLeads(),
+      deadline: (options) => this.#deadline(options),
+      proposePart: (part, repeatable, options) => this.#proposePart(part, repeatable, options),
+      waitUntil: (condition, until) => this.#waitUntil(condition, until),
+    });
   }
 
   get nodeId(): string {
@@ -204,8 +232,11 @@ export class RaftNode implements AsyncDisposable {
       random,
     );
     this.#checkStillStarting();
-    await this.#restoreNewest();
+    await checkNotQuarantined(this.#parts.storage, this.nodeId);
+    // One that joins has nothing yet: the leader's snapshot will be its first.
+    if (this.#parts.storage.lastIndex() > 0) await this.#restoreNewest();
     this.#checkStillStarting();
+    if (this.#isRemoved(identity.raftId)) throw removedFrom(identity);
     await this.#parts.admission.load();
     this.#checkStillStarting();
     const live = assemble(this.#parts, identity);
@@ -227,6 +258,7 @@ export class RaftNode implements AsyncDisposable {
       appliedIndex: replica.appliedIndex,
       voters: voters.length,
     });
+    this.#membersChanged();
     loop.guard(() => {
       if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
     });
@@ -284,7 +316,7 @@ export class RaftNode implements AsyncDisposable {
 
   async #closeStorage(): Promise<void> {
     const { config, logger, storage, world } = this.#parts;
-    const settled = this.#live?.snapshots.settle() ?? Promise.resolve();
+    const settled = Promise.all([this.#live?.snapshots.settle(), this.#marking]);
     const closing = settled.then(() => storage.close());
     const isClosed = await new Promise<boolean>((resolve, reject) => {
       const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
@@ -339,6 +371,8 @@ export class RaftNode implements AsyncDisposable {
       this.#leaderChange.set(next);
     }
     this.#leaderChange.end();
+    this.#membersChange.end();
+    this.#parts.observers.end();
   }
 
   // ---- what may be asked -------------------------------------------------------------------------
@@ -394,57 +428,44 @@ export class RaftNode implements AsyncDisposable {
     await unlessAborted(options.signal, promise, (error) => this.#parts.reads.abandon(read, error));
   }
 
-  /** Makes the node a member that follows the log but does not vote. Only on the leader. */
-  async addLearner(nodeId: string, address: string, options: WaitOptions = {}): Promise<Member> {
-    checkNodeId(nodeId, 'nodeId');
-    // Once committed, an address that is none would be every member's to live with.
-    parseAddress(address);
-    this.#checkLeads();
-    const deadline = this.#deadline(options);
-    const check = (): void => checkIsNew(this.#parts.replica.members, nodeId);
-    check();
-    const part = encodePart(CommandKind.MintMember, Buffer.from(nodeId), undefined);
-    const minted = await this.#proposePart(part, false, options);
-    if (minted.code === NodeResultCode.MemberExists) check();
-    const member: MemberRecord = { raftId: decodeNumber(minted.bytes), nodeId, address };
-    await this.#change(addLearnerChange(member), deadline, options.signal, check);
-    return { ...member, role: 'learner' };
+  /**
+   * Makes the node a member: a learner at once, and a voter as soon as it has caught up, which whoever
+   * leads then looks after. Resolves with what the node must be started with (`config.join`). Asked again
+   * before the node has come, it gives the same invitation again. Only on the leader.
+   *
+   * Rejects with NOT_LEADER, MEMBER_EXISTS, CONFIG_INVALID (node id), PEER_ADDRESS_INVALID,
+   * PROPOSAL_DROPPED, CHANGE_IN_PROGRESS, OVERLOADED: nothing was changed; OUTCOME_UNKNOWN, ABORTED: ask again.
+   */
+  async addNode(nodeId: string, address: string, options: WaitOptions = {}): Promise<Invitation> {
+    return await this.#desk.add(nodeId, address, true, options);
   }
 
-  /** Gives a learner its vote. Only on the leader. */
+  /** As `addNode`, but it stays a learner, which follows the log and does not vote, until it is promoted. */
+  async addLearner(
+    nodeId: string,
+    address: string,
+    options: WaitOptions = {},
+  ): Promise<Invitation> {
+    return await this.#desk.add(nodeId, address, false, options);
+  }
+
+  /** Gives a learner its vote, also before it has caught up. A voter stays one. Only on the leader. */
   async promoteLearner(nodeId: string, options: WaitOptions = {}): Promise<void> {
-    const change = addVoterChange(this.#memberNamed(nodeId));
-    await this.#change(change, this.#deadline(options), options.signal);
+    await this.#desk.promote(nodeId, options);
   }
 
-  /** Only on the leader; removing itself it steps down. */
-  async removeMember(nodeId: string, options: WaitOptions = {}): Promise<void> {
-    const member = this.#memberNamed(nodeId);
-    const check = (): void => checkLeavesVoter(this.#parts.replica.members, member);
-    const change = removeChange(member.raftId);
-    await this.#change(change, this.#deadline(options), options.signal, check);
+  /**
+   * Removes a member; false when nobody is called so, so that it may be asked again after a lost answer.
+   * The node is told and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
+   * that remain could decide nothing. Only on the leader; removing itself it steps down.
+   */
+  async removeNode(nodeId: string, options: WaitOptions = {}): Promise<boolean> {
+    return await this.#desk.remove(nodeId, options);
   }
 
   /** Hands leadership to another voter; resolves when it leads. Only on the leader. */
   async transferLeadership(toNodeId: string, options: WaitOptions = {}): Promise<void> {
-    this.#checkTakesPart();
-    const { signal } = options;
-    checkNotAborted(signal);
-    const deadline = this.#deadline(options);
-    const { core, loop } = this.#started;
-    const { raftId } = this.#memberNamed(toNodeId);
-    if (loop.leaderId === raftId) return;
-    this.#checkLeads();
-    this.#checkVotes(raftId, toNodeId);
-    loop.guard(() => core.transferLeadership(raftId));
-    await this.#waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
-    if (loop.leaderId === raftId) return;
-    if (signal?.aborted === true) throw abandoned(signal);
-    throw new ClusterError(
-      'TRANSFER_TIMED_OUT',
-      `${toNodeId} did not take over in time; ${this.leader?.nodeId ?? 'nobody'} leads: ` +
-        'see whether it is running and has caught up, then try again',
-    );
+    await this.#desk.transferLeadership(toNodeId, options);
   }
 
   /** Stands for election now, whatever the timers say. */
@@ -465,8 +486,23 @@ export class RaftNode implements AsyncDisposable {
     return this.#leaderChange;
   }
 
+  /** Begins with the present state; ends when the node does. */
+  memberChanges(): AsyncIterable<MembersChange> {
+    return this.#membersChange;
+  }
+
+  /**
+   * What the core does, step by step, from now on; ends when the node does. An observation: a reader that
+   * is too slow loses the oldest steps and is told how many (at most READY_OBSERVATIONS_MAX are kept).
+   * Nothing is to be acknowledged by it; who wants to drive the core by hand uses `quorate/raft`.
+   */
+  ready(): AsyncIterableIterator<ReadyObservation> {
+    return this.#parts.observers.read();
+  }
+
   status(): NodeStatus {
     return statusOf(this.#parts, this.#live, {
+      divergence: this.#divergence,
       phase: this.#phase,
       takesPart: this.#takesPart,
       leader: this.leader,
@@ -491,36 +527,10 @@ export class RaftNode implements AsyncDisposable {
     return await unlessAborted(options.signal, promise, give);
   }
 
-  /** `check` is run in the step in which the change gets its place: the members can not change between. */
-  async #change(
-    change: ConfChangeV2,
-    deadline: number,
-    signal: AbortSignal | undefined,
-    check?: () => void,
-  ): Promise<void> {
-    this.#checkTakesProposals();
-    this.#checkLeads();
-    checkNotAborted(signal);
-    check?.();
-    const { core, loop } = this.#started;
-    const place = loop.placeOf(() => core.proposeConfChange(change));
-    if (place === undefined) {
-      throw new ClusterError(
-        'PROPOSAL_DROPPED',
-        'the leader takes no proposals at this moment (leadership is being handed over, or too ' +
-          'much is uncommitted); try again',
-      );
-    }
-    loop.askTurn();
-    const { changes } = this.#parts;
-    const waiting = changes.wait(place.index, place.term, deadline);
-    await unlessAborted(signal, waiting.promise, (error) => changes.abandon(waiting.change, error));
-  }
-
   // ---- what happens ------------------------------------------------------------------------------
 
   #tick(lateMs: number): void {
-    const { core, loop, diskWatch, snapshots } = this.#started;
+    const { core, loop, diskWatch, snapshots, promotion } = this.#started;
     loop.guard(() => {
       this.#ticks++;
       if (lateMs > this.#parts.config.tickIntervalMs) {
@@ -531,6 +541,7 @@ export class RaftNode implements AsyncDisposable {
       this.#parts.reads.tick();
       diskWatch.tick();
       snapshots.tick();
+      promotion.tick();
       const now = this.#parts.world.clock.now();
       if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
     });
@@ -571,16 +582,35 @@ export class RaftNode implements AsyncDisposable {
     loop.askTurn();
   }
 
+  #membersChanged(): void {
+    const { members, appliedIndex } = this.#parts.replica;
+    const { sequence } = this.#membersChange.value;
+    const list = members.list();
+    this.#membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
+    const { identity } = this.#started;
+    if (!this.#isRemoved(identity.raftId) || !this.#takesPart) return;
+    // What it has to say last (a commit that the others wait for) leaves first.
+    this.#parts.world.clock.after(REMOVED_GRACE_MS, () => this.#fail(removedFrom(identity)));
+  }
+
+  #isRemoved(raftId: RaftId): boolean {
+    const { members } = this.#parts.replica;
+    return !members.isEmpty && members.get(raftId) === undefined;
+  }
+
+  /** The nodes' states differ: the one that is wrong ends its part, and its folder is marked. */
+  #diverged(verdict: StateVerdict, divergence: Divergence): void {
+    this.#divergence = divergence;
+    this.#parts.logger.error('state.diverged', { verdict, ...divergence });
+    if (verdict !== 'we-differ') return;
+    this.#marking = markQuarantined(this.#parts.storage, divergence).catch(() => undefined);
+    this.#fail(stateDiverged(this.nodeId, divergence));
+  }
+
   // ---- checks ------------------------------------------------------------------------------------
 
   #memberOf(raftId: RaftId): Member | undefined {
     return this.#parts.replica.members.list().find((member) => member.raftId === raftId);
-  }
-
-  #memberNamed(nodeId: string): MemberRecord {
-    const member = this.#parts.replica.members.byNodeId(nodeId);
-    if (member !== undefined) return member;
-    throw unknownMember(nodeId, this.#parts.replica.members.records());
   }
 
   #checkTakesPart(): void {
@@ -606,15 +636,6 @@ export class RaftNode implements AsyncDisposable {
     if (this.#parts.config.disableProposalForwarding && this.leader !== undefined) {
       this.#checkLeads();
     }
-  }
-
-  #checkVotes(raftId: RaftId, nodeId: string): void {
-    if (this.#memberOf(raftId)?.role === 'voter') return;
-    throw new ClusterError(
-      'CONF_CHANGE_INVALID',
-      `node ${nodeId} is a learner and can not lead: promote it first`,
-      { details: { nodeId } },
-    );
   }
 
   #checkLeads(): void {

@@ -36,6 +36,11 @@ export function decodeNumber(bytes: Uint8Array, position = 0): number {
   throw new ClusterError('CODEC_INVALID', `number ${position} of a node command is ${value}`);
 }
 
+/** A state hash as people see it: 8 hexadecimal digits. */
+export function hashText(hash: number): string {
+  return hash.toString(16).padStart(8, '0');
+}
+
 export class Replica {
   readonly sessions: SessionTable = new SessionTable();
   readonly members: MemberTable = new MemberTable();
@@ -57,8 +62,12 @@ export class Replica {
     return this.#appliedTerm;
   }
 
+  get hash(): number {
+    return this.#hash;
+  }
+
   get stateHash(): string {
-    return this.#hash.toString(16).padStart(8, '0');
+    return hashText(this.#hash);
   }
 
   /** The state that every founding member writes by itself. */
@@ -97,6 +106,7 @@ export class Replica {
       hash: this.#hash,
       nextSession: this.sessions.nextId,
       nextRaftId: this.members.nextRaftId,
+      minted: this.members.minted,
       confState: this.members.confState,
       members: this.members.records(),
     };
@@ -115,7 +125,7 @@ export class Replica {
     const { state, sessions } = await decodeNodeSection(section);
     await this.#machine.restore(reader);
     this.sessions.restore(state.nextSession, sessions);
-    this.members.restore(state.nextRaftId, state.confState, state.members);
+    this.members.restore(state.nextRaftId, state.confState, state.members, state.minted);
     this.#hash = state.hash;
     this.#appliedIndex = state.index;
     this.#appliedTerm = state.term;
@@ -195,7 +205,7 @@ export class Replica {
         if (existing !== undefined) {
           return { code: NodeResultCode.MemberExists, bytes: encodeNumbers(existing.raftId) };
         }
-        return done(encodeNumbers(this.members.mint()));
+        return done(encodeNumbers(this.members.mint(nodeId)));
       }
       default:
         throw new ClusterError('COMMAND_UNKNOWN', `command of kind ${part.kind} is not known`);

@@ -2,7 +2,16 @@
  * What a Raft node is to those who use it: the state machine that they bring, what they may ask, and
  * what they are told.
  */
-import type { LogIndex, RaftId, Term } from '../raft/index.ts';
+import type {
+  Entry,
+  HardState,
+  LogIndex,
+  Message,
+  RaftId,
+  Snapshot,
+  SoftState,
+  Term,
+} from '../raft/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 
 /**
@@ -77,6 +86,28 @@ export interface Member {
   readonly role: MemberRole;
 }
 
+/**
+ * What a node must know to join a cluster that it did not found: plain data, given by `addNode` and
+ * `addLearner`, carried to the new node in whatever way suits (it is no secret and no proof).
+ */
+export interface Invitation {
+  readonly clusterName: string;
+  /** 32 hexadecimal digits. */
+  readonly clusterId: string;
+  readonly nodeId: string;
+  /** Minted for this membership; a node that was removed and added again gets another one. */
+  readonly raftId: RaftId;
+  /** Members to talk to first. The log says who else there is. */
+  readonly members: readonly MemberAddress[];
+}
+
+export interface MemberAddress {
+  readonly raftId: RaftId;
+  readonly nodeId: string;
+  /** `host:port` of its peers' door. */
+  readonly address: string;
+}
+
 /** Of another member, as this node sees it. Progress is known to the leader only. */
 export interface MemberStatus extends Member {
   readonly connected: boolean;
@@ -94,6 +125,14 @@ export type NodePhase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped' 
 export interface NodeFailure {
   readonly code: string;
   readonly message: string;
+}
+
+/** Two nodes applied the same commands and have different results: at least one of them is wrong. */
+export interface Divergence {
+  /** First compared index at which they differed; the cause lies in the entries before it. */
+  readonly index: LogIndex;
+  /** The state hash that each voter had there, by node id. */
+  readonly hashes: Readonly<Record<string, string>>;
 }
 
 export interface NodeStatus {
@@ -114,6 +153,8 @@ export interface NodeStatus {
   readonly snapshotIndex: LogIndex;
   /** Rolling hash over every command and result up to `appliedIndex`, in hexadecimal. */
   readonly stateHash: string;
+  /** A difference between the nodes' states that no majority could settle, or that another node has. */
+  readonly divergence: Divergence | undefined;
   readonly members: readonly MemberStatus[];
   /** Voters that must be reached for a decision, and how many this node thinks it reaches. */
   readonly quorum: { readonly needed: number; readonly reached: number };
@@ -127,4 +168,38 @@ export interface LeaderChange {
   readonly term: Term;
   readonly leader: Member | undefined;
   readonly isLeader: boolean;
+}
+
+/** Latest-value, as `LeaderChange`. */
+export interface MembersChange {
+  readonly sequence: number;
+  /** Log index up to which the changes of members are in. */
+  readonly index: LogIndex;
+  readonly members: readonly Member[];
+}
+
+/**
+ * One step of the core, for an outside reader: what it said is to be stored, sent and applied. An
+ * observation: nothing waits for the reader, and the arrays are the core's own, not to be changed.
+ * Who wants to drive `Ready` and `advance` by hand uses `RawNode` of `quorate/raft`.
+ */
+export interface ReadyObservation {
+  /** From 1, one more for each step since the reader came. */
+  readonly sequence: number;
+  /** Steps that this reader was too slow for, in all: the oldest were dropped. */
+  readonly dropped: number;
+  /** Leader and role, when they changed. */
+  readonly softState: SoftState | undefined;
+  /** Term, vote and commit index, when they changed. */
+  readonly hardState: HardState | undefined;
+  /** To be stored. */
+  readonly entries: readonly Entry[];
+  /** To be installed. */
+  readonly snapshot: Snapshot | undefined;
+  /** To be applied. */
+  readonly committedEntries: readonly Entry[];
+  /** To be sent to other nodes, now; what waits for the disk is in none of the steps. */
+  readonly messages: readonly Message[];
+  /** Whether a vote, an acknowledgement or a commit waits for `entries` and `hardState` to be durable. */
+  readonly mustSync: boolean;
 }

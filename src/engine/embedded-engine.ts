@@ -4,8 +4,10 @@
  */
 
 import {
+  type Invitation,
   type LeaderChange,
   type Member,
+  type MembersChange,
   type NodeStatus,
   type ProposeOptions,
   type ProposeResult,
@@ -43,6 +45,12 @@ export class EmbeddedEngine implements Engine {
   /** @throws ClusterError CONFIG_INVALID. */
   constructor(options: EmbeddedEngineOptions) {
     validateConfig(options.config);
+    if (options.dataDir === '') {
+      const message = 'dataDir is "": give the folder that is this node\'s own';
+      throw new ClusterError('CONFIG_INVALID', message, {
+        details: { field: 'dataDir', value: '' },
+      });
+    }
     this.#options = options;
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
@@ -141,7 +149,15 @@ export class EmbeddedEngine implements Engine {
     await this.#started.transferLeadership(toNodeId, options);
   }
 
-  async addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Member> {
+  memberChanges(): AsyncIterable<MembersChange> {
+    return this.#started.memberChanges();
+  }
+
+  async addNode(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation> {
+    return await this.#started.addNode(nodeId, address, options);
+  }
+
+  async addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation> {
     return await this.#started.addLearner(nodeId, address, options);
   }
 
@@ -149,7 +165,7 @@ export class EmbeddedEngine implements Engine {
     await this.#started.promoteLearner(nodeId, options);
   }
 
-  async removeMember(nodeId: string, options?: WaitOptions): Promise<void> {
-    await this.#started.removeMember(nodeId, options);
+  async removeNode(nodeId: string, options?: WaitOptions): Promise<boolean> {
+    return await this.#started.removeNode(nodeId, options);
   }
 }

@@ -4,8 +4,10 @@
  */
 import type {
   Consistency,
+  Invitation,
   LeaderChange,
   Member,
+  MembersChange,
   NodeStatus,
   ProposeOptions,
   ProposeResult,
@@ -37,8 +39,16 @@ export interface Engine extends AsyncDisposable {
   leaderChanges(): AsyncIterable<LeaderChange>;
   /** Settles when the node has failed for good (disk, divergence, a bug), with why; never when it was stopped. */
   readonly failed: Promise<Error>;
+  /** Resolves when the other one leads. Leader only. */
   transferLeadership(toNodeId: string, options?: WaitOptions): Promise<void>;
-  addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Member>;
+  /** Begins with the present state. Ends when the engine stops. */
+  memberChanges(): AsyncIterable<MembersChange>;
+  /** A member that gets its vote when it has caught up; what its node must be started with. Leader only. */
+  addNode(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
+  /** A member that only follows, until it is promoted. Leader only. */
+  addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
+  /** Leader only. */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
-  removeMember(nodeId: string, options?: WaitOptions): Promise<void>;
+  /** False when nobody is called so. Leader only. */
+  removeNode(nodeId: string, options?: WaitOptions): Promise<boolean>;
 }

@@ -3,8 +3,10 @@
  * Sessions work as in the real one (a repeated request is applied once), and faults are switched on by hand.
  */
 import type {
+  Invitation,
   LeaderChange,
   Member,
+  MembersChange,
   NodeStatus,
   ProposeOptions,
   ProposeResult,
@@ -133,6 +135,7 @@ export class FakeEngine implements Engine {
       durableIndex: this.cluster.index,
       snapshotIndex: 0,
       stateHash: '00',
+      divergence: undefined,
       members: [
         { ...this.#member, connected: true },
         {
@@ -153,12 +156,24 @@ export class FakeEngine implements Engine {
     if (to !== 'other') throw new ClusterError('MEMBER_UNKNOWN', `no member ${to}`);
   }
 
-  async addLearner(nodeId: string, address: string): Promise<Member> {
-    return { raftId: 9, nodeId, address, role: 'learner' };
+  async *memberChanges(): AsyncGenerator<MembersChange> {
+    yield { sequence: 1, index: 1, members: [this.#member] };
+  }
+
+  async addNode(nodeId: string, address: string): Promise<Invitation> {
+    const members = [this.#member, { raftId: 9, nodeId, address }];
+    return { clusterName: 'fake', clusterId: '0'.repeat(32), nodeId, raftId: 9, members };
+  }
+
+  async addLearner(nodeId: string, address: string): Promise<Invitation> {
+    return await this.addNode(nodeId, address);
   }
 
   async promoteLearner(): Promise<void> {}
-  async removeMember(): Promise<void> {}
+
+  async removeNode(nodeId: string): Promise<boolean> {
+    return nodeId !== 'nobody';
+  }
 
   get #member(): Member {
     return { raftId: 1, nodeId: this.nodeId, address: '127.0.0.1:7100', role: 'voter' };

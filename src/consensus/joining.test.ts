@@ -1,0 +1,188 @@
+/**
+ * Joining a cluster that others founded, leaving it, and coming back as another member.
+ */
+import { describe, expect, it } from 'vitest';
+import { JournalMachine, TestCluster, type TestNode, text, until } from '../../sim/test-cluster.ts';
+import { MemoryStorage } from '../storage/index.ts';
+
+function roles({ node }: TestNode): string[] {
+  return node.status().members.map(({ nodeId, role }) => `${nodeId} ${role}`);
+}
+
+describe('a node that joins', () => {
+  it('S-106 founds nothing, catches up as a learner, and is given its vote by itself', async () => {
+    await using cluster = new TestCluster(3, { snapshotIntervalEntries: 10 });
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    for (let i = 0; i < 50; i++) await leader.node.propose(text(`before ${i}`));
+    const join = await leader.node.addNode('n4', 'n4:1');
+    expect(join).toMatchObject({ clusterName: 'test', nodeId: 'n4', raftId: 4 });
+    expect(JSON.parse(JSON.stringify(join))).toEqual(join);
+    expect(roles(leader)).toContain('n4 learner');
+    const joined = await cluster.start('n4', new MemoryStorage(), { join });
+    await until('n4 votes', () => roles(leader).includes('n4 voter'));
+    await joined.node.propose(text('from the new one'));
+    expect(joined.machine.journal.length).toBe(51);
+    expect(joined.node.status()).toMatchObject({ clusterId: join.clusterId, raftId: 4 });
+    // It counts: with it three of four are a majority, and two of the old ones alone are none.
+    expect(leader.node.status().quorum.needed).toBe(3);
+  });
+
+  it('S-106 a learner stays one until it is promoted, and follows the log meanwhile', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const join = await leader.node.addLearner('n4', 'n4:1');
+    const joined = await cluster.start('n4', new MemoryStorage(), { join });
+    await leader.node.propose(text('x'));
+    await until('n4 has it', () => joined.machine.journal.includes('x'));
+    expect(roles(leader)).toContain('n4 learner');
+    await leader.node.promoteLearner('n4');
+    await until('all know', () => roles(joined).includes('n4 voter'));
+    expect(joined.node.status().quorum.needed).toBe(3);
+  });
+
+  it('starts again with or without its invitation, before it got anything and after', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await cluster.start('n1');
+    await node.readIndex();
+    const join = await node.addLearner('n2', 'n2:1');
+    cluster.bus.cut(1, 2);
+    const storage = new MemoryStorage();
+    const first = await cluster.start('n2', storage, { join });
+    await first.node.stop();
+    await expect(cluster.start('n2', storage.crash())).rejects.toMatchObject({
+      code: expect.stringMatching(/CONFIG_INVALID|DATA_DIR_MISMATCH/),
+    });
+    cluster.bus.heal();
+    const again = storage.crash();
+    const second = await cluster.start('n2', again, { join });
+    await node.propose(text('x'));
+    await until('n2 has it', () => second.machine.journal.includes('x'));
+    await second.node.stop();
+    const third = await cluster.start('n2', again.crash(), { join });
+    await node.propose(text('y'));
+    await until('n2 has both', () => third.machine.journal.join() === 'x,y');
+  });
+
+  it('never stands for election and never votes before the log has named it', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const join = await leader.node.addNode('n4', 'n4:1');
+    for (const { node } of cluster.nodes.values()) cluster.bus.cut(node.status().raftId, 4);
+    const { node } = await cluster.start('n4', new MemoryStorage(), { join });
+    node.campaign();
+    await leader.node.propose(text('x'));
+    expect(node.status()).toMatchObject({ role: 'follower', term: 0, members: [] });
+    const error = await node.propose(text('y'), { timeoutMs: 30 }).catch((it: unknown) => it);
+    expect(error).toMatchObject({ code: expect.stringMatching(/NO_LEADER|NO_QUORUM/) });
+  });
+
+  it('is refused by its own folder when the invitation is for another life of it', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await cluster.start('n1');
+    await node.readIndex();
+    const join = await node.addLearner('n2', 'n2:1');
+    const storage = new MemoryStorage();
+    const joined = await cluster.start('n2', storage, { join });
+    await until('it has come', () => joined.node.appliedIndex > 1);
+    await joined.node.stop();
+    await node.removeNode('n2');
+    const anew = await node.addLearner('n2', 'n2:1');
+    expect(anew.raftId).toBe(join.raftId + 1);
+    await expect(cluster.start('n2', storage.crash(), { join: anew })).rejects.toMatchObject({
+      code: 'DATA_DIR_MISMATCH',
+      details: { what: 'raft id', found: join.raftId, wanted: anew.raftId },
+    });
+  });
+});
+
+describe('a member that is removed', () => {
+  it('S-107 is told, and stops campaigning; the others go on', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [removed, other] = cluster.followers(leader) as [TestNode, TestNode];
+    const name = removed.node.nodeId;
+    expect(await leader.node.removeNode(name)).toBe(true);
+    expect(await removed.node.failed).toMatchObject({ code: 'MEMBER_REMOVED' });
+    const { term } = leader.node.status();
+    await leader.node.propose(text('x'));
+    await until('the other has it', () => other.machine.journal.includes('x'));
+    expect(leader.node.status()).toMatchObject({ role: 'leader', term });
+    expect(leader.node.status().members.length).toBe(2);
+    await removed.node.stop();
+    const again = cluster.start(name, (removed.storage as MemoryStorage).crash());
+    await expect(again).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
+  });
+
+  it('S-107 a leader that removes itself ends, and the others elect another at once', async () => {
+    await using cluster = new TestCluster(3, { electionTicks: 500 });
+    for (const name of ['n1', 'n2', 'n3']) await cluster.start(name);
+    const first = cluster.nodes.get('n1') as TestNode;
+    first.node.campaign();
+    const leader = await cluster.leader();
+    expect(await leader.node.removeNode(leader.node.nodeId)).toBe(true);
+    expect(await leader.node.failed).toMatchObject({ code: 'MEMBER_REMOVED' });
+    // An election timeout would be 5 s and more; `until` waits for less than two of them.
+    const next = await cluster.leader();
+    await next.node.propose(text('x'));
+    expect(next.node.status().members.length).toBe(2);
+  });
+
+  it('is not removed where the voters that remain could decide nothing', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [dead, alive] = cluster.followers(leader) as [TestNode, TestNode];
+    cluster.kill(dead.node.nodeId);
+    await until('it is seen to be gone', () => leader.node.status().quorum.reached === 2);
+    const refused = leader.node.removeNode(alive.node.nodeId);
+    await expect(refused).rejects.toMatchObject({
+      code: 'CONF_CHANGE_INVALID',
+      details: { missing: dead.node.nodeId },
+    });
+    expect(await leader.node.removeNode(dead.node.nodeId)).toBe(true);
+    await leader.node.propose(text('x'));
+  });
+
+  it('comes back as another member: a wiped voter is replaced by the explicit step', async () => {
+    await using cluster = new TestCluster(3, { snapshotIntervalEntries: 20 });
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    for (let i = 0; i < 30; i++) await leader.node.propose(text(`before ${i}`));
+    const [wiped] = cluster.followers(leader) as [TestNode];
+    const name = wiped.node.nodeId;
+    const { raftId } = wiped.node.status();
+    await wiped.node.stop();
+    expect(await leader.node.removeNode(name)).toBe(true);
+    const join = await leader.node.addNode(name, `${name}:1`);
+    expect(join.raftId).toBe(4);
+    const machine = new JournalMachine();
+    const back = await cluster.start(name, new MemoryStorage(), { join, machine });
+    await until('it votes again', () => roles(leader).includes(`${name} voter`));
+    expect(back.node.status().raftId).not.toBe(raftId);
+    await until('it has all', () => machine.journal.length === 30);
+  });
+});
+
+describe('changes of members', () => {
+  it('are a stream of newest values on every node', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [follower] = cluster.followers(leader) as [TestNode];
+    const changes = follower.node.memberChanges()[Symbol.asyncIterator]();
+    expect((await changes.next()).value.members.length).toBe(3);
+    await leader.node.addLearner('n9', 'n9:1');
+    const { value } = await changes.next();
+    expect(value.members.at(-1)).toEqual({
+      raftId: 4,
+      nodeId: 'n9',
+      address: 'n9:1',
+      role: 'learner',
+    });
+    expect(value.index).toBe(leader.node.appliedIndex);
+  });
+});
