@@ -217,8 +217,11 @@ export const SNAPSHOT_CHUNK_BYTES: number = 256 * KIB;
 export const RAFT_MESSAGE_BYTES_DEFAULT: number = 1 * MIB;
 /** Append messages on their way to one follower, unless configured. */
 export const RAFT_INFLIGHT_MESSAGES_DEFAULT: number = 256;
-/** Reads that wait in a leader for its proof of leadership; what comes beyond is dropped, to be asked again. */
-export const RAFT_READS_WAITING_MAX: number = 65_536;
+/**
+ * Reads that wait in a leader for its proof of leadership; what comes beyond is dropped, to be asked
+ * again. Each costs a heartbeat to every member. Our nodes ask for all that wait there at once.
+ */
+export const RAFT_READS_WAITING_MAX: number = 8_192;
 /** Levels of messages inside messages: storage messages carry responses, which carry none; one to spare. */
 export const RAFT_MESSAGE_NESTING_MAX: number = 3;
 /** Entries in one append message: half of what its frame may hold beside other messages. */

@@ -6,7 +6,7 @@
  */
 
 import type { Raft } from './raft.ts';
-import { releaseHeldReads, respondToRead } from './reading.ts';
+import { releaseConfirmedReads, releaseHeldReads } from './reading.ts';
 import { broadcastAppend, maybeCommit, sendAllAppends, sendAppend } from './replication.ts';
 import type { Progress } from './tracker/progress.ts';
 import { sendTimeoutNow } from './transferring.ts';
@@ -80,9 +80,7 @@ export function handleHeartbeatResponse(raft: Raft, message: Message, progress: 
   }
   if (raft.config.readOnlyOption !== 'safe' || context === undefined) return;
   raft.readOnly.receiveAck(from, context);
-  for (const read of raft.readOnly.takeConfirmed(raft.tracker.config)) {
-    respondToRead(raft, read.request, read.index);
-  }
+  releaseConfirmedReads(raft);
 }
 
 /** A snapshot has arrived, or has failed. Either way one answer is awaited before the next append. */

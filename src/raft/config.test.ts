@@ -42,7 +42,30 @@ it.each<[string, Partial<RaftConfig>]>([
   ['random', { random: 4 as never }],
   ['readOnlyOption', { readOnlyOption: 'fast' as never }],
   ['readOnlyOption', { readOnlyOption: 'lease-based' }],
+  ['preVote', { preVote: 'yes' as never }],
+  ['stepDownOnRemoval', { stepDownOnRemoval: 1 as never }],
 ])('refuses a wrong %s', (field, wrong) => {
   const pattern = new RegExp(`^raft config: ${field} `);
   expect(() => checkConfig({ ...base, ...wrong })).toThrow(pattern);
+});
+
+it('names the value and the rule with the field', () => {
+  const refused = (wrong: Partial<RaftConfig>): unknown => {
+    try {
+      return checkConfig({ ...base, ...wrong });
+    } catch (error) {
+      const { code, message, details } = error as Error & { code: string; details: unknown };
+      return { code, message, details };
+    }
+  };
+  const rule = 'must be a whole number above heartbeatTick (3)';
+  expect(refused({ electionTick: 3, heartbeatTick: 3 })).toEqual({
+    code: 'CONFIG_INVALID',
+    message: `raft config: electionTick ${rule}, got 3`,
+    details: { field: 'electionTick', value: 3, rule },
+  });
+  expect(refused({ maxSizePerMsg: 100, maxInflightBytes: 99 })).toMatchObject({
+    message:
+      'raft config: maxInflightBytes must be at least maxSizePerMsg (100), or no message fits, got 99',
+  });
 });

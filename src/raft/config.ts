@@ -77,6 +77,9 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     random: config.random,
   };
   checkNumbers(checked);
+  for (const field of SWITCHES) {
+    if (typeof checked[field] !== 'boolean') refuse(field, checked[field], 'must be true or false');
+  }
   if (checked.storage === undefined || checked.storage === null) {
     refuse('storage', checked.storage, 'must be a LogStorage');
   }
@@ -93,10 +96,21 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
   return checked;
 }
 
+const SWITCHES = [
+  'asyncStorageWrites',
+  'preVote',
+  'checkQuorum',
+  'disableProposalForwarding',
+  'disableConfChangeValidation',
+  'stepDownOnRemoval',
+] as const;
+
 function checkNumbers(config: CheckedConfig): void {
   atLeast(config, 'id', 1);
   atLeast(config, 'heartbeatTick', 1);
-  atLeast(config, 'electionTick', config.heartbeatTick + 1, 'must be above heartbeatTick');
+  const { heartbeatTick } = config;
+  const rule = `must be a whole number above heartbeatTick (${heartbeatTick})`;
+  atLeast(config, 'electionTick', heartbeatTick + 1, rule);
   atLeast(config, 'applied', 0);
   atLeast(config, 'maxSizePerMsg', 0);
   atLeast(config, 'maxCommittedSizePerReady', 1);
@@ -104,7 +118,11 @@ function checkNumbers(config: CheckedConfig): void {
   atLeast(config, 'maxInflightMsgs', 1);
   atLeast(config, 'maxInflightBytes', 1);
   if (config.maxInflightBytes < config.maxSizePerMsg) {
-    refuse('maxInflightBytes', config.maxInflightBytes, 'must not be below maxSizePerMsg');
+    refuse(
+      'maxInflightBytes',
+      config.maxInflightBytes,
+      `must be at least maxSizePerMsg (${config.maxSizePerMsg}), or no message fits`,
+    );
   }
 }
 
@@ -120,6 +138,6 @@ function atLeast(config: CheckedConfig, field: NumberField, least: number, why?:
 
 function refuse(field: string, value: unknown, rule: string): never {
   throw new ClusterError('CONFIG_INVALID', `raft config: ${field} ${rule}, got ${String(value)}`, {
-    details: { field, value: typeof value === 'number' ? value : String(value) },
+    details: { field, value: typeof value === 'number' ? value : String(value), rule },
   });
 }

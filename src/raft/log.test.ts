@@ -146,6 +146,44 @@ describe('RaftLog', () => {
     expect(log.findConflictByTerm(9, 0)).toEqual({ index: 0, term: 0 });
   });
 
+  it('NASTY 16 finds it in a long tail with few looks, whatever it is made of', () => {
+    const length = 1 << 16;
+    for (const termOf of [() => 9, (at: number) => 2 + at, (at: number) => 2 + (at >> 9)]) {
+      const tail = Array.from({ length }, (_, at) => entry(termOf(at), at + 2));
+      const log = logWith([entry(1, 1), ...tail], []);
+      const term = log.storage.term.bind(log.storage);
+      let looks = 0;
+      log.storage.term = (index) => {
+        looks += 1;
+        return term(index);
+      };
+      expect(log.findConflictByTerm(length, 1)).toEqual({ index: 1, term: 1 });
+      expect(looks).toBeLessThan(40);
+    }
+  });
+
+  it('NASTY 16 agrees with a search one index at a time, compacted and unwritten parts included', () => {
+    const storage = new MemoryLog();
+    storage.append([...entries(2, 1, 6), ...entries(3, 7, 7), ...entries(5, 8, 12)]);
+    const log = new RaftLog(storage, NO_LIMIT);
+    log.append([...entries(5, 12, 14), ...entries(8, 15, 16)]);
+    const slow = (from: number, term: number): { index: number; term: number } => {
+      for (let at = from; at > 0; at--) {
+        const known = log.term(at);
+        if (known === undefined || known <= term) return { index: at, term: known ?? 0 };
+      }
+      return { index: 0, term: 0 };
+    };
+    for (const compactedTo of [0, 1, 4]) {
+      if (compactedTo > 0) storage.compact(compactedTo);
+      for (let index = 0; index <= 20; index++) {
+        for (let term = 0; term <= 9; term++) {
+          expect(log.findConflictByTerm(index, term)).toEqual(slow(index, term));
+        }
+      }
+    }
+  });
+
   it('NASTY 11 commits by counting in its own term only', () => {
     const log = logWith(entries(1, 1, 2), entries(2, 3, 3));
     expect(log.maybeCommit(2, 2)).toBe(false);

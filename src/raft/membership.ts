@@ -4,6 +4,7 @@
 import { Changer } from './confchange/changer.ts';
 import { changeMembership } from './confchange/conf-change.ts';
 import type { Raft } from './raft.ts';
+import { releaseConfirmedReads, releaseHeldReads } from './reading.ts';
 import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import { isVoter } from './tracker/configuration.ts';
@@ -36,6 +37,9 @@ function leadNewMembership(raft: Raft): void {
       if (id !== raft.id) maybeSendAppend(raft, id, false);
     }
   }
+  // Reads too: whoever they waited for may be gone, and then nobody's answer would release them.
+  releaseHeldReads(raft);
+  releaseConfirmedReads(raft);
   if (raft.leadTransferee !== NONE && !isVoter(tracker.config, raft.leadTransferee)) {
     raft.leadTransferee = NONE;
   }

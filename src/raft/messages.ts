@@ -6,7 +6,14 @@
  * be on its way to several places at once.
  */
 import { NO_ENTRIES } from './entries.ts';
-import { APPEND_THREAD, APPLY_THREAD, type Message, MessageType, type RaftId } from './types.ts';
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  type Message,
+  MessageType,
+  NONE,
+  type RaftId,
+} from './types.ts';
 
 /** A message that is still being filled in. */
 export type MessageDraft = { -readonly [K in keyof Message]: Message[K] };
@@ -78,6 +85,27 @@ export function isLocalType(type: MessageType): boolean {
       return true;
     default:
       return false;
+  }
+}
+
+/**
+ * Whether a message can be what a peer has said: with a sender that can be answered, other than this
+ * node, and in a term. Term 0 passes for "no need to look at terms" further in, and would let a stray
+ * vote count in any election and take a candidate's term back to 0.
+ *
+ * Proposals and requests are passed on in other names and without a term. A node's own votes and
+ * acknowledgements come back to it from its disk.
+ */
+export function isFromSomebody({ type, from, term }: Message, ownId: RaftId): boolean {
+  switch (type) {
+    case MessageType.Prop:
+    case MessageType.ReadIndex:
+    case MessageType.TransferLeader:
+    case MessageType.ForgetLeader:
+      return true;
+    default:
+      if (from === NONE || term === 0) return false;
+      return from !== ownId || mustWaitForDisk(type);
   }
 }
 

@@ -18,6 +18,7 @@ export function leaderPropose(raft: Raft, proposed: readonly Entry[]): boolean {
   // Removed from the group while leading: nobody would count this node's copy.
   if (raft.tracker.get(raft.id) === undefined) return false;
   if (raft.leadTransferee !== NONE) return false;
+  if (proposed.length === 0) return true;
   const entries = checkConfChanges(raft, proposed);
   if (!appendEntries(raft, entries)) return false;
   broadcastAppend(raft);
@@ -45,24 +46,23 @@ export function appendEntries(raft: Raft, proposed: readonly Entry[]): boolean {
 /** Replaces the membership changes that must not be made now; the same array when there are none. */
 function checkConfChanges(raft: Raft, proposed: readonly Entry[]): readonly Entry[] {
   let checked: Entry[] | undefined;
+  let pendingIndex = raft.pendingConfIndex;
   for (let i = 0; i < proposed.length; i++) {
     const entry = proposed[i]!;
     if (entry.type === EntryType.Normal) continue;
-    if (!raft.config.disableConfChangeValidation && !isAcceptable(raft, entry)) {
+    // Read even where nobody checks it: what is no change must not get into anybody's log.
+    const wantsToLeave = decodeConfChangeEntry(entry).changes.length === 0;
+    const isUnderWay = pendingIndex > raft.log.applied;
+    const isFitting = !isUnderWay && isJoint(raft.tracker.config) === wantsToLeave;
+    if (!raft.config.disableConfChangeValidation && !isFitting) {
       checked ??= proposed.slice();
       checked[i] = makeEntry(0, 0, EntryType.Normal, EMPTY_BYTES);
     } else {
-      raft.pendingConfIndex = raft.log.lastIndex() + i + 1;
+      pendingIndex = raft.log.lastIndex() + i + 1;
     }
   }
+  raft.pendingConfIndex = pendingIndex;
   return checked ?? proposed;
-}
-
-function isAcceptable(raft: Raft, entry: Entry): boolean {
-  const change = decodeConfChangeEntry(entry);
-  const wantsToLeave = change.changes.length === 0;
-  if (raft.pendingConfIndex > raft.log.applied) return false;
-  return isJoint(raft.tracker.config) === wantsToLeave;
 }
 
 /**

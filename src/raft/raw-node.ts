@@ -11,6 +11,7 @@ import { makeEntry } from './entries.ts';
 import { applyConfChange } from './membership.ts';
 import {
   draftMessage,
+  isFromSomebody,
   isLocalType,
   isResponseType,
   isStorageThread,
@@ -129,7 +130,8 @@ export class RawNode {
   }
 
   /**
-   * A message came from a peer, or a response from a storage thread.
+   * A message came from a peer, or a response from a storage thread. One that no peer could have
+   * sent - without a sender or a term - is passed over.
    * @throws ClusterError STEP_LOCAL, STEP_PEER_UNKNOWN, PROPOSAL_DROPPED
    */
   step(message: Message): void {
@@ -145,13 +147,15 @@ export class RawNode {
           details: { type, from },
         });
       }
+      if (!isFromSomebody(message, this.#raft.id)) return;
     }
     this.#step(message);
   }
 
   /**
    * Asks for a linearizable read. The answer comes as a ReadState with the same context, or not at
-   * all (no leader, lost messages): ask again, with a context of its own.
+   * all (no leader, lost messages, RAFT_READS_WAITING_MAX of them waiting already): ask again, with a
+   * context of its own.
    */
   readIndex(context: Uint8Array): void {
     const message = draftMessage(MessageType.ReadIndex, NONE, NONE, 0);

@@ -30,6 +30,11 @@ export class ReadOnly implements AckedIndexes {
   #confirmed = 0;
   readonly #acks = new Map<RaftId, number>();
 
+  /** Reads that wait for their proof. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
   add(request: Message, index: LogIndex): void {
     this.#waiting.push({ request, index });
   }

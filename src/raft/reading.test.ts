@@ -3,6 +3,7 @@
  * late word never counts for a later read.
  */
 import { describe, expect, it } from 'vitest';
+import { RAFT_READS_WAITING_MAX } from '../limits.ts';
 import { makeMessage } from './messages.ts';
 import { bytes, TestGroup, type TestNode, text } from './raft.fixture.ts';
 import { ReadOnly } from './read-only.ts';
@@ -140,6 +141,52 @@ describe('safe reads', () => {
     leader.raw.readIndex(bytes('r'));
     group.settle();
     expect(reads(leader)).toEqual([]);
+  });
+});
+
+describe('reads that wait', () => {
+  it('are bounded in a leader that hears nobody: what comes beyond is dropped', () => {
+    const group = new TestGroup([1, 2, 3]);
+    const leader = group.elect(1);
+    group.isLost = ({ to, from }) => to === 1 || from === 1;
+    for (let i = 0; i < RAFT_READS_WAITING_MAX; i++) leader.raw.readIndex(bytes('kept'));
+    leader.raw.readIndex(bytes('dropped'));
+    group.settle();
+    group.isLost = () => false;
+    leader.raw.tick();
+    group.settle();
+    expect(leader.readStates.length).toBe(RAFT_READS_WAITING_MAX);
+    expect(leader.readStates.every(({ context }) => text(context) === 'kept')).toBe(true);
+    // There is room again.
+    leader.raw.readIndex(bytes('next'));
+    group.settle();
+    expect(reads(leader).at(-1)).toBe('next@2');
+  });
+
+  it('are bounded together with those held until the first commit of the term', () => {
+    const group = new TestGroup([1, 2, 3]);
+    group.isLost = ({ type }) => type === MessageType.AppResp;
+    const leader = group.elect(1);
+    for (let i = 0; i < RAFT_READS_WAITING_MAX + 5; i++) leader.raw.readIndex(bytes('held'));
+    group.isLost = () => false;
+    leader.raw.tick();
+    group.settle();
+    leader.raw.tick();
+    group.settle();
+    expect(leader.readStates.length).toBe(RAFT_READS_WAITING_MAX);
+  });
+
+  it('are released when the member that they waited for is removed', () => {
+    const group = new TestGroup([1, 2]);
+    const leader = group.elect(1);
+    group.isLost = ({ type }) => type === MessageType.Heartbeat;
+    leader.raw.readIndex(bytes('r'));
+    group.settle();
+    expect(reads(leader)).toEqual([]);
+    leader.raw.proposeConfChange({ type: 1, nodeId: 2, context: bytes(''), id: 0 });
+    group.settle();
+    expect(leader.confState.voters).toEqual([1]);
+    expect(reads(leader)).toEqual(['r@2']);
   });
 });
 

@@ -6,21 +6,26 @@
  * `safe` makes sure by a round of heartbeats. `lease-based` relies on the quorum check instead, and
  * so on ticks being a clock, which they are not when a process is stopped (NASTY 24): the shell that
  * offers it must check elapsed time itself.
+ *
+ * A leader that is cut off and has no quorum check keeps its reads for ever, so their number is
+ * bounded; what comes beyond is dropped, as a read is that gets lost on the way. Who asked asks again.
  */
-import { assert } from '../errors.ts';
+import { RAFT_READS_WAITING_MAX } from '../limits.ts';
 import { EMPTY_BYTES } from './entries.ts';
 import type { Raft } from './raft.ts';
 import { broadcastHeartbeat } from './replication.ts';
 import { type LogIndex, type Message, MessageType, NONE } from './types.ts';
 
 export function leaderRead(raft: Raft, request: Message): void {
-  assert(request.entries.length === 1, 'a read carries its context as its one entry');
+  // A read carries its context as its one entry; a peer's that does not can not be answered.
+  if (request.entries.length !== 1) return;
   // Alone there is nobody to ask. Alone means that the one voter is this node: a leader that was
   // removed and leaves one voter behind may have been replaced already.
   if (raft.tracker.isSingleton && raft.tracker.config.voters[0] === raft.id) {
     respondToRead(raft, request, raft.log.committed);
     return;
   }
+  if (raft.heldReads.length + raft.readOnly.length >= RAFT_READS_WAITING_MAX) return;
   if (!hasCommittedInTerm(raft)) {
     raft.heldReads.push(request);
     return;
@@ -45,6 +50,13 @@ function startRead(raft: Raft, request: Message): void {
   const context = raft.readOnly.heartbeatContext();
   if (context !== undefined) raft.readOnly.receiveAck(raft.id, context);
   broadcastHeartbeat(raft);
+}
+
+/** Answers the reads that a quorum has vouched for. */
+export function releaseConfirmedReads(raft: Raft): void {
+  for (const read of raft.readOnly.takeConfirmed(raft.tracker.config)) {
+    respondToRead(raft, read.request, read.index);
+  }
 }
 
 /** Until an entry of its own term is committed, a leader may not know what is (NASTY 22). */
