@@ -40,6 +40,8 @@ export interface LinkState {
   isCut: boolean;
   extraMs: number;
   resetAfterBytes: number | undefined;
+  /** What a connection carries in a millisecond; absent: everything at once. */
+  bytesPerMs: number | undefined;
 }
 
 interface MemoryListener {
@@ -103,6 +105,11 @@ export class MemoryNetwork {
 
   delay(from: string, to: string, extraMs: number): void {
     this.link(from, to).extraMs = extraMs;
+  }
+
+  /** Each connection of this direction carries so much and no more. */
+  slow(from: string, to: string, bytesPerMs: number | undefined): void {
+    this.link(from, to).bytesPerMs = bytesPerMs;
   }
 
   /** Dials of this address are refused although somebody listens there. */
@@ -176,7 +183,7 @@ export class MemoryNetwork {
     const key = `${from}>${to}`;
     let state = this.#links.get(key);
     if (state === undefined) {
-      state = { isCut: false, extraMs: 0, resetAfterBytes: undefined };
+      state = { isCut: false, extraMs: 0, resetAfterBytes: undefined, bytesPerMs: undefined };
       this.#links.set(key, state);
     }
     return state;
@@ -233,8 +240,11 @@ export class MemoryNetwork {
         if (isDead()) return;
         action();
       };
+      // Like the real one: what came in while the process was stopped is looked at first.
       const deadline = this.clock.after(timeoutMs, () => {
-        finish(() => reject(new NetworkError('timeout', `${where} did not answer`)));
+        this.clock.afterIo(() => {
+          finish(() => reject(new NetworkError('timeout', `${where} did not answer`)));
+        });
       });
       const knock = (): void => {
         if (isOver || isDead() || this.#isSilent(from, to)) return;
@@ -308,6 +318,8 @@ export class Pipe {
   #chunks: { readonly bytes: Uint8Array; readonly readyMs: number }[] = [];
   #bytes = 0;
   #isScheduled = false;
+  /** When the line has carried what was given to it last. */
+  #freeMs = 0;
 
   constructor(network: MemoryNetwork, from: string, to: string) {
     this.network = network;
@@ -355,7 +367,8 @@ export class Pipe {
     const first = this.#chunks[0];
     if (first === undefined && !this.#isClosing) return;
     const delayMs = first === undefined ? this.network.latencyMs : 0;
-    const readyMs = first?.readyMs ?? this.network.clock.now() + delayMs;
+    const arrivalMs = first?.readyMs ?? this.network.clock.now() + delayMs;
+    const readyMs = Math.max(arrivalMs, this.#freeMs);
     this.#isScheduled = true;
     this.network.clock.io(readyMs - this.network.clock.now(), () => {
       this.#isScheduled = false;
@@ -379,6 +392,9 @@ export class Pipe {
       return;
     }
     const link = this.#link;
+    if (link.bytesPerMs !== undefined) {
+      this.#freeMs = this.network.clock.now() + chunk.bytes.length / link.bytesPerMs;
+    }
     let bytes = chunk.bytes;
     if (link.resetAfterBytes !== undefined) {
       const left = link.resetAfterBytes;

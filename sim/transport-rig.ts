@@ -22,6 +22,8 @@ export class RigNode {
   readonly log: string[] = [];
   /** Warnings and errors: the event, and the field `refusal` if there is one. */
   readonly warnings: string[] = [];
+  /** What their field `error` said. */
+  readonly complaints: string[] = [];
   readonly errors: Error[] = [];
   admit: TransportEvents['admit'] = async () => {};
   bulk: (from: RaftId, message: Message) => Promise<BulkSink> = async () => {
@@ -96,6 +98,7 @@ export class RigNode {
     const note = (event: string, fields: LogFields = {}): void => {
       const refusal = fields['refusal'] === undefined ? '' : ` ${fields['refusal']}`;
       this.warnings.push(`${event}${refusal}`);
+      this.complaints.push(String(fields['error'] ?? ''));
     };
     const logger: Logger = {
       debug: () => {},

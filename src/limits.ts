@@ -242,3 +242,5 @@ export const STATE_HASH_INTERVAL_ENTRIES: number = 128;
 export const STATE_HASHES_KEPT: number = 64;
 /** Steps of the core kept for a slow reader of `ready()`; they hold entries, so not many. */
 export const READY_OBSERVATIONS_MAX: number = 256;
+/** Changes of members and hand-overs that a leader works on for other nodes at once. */
+export const LEADER_CALLS_MAX: number = 32;

@@ -1,9 +1,19 @@
 /**
- * Connections that others dial: at most HANDSHAKES_MAX at a time have not said who they are, each has
- * a deadline and a few KiB, and whoever is refused is told why, once in our log (SD-19, SD-20).
+ * Connections that others dial, until they have said who they are (SD-19, SD-20).
+ *
+ * What a stranger can cost is bounded in number, memory and time: HANDSHAKES_MAX connections at a
+ * time, HANDSHAKES_PER_ADDRESS_MAX from one address, HANDSHAKE_BYTES_MAX each, for HANDSHAKE_MS_MAX,
+ * and HANDSHAKE_LINGER_MS more when it is refused by name.
+ *
+ * When all places are taken, the newcomer takes the place of the oldest one that has not yet shown a
+ * hello that fits. Turning newcomers away instead would let a hundred silent connections lock the
+ * peers out; like this a peer, whose hello comes within a round trip, is only in danger when a whole
+ * set of places is dialed anew within that time. Whoever has shown a fitting hello keeps its place.
+ *
+ * Who is refused is told why, and so is our log, once until that node is let in.
  */
 import { ClusterError } from '../errors.ts';
-import { HANDSHAKES_MAX } from '../limits.ts';
+import { HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX } from '../limits.ts';
 import type { Connection } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import { acceptHandshake, type Established, Refusal } from './handshake.ts';
@@ -13,6 +23,14 @@ import type { Incoming, RemotePeer } from './remote-peer.ts';
 
 /** Distinct refusals remembered, so that each is logged once. */
 const REFUSALS_KEPT = 256;
+
+/** A connection that has a place: in its handshake, or refused and not closed yet. */
+interface Guest {
+  readonly channel: Channel;
+  readonly host: string;
+  /** It has shown a hello that fits, and was not refused. */
+  isExpected: boolean;
+}
 
 export interface DoorkeeperParts {
   readonly context: PeerContext;
@@ -26,7 +44,8 @@ export interface DoorkeeperParts {
 export class Doorkeeper {
   readonly #parts: DoorkeeperParts;
   readonly #logged = new Set<string>();
-  #open = 0;
+  /** Oldest first. */
+  readonly #guests = new Set<Guest>();
 
   constructor(parts: DoorkeeperParts) {
     this.#parts = parts;
@@ -34,19 +53,45 @@ export class Doorkeeper {
 
   receive(connection: Connection): void {
     const { context } = this.#parts;
-    const channel = context.open(connection);
-    if (!context.isRunning || this.#open >= HANDSHAKES_MAX) {
+    let guest: Guest | undefined;
+    const channel = context.open(connection, () => this.#leave(guest));
+    const host = hostOf(channel.remote);
+    if (!context.isRunning || !this.#makeRoom(host)) {
       channel.destroy();
       return;
     }
-    this.#open += 1;
-    void this.#handshake(channel).finally(() => {
-      this.#open -= 1;
-    });
+    guest = { channel, host, isExpected: false };
+    this.#guests.add(guest);
+    void this.#handshake(guest);
   }
 
-  async #handshake(channel: Channel): Promise<void> {
+  /** False: everybody who is here has more right to be. */
+  #makeRoom(host: string): boolean {
+    const fromHost = [...this.#guests].filter((guest) => guest.host === host);
+    const isHostFull = fromHost.length >= HANDSHAKES_PER_ADDRESS_MAX;
+    if (!isHostFull && this.#guests.size < HANDSHAKES_MAX) return true;
+    this.#logOnce(`${host} full`, 'peer.handshakes-full', {
+      address: host,
+      pending: this.#guests.size,
+      error:
+        `${fromHost.length} connections from ${host} (${this.#guests.size} in all) have not said ` +
+        'who they are; the oldest are dropped. Find out what dials the peer port there',
+    });
+    const crowd = isHostFull ? fromHost : [...this.#guests];
+    const oldest = crowd.find((guest) => !guest.isExpected);
+    if (oldest === undefined) return false;
+    this.#leave(oldest);
+    oldest.channel.destroy(new Error('its place was given to a newer connection'));
+    return true;
+  }
+
+  #leave(guest: Guest | undefined): void {
+    if (guest !== undefined) this.#guests.delete(guest);
+  }
+
+  async #handshake(guest: Guest): Promise<void> {
     const { context } = this.#parts;
+    const { channel } = guest;
     let peer: RemotePeer | undefined;
     let incoming: Incoming | undefined;
     try {
@@ -56,18 +101,22 @@ export class Doorkeeper {
         (hello) => {
           peer = this.#parts.peerOf(hello.identity);
           peer.checkCaller(hello.identity);
-          if (hello.purpose === 'bulk') return;
-          peer.judge(hello);
-          incoming = { channel, hello };
-          peer.beginIncoming(incoming);
+          if (hello.purpose !== 'bulk') {
+            peer.judge(hello);
+            incoming = { channel, hello };
+            peer.beginIncoming(incoming);
+          }
+          guest.isExpected = true;
         },
         () => {
           if (incoming !== undefined) peer?.rejudge(incoming);
         },
       );
+      this.#leave(guest);
       if (!context.isRunning) channel.destroy();
       else this.#enter(channel, established, peer, incoming);
     } catch (error) {
+      guest.isExpected = false;
       if (!context.isRunning) return;
       this.#log(channel, error as Error, peer);
       if (incoming !== undefined) peer?.endIncoming(incoming);
@@ -93,22 +142,24 @@ export class Doorkeeper {
     if (error instanceof Refusal && error.refusal === 'duplicate') return;
     peer?.noteIncomingError(error);
     const refusal = error instanceof Refusal ? error.refusal : undefined;
-    const { logger } = this.#parts.context;
     const from = peer?.nodeId ?? hostOf(channel.remote);
     const fields = { peer: peer?.nodeId, address: channel.remote, error: error.message };
     if (refusal === undefined && !(error instanceof ClusterError)) {
-      logger.debug('peer.handshake-broken', fields);
+      this.#parts.context.logger.debug('peer.handshake-broken', fields);
       return;
     }
-    const key = `${from} ${refusal ?? 'malformed'}`;
-    if (this.#logged.has(key)) return;
-    if (this.#logged.size >= REFUSALS_KEPT) this.#logged.clear();
-    this.#logged.add(key);
-    logger.warn('peer.refused', {
+    this.#logOnce(`${from} ${refusal ?? 'malformed'}`, 'peer.refused', {
       ...fields,
       refusal: refusal ?? 'malformed',
       by: error instanceof Refusal && !error.isOurs ? 'them' : 'us',
     });
+  }
+
+  #logOnce(key: string, event: string, fields: Readonly<Record<string, unknown>>): void {
+    if (this.#logged.has(key)) return;
+    if (this.#logged.size >= REFUSALS_KEPT) this.#logged.clear();
+    this.#logged.add(key);
+    this.#parts.context.logger.warn(event, fields);
   }
 
   /** It is let in: what it is refused for next is news again. */

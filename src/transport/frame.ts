@@ -8,7 +8,7 @@
  *      2  u8   kind     the node's own protocol, for type Node; else 0
  *      3  u8   flags    1: goes on with the frame whose first piece came before; the rest is 0
  *      4  u32  group    0 for now
- *      8  u32  length   bytes of payload in this piece
+ *      8  u32  length   bytes of payload in this piece, at most FRAGMENT_BYTES_MAX
  *     12  u32  total    bytes of payload in the whole frame
  *     16  u32  crc32 of this piece's payload
  *     20  u32  crc32 of bytes 0 to 19
@@ -162,8 +162,14 @@ export class FrameReader {
   /** Where the current piece goes when it spans chunks, and how much of it is there. */
   #target: Buffer | undefined;
   #filled = 0;
+  #pieces = 0;
   /** The frame that comes in pieces, and how many of its bytes came in complete pieces. */
   #assembly: { type: number; kind: number; buffer: Buffer; filled: number } | undefined;
+
+  /** How many pieces were whole and undamaged. */
+  get pieces(): number {
+    return this.#pieces;
+  }
 
   /** @throws ClusterError CODEC_INVALID. */
   push(bytes: Uint8Array, handle: FrameHandler): void {
@@ -233,6 +239,7 @@ export class FrameReader {
     if (crc32(piece) !== header.crc) throw broken('the checksum of a payload does not match');
     this.#header = undefined;
     this.#target = undefined;
+    this.#pieces += 1;
     if (header.length === header.total) return handle(header.type, header.kind, plain(piece));
     const assembly = this.#assembly;
     assert(assembly !== undefined, 'a piece was finished that belongs to no frame');
@@ -262,6 +269,9 @@ function readHeader(bytes: Buffer): Header {
   if (group !== 0) throw broken(`group ${group} is not known`);
   if (total > FRAME_BYTES_MAX) {
     throw broken(`${total} bytes exceed the limit of ${FRAME_BYTES_MAX}`);
+  }
+  if (length > FRAGMENT_BYTES_MAX) {
+    throw broken(`a piece of ${length} bytes exceeds the limit of ${FRAGMENT_BYTES_MAX}`);
   }
   // A piece that is the whole frame does not go on with anything; an empty one is no piece.
   const isWhole = length === total;

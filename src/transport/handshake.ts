@@ -9,10 +9,11 @@
  *
  * Both sides admit each other: an acceptor that was wiped is found out as well as a dialer. Neither
  * side may send anything else before its turn, so what a stranger can make us hold is one message.
- * Nothing of the connection is delivered before `admit` has resolved.
+ * Nothing of the connection is delivered before `admit` has resolved. An `admit` that hangs (a disk
+ * does) is cut off by the same deadline: it must not keep the peer from being tried again.
  */
 import { ClusterError } from '../errors.ts';
-import { HANDSHAKE_BYTES_MAX, HANDSHAKE_REST_BYTES_MAX } from '../limits.ts';
+import { HANDSHAKE_BYTES_MAX, HANDSHAKE_LINGER_MS, HANDSHAKE_REST_BYTES_MAX } from '../limits.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import {
@@ -30,8 +31,6 @@ import {
 /** Versions of frames and messages that we speak. */
 export const VERSION_MIN = 1;
 export const VERSION_MAX = 1;
-/** How long a connection that we refused is kept for the refusal to be read. */
-const LINGER_MS = 1_000;
 
 /** A handshake that one of the sides does not want. */
 export class Refusal extends ClusterError {
@@ -135,8 +134,7 @@ export async function dialHandshake(
     }
     checkCluster(parts.own, answer.identity);
     check(answer.identity);
-    await parts.admit(answer.identity);
-    inbox.assertOpen();
+    await inbox.unlessEnded(parts.admit(answer.identity), answer.identity);
     channel.write([encodeHandshake({ type: HandshakeType.Confirm, nonce: hello.nonce })]);
     return { theirs: answer.identity, nonce: hello.nonce, rest: inbox.finish() };
   } catch (error) {
@@ -158,18 +156,18 @@ export async function acceptHandshake(
   try {
     const hello = await inbox.next();
     if (hello.type !== HandshakeType.Hello) throw unexpected(hello);
-    const version = chooseVersion(hello);
+    const version = chooseVersion(hello, parts.own);
     checkCluster(parts.own, hello.identity);
     if (hello.target !== parts.own.raftId) {
       throw refuse(
         'wrong-node',
-        `this is node ${parts.own.nodeId} with raft id ${parts.own.raftId}, not raft id ` +
-          `${hello.target}; the address is out of date`,
+        `node ${hello.identity.nodeId} dialed raft id ${hello.target}, but ${parts.own.address} is ` +
+          `node ${parts.own.nodeId} with raft id ${parts.own.raftId}; correct the address of raft ` +
+          `id ${hello.target} on node ${hello.identity.nodeId}`,
       );
     }
     check(hello);
-    await parts.admit(hello.identity);
-    inbox.assertOpen();
+    await inbox.unlessEnded(parts.admit(hello.identity), hello.identity);
     recheck(hello);
     const { nonce } = hello;
     const accept: Accept = { type: HandshakeType.Accept, version, identity: parts.own, nonce };
@@ -183,13 +181,13 @@ export async function acceptHandshake(
   }
 }
 
-function chooseVersion(hello: Hello): number {
+function chooseVersion(hello: Hello, own: Identity): number {
   const version = Math.min(VERSION_MAX, hello.versionMax);
   if (version >= VERSION_MIN && version >= hello.versionMin) return version;
   throw refuse(
     'version',
-    `node ${hello.identity.nodeId} speaks versions ${hello.versionMin} to ${hello.versionMax}, this ` +
-      `node ${VERSION_MIN} to ${VERSION_MAX}; upgrade one release at a time`,
+    `node ${hello.identity.nodeId} speaks versions ${hello.versionMin} to ${hello.versionMax}, ` +
+      `node ${own.nodeId} ${VERSION_MIN} to ${VERSION_MAX}; upgrade one release at a time`,
   );
 }
 
@@ -208,22 +206,28 @@ class Inbox {
   /** The last message has come: what follows is frames. */
   #hasLast = false;
   #waiting: { resolve(message: HandshakeMessage): void; reject(error: Error): void } | undefined;
+  /** Ends the wait for something of our own. */
+  #onEnded: (error: Error) => void = () => {};
+  /** Whom our own node is being asked about. */
+  #admitting: string | undefined;
   #error: Error | undefined;
   #isDone = false;
-  readonly #clock: Clock;
+  readonly #parts: HandshakeParts;
+  readonly #beginMs: number;
   readonly #deadline: Timer;
 
   constructor(channel: Channel, parts: HandshakeParts) {
     this.#channel = channel;
-    this.#clock = parts.clock;
+    this.#parts = parts;
+    this.#beginMs = parts.clock.now();
     channel.handle({
       data: (chunk) => this.#data(chunk),
       drain: () => {},
-      close: (error) => this.#stop(error ?? closed(channel)),
+      close: (error) => this.#stop(error ?? this.#cutOff('closed')),
     });
     this.#deadline = parts.clock.after(parts.timeoutMs, () => {
       // What came in while this process was busy is read first.
-      parts.clock.afterIo(() => this.#stop(tooSlow(channel, parts.timeoutMs)));
+      parts.clock.afterIo(() => this.#stop(this.#cutOff('timeout')));
     });
   }
 
@@ -234,14 +238,26 @@ class Inbox {
     });
   }
 
-  /** After something else was waited for. */
-  assertOpen(): void {
+  /** Waits for something of our own, but not beyond the end of the connection or the deadline. */
+  async unlessEnded(work: Promise<void>, theirs: Identity): Promise<void> {
+    this.#admitting = theirs.nodeId;
+    const ended = new Promise<never>((_, reject) => {
+      this.#onEnded = reject;
+      if (this.#error !== undefined) reject(this.#error);
+    });
+    await Promise.race([work, ended]);
+    this.#admitting = undefined;
+    this.#onEnded = () => {};
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
     if (this.#error !== undefined) throw this.#error;
   }
 
   /** The handshake is over; what came after it is somebody else's. */
   finish(): Buffer {
-    this.assertOpen();
+    this.#assertOpen();
     this.#isDone = true;
     this.#deadline.cancel();
     return this.#bytes;
@@ -271,7 +287,7 @@ class Inbox {
 
   /** Dropping the connection at once could take the refusal with it. Who was refused hangs up. */
   #linger(): void {
-    const timer = this.#clock.after(LINGER_MS, () => this.#channel.destroy());
+    const timer = this.#parts.clock.after(HANDSHAKE_LINGER_MS, () => this.#channel.destroy());
     this.#channel.handle({ data: () => {}, drain: () => {}, close: () => timer.cancel() });
   }
 
@@ -318,18 +334,22 @@ class Inbox {
     this.#channel.destroy(error);
     this.#waiting?.reject(error);
     this.#waiting = undefined;
+    this.#onEnded(error);
   }
-}
 
-function closed(channel: Channel): Error {
-  return new HandshakeCutOff('closed', `${channel.remote} closed the connection in the handshake`);
-}
-
-function tooSlow(channel: Channel, timeoutMs: number): Error {
-  return new HandshakeCutOff(
-    'timeout',
-    `${channel.remote} did not complete the handshake in ${timeoutMs} ms`,
-  );
+  /** Names whoever kept the other one waiting: the other side, or this node itself. */
+  #cutOff(fault: 'closed' | 'timeout'): Error {
+    const { own, clock } = this.#parts;
+    const what = fault === 'closed' ? 'closed the connection in' : 'did not complete';
+    const tookMs = Math.round(clock.now() - this.#beginMs);
+    const blame =
+      this.#admitting === undefined
+        ? ''
+        : `: node ${own.nodeId} had not made up its mind about node ${this.#admitting}; ` +
+          `look at the disk of node ${own.nodeId}`;
+    const text = `${this.#channel.remote} ${what} the handshake after ${tookMs} ms${blame}`;
+    return new HandshakeCutOff(fault, text);
+  }
 }
 
 /** The other side went away or was too slow; it said nothing about why. */

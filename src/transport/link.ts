@@ -8,10 +8,11 @@
  *
  * Life: a side that wrote nothing for `pingIntervalMs` writes a ping; nobody answers it. A side that
  * heard nothing for `deadAfterMs` drops the connection (SD-16), after making sure that the silence was
- * not its own (see watchdog.ts). If only one direction is dead, the side that hears nothing drops it,
+ * not its own (see watchdog.ts). Bytes that drip in without ever making up a piece of a frame count as
+ * silence too, after FRAME_PIECE_MS_MAX. If only one direction is dead, the side that hears nothing drops it,
  * and the other learns of it through the direction that works.
  */
-import { KERNEL_BYTES_OUTSTANDING_MAX } from '../limits.ts';
+import { FRAME_PIECE_MS_MAX, KERNEL_BYTES_OUTSTANDING_MAX } from '../limits.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import { encodeFrame, FRAME_HEADER_BYTES, FrameReader, FrameType } from './frame.ts';
@@ -52,6 +53,8 @@ export class Link {
   readonly #queue: SendQueue;
   readonly #reader = new FrameReader();
   readonly #watchdog: Watchdog;
+  /** Of whole pieces: pings come far more often. */
+  readonly #pieceWatchdog: Watchdog;
   #pingTimer: Timer | undefined;
   #hasWritten = false;
   #isOpen = true;
@@ -65,11 +68,12 @@ export class Link {
     this.sinceMs = parts.clock.now();
     this.#channel = parts.channel;
     this.#queue = parts.queue;
-    this.#watchdog = new Watchdog(parts.clock, parts.deadAfterMs, (silentMs) => {
-      this.#reason = 'timeout';
-      const silent = `nothing was heard from node ${this.theirs.nodeId} for ${Math.round(silentMs)} ms`;
-      this.#channel.destroy(new Error(silent));
-    });
+    this.#watchdog = new Watchdog(parts.clock, parts.deadAfterMs, (silentMs) =>
+      this.#silent('nothing was heard', silentMs),
+    );
+    this.#pieceWatchdog = new Watchdog(parts.clock, FRAME_PIECE_MS_MAX, (silentMs) =>
+      this.#silent('no piece of a frame was completed', silentMs),
+    );
   }
 
   get isOpen(): boolean {
@@ -88,6 +92,7 @@ export class Link {
       close: (error) => this.#close(error),
     });
     this.#watchdog.start();
+    this.#pieceWatchdog.start();
     this.#armPing();
     if (rest.length > 0) this.#data(rest);
     this.pump();
@@ -119,6 +124,12 @@ export class Link {
     this.#channel.destroy();
   }
 
+  #silent(what: string, silentMs: number): void {
+    this.#reason = 'timeout';
+    const text = `${what} from node ${this.theirs.nodeId} for ${Math.round(silentMs)} ms`;
+    this.#channel.destroy(new Error(text));
+  }
+
   #armPing(): void {
     this.#pingTimer = this.#parts.clock.after(this.#parts.pingIntervalMs, () => {
       if (!this.isOpen) return;
@@ -132,8 +143,10 @@ export class Link {
   #data(chunk: Uint8Array): void {
     if (!this.#isOpen) return;
     this.#watchdog.heard();
+    const before = this.#reader.pieces;
     try {
       this.#reader.push(chunk, this.#frame);
+      if (this.#reader.pieces > before) this.#pieceWatchdog.heard();
     } catch (error) {
       if (!(error instanceof Error) || !('code' in error) || error.code !== 'CODEC_INVALID')
         throw error;
@@ -160,6 +173,7 @@ export class Link {
   #stop(): void {
     this.#isOpen = false;
     this.#watchdog.stop();
+    this.#pieceWatchdog.stop();
     this.#pingTimer?.cancel();
   }
 }

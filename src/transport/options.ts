@@ -2,6 +2,7 @@
  * What can be tuned about connections between peers, and the values that suit members of one cluster
  * in one network. Times are milliseconds of the monotonic clock.
  */
+import { HANDSHAKE_MS_MAX, PEER_PING_MS, PEER_SILENCE_MS_MAX } from '../limits.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { CircuitBreakerOptions } from './circuit-breaker.ts';
 
@@ -41,9 +42,9 @@ export interface ResolvedOptions {
  * be reached within about a second, and a dial a second to a dead neighbour costs nothing.
  */
 export const TRANSPORT_DEFAULTS: ResolvedOptions = {
-  handshakeTimeoutMs: 5_000,
-  pingIntervalMs: 1_000,
-  deadAfterMs: 3_000,
+  handshakeTimeoutMs: HANDSHAKE_MS_MAX,
+  pingIntervalMs: PEER_PING_MS,
+  deadAfterMs: PEER_SILENCE_MS_MAX,
   backoff: { initialMs: 100, maxMs: 1_000 },
   breaker: { failuresMax: 5, resetMs: 1_000 },
   bulkProgressTimeoutMs: 10_000,

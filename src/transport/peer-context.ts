@@ -52,9 +52,10 @@ export class PeerContext {
   }
 
   /** In the turn in which the connection was handed over. */
-  open(connection: Connection): Channel {
+  open(connection: Connection, onClosed: () => void = () => {}): Channel {
     const channel = new Channel(connection, this.clock, (closed) => {
       this.channels.delete(closed);
+      onClosed();
       if (this.channels.size === 0) this.#onLastClosed?.();
     });
     this.channels.add(channel);
@@ -62,9 +63,8 @@ export class PeerContext {
     return channel;
   }
 
-  handshakeParts(): HandshakeParts {
+  handshakeParts(timeoutMs: number = this.options.handshakeTimeoutMs): HandshakeParts {
     const { clock, own, events } = this;
-    const timeoutMs = this.options.handshakeTimeoutMs;
     const admit = ({ raftId, nodeId, incarnation, address }: Identity): Promise<void> =>
       events.admit({ raftId, nodeId, incarnation, address });
     return { clock, own, timeoutMs, admit };

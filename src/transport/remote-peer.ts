@@ -1,6 +1,6 @@
 /**
- * One peer and the one connection for messages with it: who dials, which connection stays, what
- * becomes of what was to be sent.
+ * One peer and the one connection for messages with it: which of two connections stays, what becomes
+ * of what was to be sent, and what is told about it. When to dial is in dialer.ts.
  *
  * Both sides keep trying to be connected, so they dial each other at the same time again and again
  * (after each loss, for one). The rule (S-99, SD-14): of each pair the node with the lower raft id
@@ -17,26 +17,16 @@
  * So two live connections never fight, and a dead one blocks nobody (S-54).
  *
  * A dial that fails empties the queue and is reported: what waits for a peer that is away is stale by
- * the time that it is back. When a connection breaks, the peer is dialed at once: if its process died,
- * the refusal that comes back within a round trip says so.
+ * the time that it is back. Whatever is dropped, or may be lost with a connection, is reported.
  */
 import { ClusterError } from '../errors.ts';
 import type { Message, RaftId } from '../raft/index.ts';
-import { type Address, NetworkError, type Timer } from '../world/index.ts';
+import type { Address } from '../world/index.ts';
 import { parseAddress } from './address.ts';
-import { Backoff } from './backoff.ts';
 import type { Channel } from './channel.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { Dialer } from './dialer.ts';
 import { FrameType } from './frame.ts';
-import {
-  dialHandshake,
-  type Established,
-  HandshakeCutOff,
-  Refusal,
-  refuse,
-  VERSION_MAX,
-  VERSION_MIN,
-} from './handshake.ts';
+import { type Established, Refusal, refuse, VERSION_MAX, VERSION_MIN } from './handshake.ts';
 import { HandshakeType, type Hello, type Identity, type Purpose } from './handshake-codec.ts';
 import { Link } from './link.ts';
 import { decodeMessages } from './messages-frame.ts';
@@ -44,19 +34,6 @@ import { OverflowReport } from './overflow-report.ts';
 import type { PeerContext } from './peer-context.ts';
 import { type Queued, SendQueue } from './send-queue.ts';
 import type { Peer, PeerStatus, UnreachableReason } from './types.ts';
-
-/** Whoever is told of a connection that it does not know gives that one time to appear. */
-const DUPLICATE_RETRY_MS = 100;
-/** A connection that lived no longer did not work. */
-const WORKING_LINK_MS = 1_000;
-
-/** An attempt to connect, from dialing to the confirmation. */
-interface Attempt {
-  readonly nonce: string;
-  /** `undefined` while the network dials: the other side knows nothing of it yet. */
-  channel: Channel | undefined;
-  isCancelled: boolean;
-}
 
 /** A connection that the other side dialed and that was not confirmed yet. */
 export interface Incoming {
@@ -71,15 +48,9 @@ export class RemotePeer {
   #added: { readonly address: string; readonly parsed: Address } | undefined;
   readonly #context: PeerContext;
   readonly #queue = new SendQueue();
-  readonly #backoff: Backoff;
-  readonly #breaker: CircuitBreaker;
+  readonly #dialer: Dialer;
   #link: Link | undefined;
-  #attempt: Attempt | undefined;
   #incoming: Incoming | undefined;
-  #retry: Timer | undefined;
-  #lost: string | undefined;
-  /** Connections in a row that broke soon: from the second on, the next dial waits. */
-  #shortLived = 0;
   #isRemoved = false;
   #droppedFrames = 0;
   #sentBefore = 0;
@@ -96,8 +67,15 @@ export class RemotePeer {
     this.#onLost = onLost;
     this.raftId = raftId;
     this.nodeId = nodeId;
-    this.#backoff = new Backoff(context.random, context.options.backoff);
-    this.#breaker = new CircuitBreaker(context.clock, context.options.breaker);
+    this.#dialer = new Dialer(context, {
+      target: () => this.#target(),
+      hello: (nonce, lost) => this.hello('messages', nonce, lost),
+      checkAnswer: (theirs) => this.checkAnswer(theirs),
+      knows: (name) => this.#link?.nonce === name || this.#incoming?.hello.nonce === name,
+      isLinked: () => this.#link !== undefined,
+      established: (channel, established) => this.#establish(channel, established, true),
+      failed: (reason, error) => this.#fail(reason, error),
+    });
     this.#overflow = new OverflowReport(context.clock, () => this.#tellOverflow());
   }
 
@@ -114,28 +92,34 @@ export class RemotePeer {
     return this.#added?.parsed;
   }
 
-  /** Again: the address may have changed. */
+  /** Again: the address may have changed, or the raft id may belong to another node now. */
   add(peer: Peer): void {
     const parsed = parseAddress(peer.address);
     const hasMoved = this.#added !== undefined && this.#added.address !== peer.address;
     const isOther = this.nodeId !== peer.nodeId;
     this.#added = { address: peer.address, parsed };
     this.nodeId = peer.nodeId;
-    if (isOther) this.#discardLink();
-    if (hasMoved || isOther) {
-      this.#cancelAttempt();
-      this.#cancelRetry();
-      this.#backoff.reset();
-      this.#breaker.recordSuccess();
-    }
-    this.#ensure();
+    if (isOther) this.#breakWith(peer.nodeId);
+    if (hasMoved || isOther) this.#dialer.reset();
+    this.#dialer.ensure();
+  }
+
+  /** What was sent or waits was for another node; no event runs inside a call, so it is told later. */
+  #breakWith(nodeId: string): void {
+    const mayHaveLost = (this.#link?.sentFrames ?? 0) > 0 || !this.#queue.isEmpty;
+    this.#discardLink();
+    this.#incoming?.channel.destroy();
+    this.#incoming = undefined;
+    this.#droppedFrames += this.#queue.clear();
+    if (!mayHaveLost) return;
+    const error = new Error(`raft id ${this.raftId} belongs to node ${nodeId} from now on`);
+    this.#context.defer(() => this.#context.events.unreachable(this.raftId, 'closed', error));
   }
 
   remove(): void {
     this.#isRemoved = true;
     this.#added = undefined;
-    this.#cancelAttempt();
-    this.#cancelRetry();
+    this.#dialer.stop();
     this.#overflow.stop();
     this.#incoming?.channel.destroy();
     this.#incoming = undefined;
@@ -165,7 +149,7 @@ export class RemotePeer {
       sentFrames: this.#sentBefore + (this.#link?.sentFrames ?? 0),
       receivedFrames: this.#receivedBefore + (this.#link?.receivedFrames ?? 0),
       droppedFrames: this.#droppedFrames,
-      breaker: this.#breaker.state,
+      breaker: this.#dialer.breaker,
       lastError: this.#lastError,
     };
   }
@@ -200,15 +184,14 @@ export class RemotePeer {
     if (link?.isOpen === true && link.isDialedByUs) {
       return link.theirs.session === hello.identity.session ? link.nonce : undefined;
     }
-    if (this.#attempt?.channel !== undefined) return this.#attempt.nonce;
-    return undefined;
+    return this.#dialer.helloNonce;
   }
 
   /** It was judged, and is being accepted: from now on it is the one. */
   beginIncoming(incoming: Incoming): void {
     this.#incoming?.channel.destroy();
     this.#incoming = incoming;
-    if (this.#isDecider) this.#cancelAttempt();
+    if (this.#isDecider) this.#dialer.cancelAttempt();
   }
 
   /** Whether it still is the one, after `admit` took its time. @throws Refusal. */
@@ -221,7 +204,7 @@ export class RemotePeer {
   endIncoming(incoming: Incoming): void {
     if (this.#incoming !== incoming) return;
     this.#incoming = undefined;
-    this.#ensure();
+    this.#dialer.ensure();
   }
 
   /** Something for people went wrong with a connection that the peer dialed. */
@@ -240,41 +223,10 @@ export class RemotePeer {
 
   // ---- what we dial -----------------------------------------------------------------------------
 
-  /** Dials, unless there is a reason not to. */
-  #ensure(): void {
-    if (!this.#context.isRunning || this.#isRemoved || this.#added === undefined) return;
-    if (this.#link !== undefined || this.#attempt !== undefined) return;
-    if (this.#incoming !== undefined || this.#retry !== undefined) return;
-    if (!this.#breaker.call()) {
-      this.#retryAfter(this.#breaker.waitMs);
-      return;
-    }
-    const attempt: Attempt = {
-      nonce: this.#context.nonce(),
-      channel: undefined,
-      isCancelled: false,
-    };
-    this.#attempt = attempt;
-    this.#dial(attempt, this.#added.parsed).then(
-      (established) => this.#dialed(attempt, established),
-      (error: unknown) => this.#dialFailed(attempt, error as Error),
-    );
-  }
-
-  async #dial(attempt: Attempt, address: Address): Promise<Established> {
-    const context = this.#context;
-    const timeoutMs = context.options.handshakeTimeoutMs;
-    const channel = context.open(await context.network.dial(address, timeoutMs));
-    if (attempt.isCancelled) {
-      channel.destroy();
-      throw new Error('the attempt was given up');
-    }
-    attempt.channel = channel;
-    const hello = this.hello('messages', attempt.nonce, this.#lost);
-    this.#lost = undefined;
-    return await dialHandshake(channel, hello, context.handshakeParts(), (theirs) =>
-      this.checkAnswer(theirs),
-    );
+  #target(): Address | undefined {
+    if (this.#isRemoved || this.#link !== undefined || this.#incoming !== undefined)
+      return undefined;
+    return this.#added?.parsed;
   }
 
   hello(purpose: Purpose, nonce: string, lost?: string): Hello {
@@ -300,69 +252,13 @@ export class RemotePeer {
     );
   }
 
-  #dialed(attempt: Attempt, established: Established): void {
-    const { channel } = attempt;
-    if (attempt.isCancelled || this.#attempt !== attempt || channel === undefined) {
-      channel?.destroy();
-      return;
-    }
-    this.#attempt = undefined;
-    this.#establish(channel, established, true);
-  }
-
-  #dialFailed(attempt: Attempt, error: Error): void {
-    if (attempt.isCancelled || this.#attempt !== attempt) return;
-    this.#attempt = undefined;
-    if (!this.#context.isRunning) return;
-    if (error instanceof Refusal && error.refusal === 'duplicate') {
-      this.#heardDuplicate(error.holding);
-      return;
-    }
-    this.#breaker.recordFailure();
-    this.#retryAfter(this.#backoff.next());
-    this.#fail(reasonOf(error), error);
-  }
-
-  /** The other side prefers a connection that we have, or are about to have, or have lost. */
-  #heardDuplicate(holding: string | undefined): void {
-    this.#breaker.recordSuccess();
-    const isKnown = this.#link?.nonce === holding || this.#incoming?.hello.nonce === holding;
-    if (!isKnown) this.#lost = holding;
-    if (this.#link === undefined) this.#retryAfter(DUPLICATE_RETRY_MS);
-  }
-
-  #retryAfter(delayMs: number): void {
-    this.#cancelRetry();
-    this.#retry = this.#context.clock.after(delayMs, () => {
-      this.#retry = undefined;
-      this.#ensure();
-    });
-  }
-
-  #cancelRetry(): void {
-    this.#retry?.cancel();
-    this.#retry = undefined;
-  }
-
-  #cancelAttempt(): void {
-    const attempt = this.#attempt;
-    if (attempt === undefined) return;
-    this.#attempt = undefined;
-    attempt.isCancelled = true;
-    attempt.channel?.destroy();
-  }
-
   // ---- the connection ---------------------------------------------------------------------------
 
   #establish(channel: Channel, established: Established, isDialedByUs: boolean): void {
     const { clock, options, logger, events } = this.#context;
     const { theirs, nonce, rest } = established;
     const replaced = this.#link;
-    this.#cancelAttempt();
-    this.#cancelRetry();
-    this.#backoff.reset();
-    this.#breaker.recordSuccess();
-    this.#lost = undefined;
+    this.#dialer.connected();
     this.#lastError = undefined;
     this.#lastLogged = undefined;
     if (!this.isAdded) this.nodeId = theirs.nodeId;
@@ -392,12 +288,19 @@ export class RemotePeer {
     if (this.#link === link) link.start(rest);
   }
 
-  /** What was on its way on the old connection may be lost; what only waited goes over the new one. */
+  /**
+   * What was on its way on the old connection may be lost; what only waited goes over the new one,
+   * unless it was meant for an earlier life of the peer.
+   */
   #replace(link: Link, theirs: Identity): void {
-    const mayHaveLost = link.sentFrames > 0;
+    let mayHaveLost = link.sentFrames > 0;
     this.#discardLink();
     if (link.theirs.session === theirs.session) this.#queue.rewind();
-    else this.#droppedFrames += this.#queue.clear();
+    else {
+      const dropped = this.#queue.clear();
+      this.#droppedFrames += dropped;
+      mayHaveLost ||= dropped > 0;
+    }
     const error = new Error(`the connection to node ${theirs.nodeId} was replaced by a newer one`);
     if (mayHaveLost) this.#context.events.unreachable(this.raftId, 'closed', error);
   }
@@ -419,18 +322,9 @@ export class RemotePeer {
     if (this.#link !== link) return;
     this.#forgetLink(link);
     if (!this.#context.isRunning) return;
-    const hasWorked = this.#context.clock.now() - link.sinceMs >= WORKING_LINK_MS;
-    this.#shortLived = hasWorked ? 0 : this.#shortLived + 1;
-    if (this.#shortLived > 1) this.#retryAfter(this.#backoffOfShortLived());
-    this.#ensure();
+    this.#dialer.disconnected(this.#context.clock.now() - link.sinceMs);
     this.#fail(reason, error);
     if (!this.isAdded) this.#onLost();
-  }
-
-  /** The backoff was reset when the connection came about, so it is counted here. */
-  #backoffOfShortLived(): number {
-    for (let i = 2; i < Math.min(this.#shortLived, 32); i++) this.#backoff.next();
-    return this.#backoff.next();
   }
 
   #fail(reason: UnreachableReason, error: Error): void {
@@ -496,12 +390,4 @@ export class RemotePeer {
     this.#context.logger.warn('peer.overflow', { peer: this.nodeId, queuedBytes: bytes });
     this.#context.events.unreachable(this.raftId, 'overflow', error);
   }
-}
-
-function reasonOf(error: Error): UnreachableReason {
-  if (error instanceof Refusal) return 'rejected';
-  if (error instanceof HandshakeCutOff) return error.fault;
-  if (!(error instanceof NetworkError)) return 'closed';
-  if (error.fault === 'refused') return 'refused';
-  return error.fault === 'reset' ? 'closed' : 'timeout';
 }

@@ -61,6 +61,8 @@ export class TcpTransport implements Transport {
   #listener: Listener | undefined;
   #context: PeerContext | undefined;
   #bulk: BulkDesk | undefined;
+  /** Settles when `start` has listened, or failed to, and has closed what it must not keep. */
+  #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   /** Added before `start`. */
   readonly #early = new Map<RaftId, Peer>();
@@ -80,7 +82,14 @@ export class TcpTransport implements Transport {
 
   async start(local: LocalPeer, events: TransportEvents): Promise<void> {
     assert(this.#phase === 'new', 'a transport can be started once', { phase: this.#phase });
+    assert(!this.#early.has(local.raftId), 'a node is no peer of itself', { id: local.raftId });
     this.#phase = 'starting';
+    const started = this.#start(local, events);
+    this.#starting = started.catch(() => {});
+    await started;
+  }
+
+  async #start(local: LocalPeer, events: TransportEvents): Promise<void> {
     const { network, clock, random, logger, listen } = this.#parts;
     const options = resolveOptions(this.#parts.options);
     const context = new PeerContext({ network, clock, random, logger, options }, local, events);
@@ -123,7 +132,12 @@ export class TcpTransport implements Transport {
       this.#bulk,
       this.#listener,
     ];
-    if (phase === 'starting') return; // start() sees it and closes what it has opened
+    if (phase === 'starting') {
+      // It sees that it is to stop and closes what it has opened; a look-up of its name may hang.
+      this.#phase = 'stopped';
+      await this.#atMost(this.#starting, TRANSPORT_STOP_MS_MAX);
+      return;
+    }
     this.#phase = 'stopped';
     if (context === undefined || bulk === undefined || listener === undefined) return;
     await this.#close(context, bulk, listener);

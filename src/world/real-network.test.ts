@@ -167,6 +167,17 @@ it('asks for the name at each dial and tries its addresses in turn', async () =>
   expect(asked).toEqual(['node-1', 'node-1']);
 });
 
+it('a connection made while this process was stopped is not called silent', async () => {
+  const { listener } = await pair();
+  const dialing = network.dial({ host: '127.0.0.1', port: listener.address.port }, 20);
+  // Let the dial leave, then stand still until long after its deadline.
+  await new Promise((done) => setImmediate(done));
+  await new Promise((done) => setImmediate(done));
+  const until = performance.now() + 60;
+  while (performance.now() < until);
+  end(await dialing);
+});
+
 it('resolves literals to themselves, localhost to the loopback', async () => {
   expect(await resolveHost('10.1.2.3')).toEqual(['10.1.2.3']);
   expect(await resolveHost('::1')).toEqual(['::1']);

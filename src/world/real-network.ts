@@ -10,6 +10,9 @@
  *   counts against a high-water mark instead, so the callback of the last chunk is used.
  * - An address is resolved anew at each dial (see resolve-host.ts); its addresses are tried in turn,
  *   each with its share of what is left of the deadline. A refusal goes to the next one at once.
+ * - A deadline that comes due is believed only after the I/O that was pending has been delivered: the
+ *   timers of a process that was stopped are due before its sockets are looked at, and the peer that
+ *   answered meanwhile would be called silent.
  */
 import { type AddressInfo, connect, createServer, isIP, type Server, type Socket } from 'node:net';
 
@@ -121,9 +124,25 @@ function withDeadline<T>(
   failure: () => NetworkError,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(failure()), Math.ceil(timeoutMs));
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    const cancel = deadline(timeoutMs, () => reject(failure()));
+    work.then(resolve, reject).finally(cancel);
   });
+}
+
+/** Answers how to call it off. Two rounds of the loop: see `afterIo` in real-clock.ts. */
+function deadline(delayMs: number, expired: () => void): () => void {
+  let isCancelled = false;
+  const timer = setTimeout(() => {
+    setImmediate(() => {
+      setImmediate(() => {
+        if (!isCancelled) expired();
+      });
+    });
+  }, Math.ceil(delayMs));
+  return () => {
+    isCancelled = true;
+    clearTimeout(timer);
+  };
 }
 
 function dialOne(address: Address, host: string, timeoutMs: number): Promise<Connection> {
@@ -142,18 +161,18 @@ function dialOne(address: Address, host: string, timeoutMs: number): Promise<Con
       reject(dialFault(address, host, cause));
       return;
     }
-    const timer = setTimeout(() => {
+    const cancel = deadline(timeoutMs, () => {
       socket.destroy();
       reject(dialFault(address, host, { code: 'ETIMEDOUT', timeoutMs }));
-    }, Math.ceil(timeoutMs));
+    });
     const refused = (cause: Error): void => {
-      clearTimeout(timer);
+      cancel();
       reject(dialFault(address, host, cause));
     };
     // Stays: an error after the deadline must find a listener too.
     socket.on('error', refused);
     socket.once('connect', () => {
-      clearTimeout(timer);
+      cancel();
       const connection = new SocketConnection(socket);
       socket.removeListener('error', refused);
       resolve(connection);
