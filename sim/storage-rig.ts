@@ -61,13 +61,14 @@ export interface OpenOptions {
   readonly tuning?: DiskStorageTuning;
   readonly logger?: Logger;
   readonly seed?: number;
+  readonly clock?: Clock;
 }
 
 /** Opens the folder; founds it when it is fresh. */
 export async function open(disk: Disk, options: OpenOptions = {}): Promise<DiskStorage> {
   const storage = await openDiskStorage({
     disk,
-    clock,
+    clock: options.clock ?? clock,
     random: dice(options.seed ?? 1),
     logger: options.logger ?? nullLogger,
     directory: FOLDER,

@@ -89,6 +89,8 @@ describe('group commit', () => {
     const disk = new MemoryDisk();
     const storage = await open(disk, { tuning: ROOMY });
     await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 3) });
+    // The witness follows the new term in the background.
+    await new Promise((resolve) => setImmediate(resolve));
     const before = disk.counters;
     await storage.append({ hardState: hardState(1, 1, 3), entries: [] });
     expect(disk.counters).toEqual(before);

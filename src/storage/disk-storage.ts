@@ -2,7 +2,7 @@
  * The storage on disk: one data folder, locked for one process.
  *
  *     IDENTITY     whose folder it is (small-file.ts)
- *     REACHED      a witness of how far the log went (reach-file.ts)
+ *     WITNESS      how far the log once went (witness.ts)
  *     wal/         the log: segments of records (record.ts, segment.ts, wal.ts)
  *     snap/        snapshot files, and transfers that are under way (snapshot-store.ts)
  *     facts/       small facts of the node's own
@@ -18,15 +18,9 @@
  * After a failed write or sync nothing is written any more. Whoever waits is told, and the operator is
  * told what to do; the folder is opened again only by a new process, which reads what really is there.
  */
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { assert, ClusterError } from '../errors.ts';
-import {
-  LOG_CACHE_BYTES,
-  LOG_READ_CACHE_BYTES,
-  SNAPSHOTS_KEPT,
-  STORAGE_READ_BYTES,
-  WAL_SEGMENT_BYTES,
-} from '../limits.ts';
+import { STORAGE_READ_BYTES, WAL_SEGMENT_BYTES } from '../limits.ts';
 import {
   type ConfState,
   EMPTY_CONF_STATE,
@@ -37,16 +31,16 @@ import {
   type Term,
 } from '../raft/index.ts';
 import type { Clock, DirectoryLock, Disk, Logger, Random } from '../world/index.ts';
+import { dataFolders, type FolderContents, readDataFolder } from './data-folder.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
-import { IDENTITY_FILE, readIdentity, writeIdentity } from './identity-file.ts';
+import { writeIdentity } from './identity-file.ts';
 import { checkCompaction, checkInstall, checkSave } from './judge.ts';
 import { loadEntries } from './log-loader.ts';
-import { clampHardState, LogMemory, type LogPosition } from './log-memory.ts';
-import { checkReach, writeReach } from './reach-file.ts';
-import { TEMPORARY_SUFFIX } from './segment-files.ts';
+import type { LogMemory } from './log-memory.ts';
+import type { Segment } from './segment.ts';
 import { readSmallFile, writeSmallFile } from './small-file.ts';
-import { SnapshotStore } from './snapshot-store.ts';
-import { closed, corrupt, diskFailure, openFailure } from './storage-errors.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
+import { closed, diskFailure, openFailure } from './storage-errors.ts';
 import type {
   AppendBatch,
   Identity,
@@ -57,7 +51,8 @@ import type {
   StoredSnapshot,
 } from './types.ts';
 import { Wal } from './wal.ts';
-import { type LogScan, scanLog } from './wal-scan.ts';
+import type { LogScan } from './wal-scan.ts';
+import { type LogReach, Witness } from './witness.ts';
 
 export interface DiskStorageTuning {
   /** Largest segment of the log. */
@@ -82,19 +77,6 @@ export interface DiskStorageOptions {
 const FACT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const FACT_SUFFIX = '.fact';
 
-/** The folders of a data folder. */
-export function dataFolders(directory: string): {
-  readonly wal: string;
-  readonly snap: string;
-  readonly facts: string;
-} {
-  return {
-    wal: join(directory, 'wal'),
-    snap: join(directory, 'snap'),
-    facts: join(directory, 'facts'),
-  };
-}
-
 /**
  * Opens a data folder, or makes a fresh one.
  * @throws ClusterError DATA_DIR_IN_USE, DATA_DIR_UNUSABLE, DATA_DIR_FORMAT, DATA_CORRUPT, DISK_FULL, DISK_FAILED.
@@ -112,21 +94,12 @@ export async function openDiskStorage(options: DiskStorageOptions): Promise<Disk
   }
 }
 
-/** What an opened folder consists of. */
-interface Parts {
-  readonly lock: DirectoryLock;
-  readonly identity: Identity | undefined;
-  readonly log: LogMemory;
-  readonly snapshots: SnapshotStore;
-  readonly newest: StoredSnapshot | undefined;
-  readonly scan: LogScan;
-}
-
 export class DiskStorage implements Storage {
   readonly #options: DiskStorageOptions;
   readonly #lock: DirectoryLock;
   readonly #log: LogMemory;
   readonly #snapshots: SnapshotStore;
+  readonly #witness: Witness;
   readonly #failureCallbacks: ((error: Error) => void)[] = [];
   #wal: Wal | undefined;
   #identity: Identity | undefined;
@@ -138,20 +111,21 @@ export class DiskStorage implements Storage {
   /** Small files are written one after the other. */
   #smallFiles: Promise<void> = Promise.resolve();
 
-  private constructor(options: DiskStorageOptions, parts: Parts) {
+  private constructor(options: DiskStorageOptions, lock: DirectoryLock, contents: FolderContents) {
     this.#options = options;
-    this.#lock = parts.lock;
-    this.#identity = parts.identity;
-    this.#log = parts.log;
-    this.#snapshots = parts.snapshots;
-    this.#newest = parts.newest;
+    this.#lock = lock;
+    this.#identity = contents.identity;
+    this.#log = contents.log;
+    this.#snapshots = contents.snapshots;
+    this.#newest = contents.newest;
+    this.#witness = new Witness(options, contents.testimony);
   }
 
   /** For `openDiskStorage`: the folder is there and locked. */
   static async openLocked(options: DiskStorageOptions, lock: DirectoryLock): Promise<DiskStorage> {
-    const parts = await readFolder(options, lock);
-    const storage = new DiskStorage(options, parts);
-    await storage.#start(parts.scan);
+    const contents = await readDataFolder(options);
+    const storage = new DiskStorage(options, lock, contents);
+    await storage.#start(contents.scan);
     return storage;
   }
 
@@ -263,8 +237,7 @@ export class DiskStorage implements Storage {
     }
     if (!this.#log.matches(at)) return stored;
     this.#newest = stored;
-    // Memory may be ahead of the disk.
-    if (at.index <= this.#log.durable) await this.#noteReach(stored);
+    await this.#witness.note();
     await this.#snapshots.prune(stored);
     return stored;
   }
@@ -290,7 +263,7 @@ export class DiskStorage implements Storage {
     const keepsTail = this.#log.install({ index, term }, hardState);
     this.#newest = stored;
     await wal.mark({ index, term, keepsTail }, this.#log.hardState);
-    await this.#noteReach(stored);
+    await this.#witness.note();
     await this.#removeThrough(wal, index);
     await this.#snapshots.prune(stored);
   }
@@ -343,6 +316,7 @@ export class DiskStorage implements Storage {
       },
       {
         durable: (index) => this.#log.setDurable(index),
+        written: (segment, isPromise) => this.#witness.reached(reachOf(segment), isPromise),
         failed: (error) => this.#fail(error),
       },
       scan,
@@ -356,6 +330,7 @@ export class DiskStorage implements Storage {
       throw error;
     }
     this.#wal = wal;
+    this.#witness.reached(reachOf(wal.index.active), false);
   }
 
   /** The newest entries are what peers and the state machine ask for first. */
@@ -375,6 +350,7 @@ export class DiskStorage implements Storage {
     this.#snapshots.close();
     try {
       await this.#wal?.close();
+      await this.#witness.close();
     } finally {
       // Or the next one to open the folder finds files that vanish while it reads them.
       await this.#tidying;
@@ -419,21 +395,6 @@ export class DiskStorage implements Storage {
     }
   }
 
-  /** Leaves a witness of how far the log on disk goes. Nothing that was promised rests on it. */
-  async #noteReach(at: LogPosition): Promise<void> {
-    const { disk, directory, logger } = this.#options;
-    const done = this.#smallFiles.then(async () => {
-      if (this.#failure !== undefined || this.#closing !== undefined) return;
-      // A newer snapshot may have come into force while this one waited.
-      if (at.index < (this.#newest?.index ?? 0)) return;
-      await writeReach(disk, directory, at);
-    });
-    this.#smallFiles = done.catch((error: unknown) => {
-      logger.warn('storage.reach-not-noted', { index: at.index, error: String(error) });
-    });
-    await this.#smallFiles;
-  }
-
   async #writeSmall(doing: string, write: () => Promise<void>): Promise<void> {
     const done = this.#smallFiles.then(() => {
       if (this.#failure !== undefined) throw this.#failure;
@@ -453,72 +414,14 @@ export class DiskStorage implements Storage {
   #fail(error: ClusterError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#witness.stop();
     this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
     for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
   }
 }
 
-async function readFolder(options: DiskStorageOptions, lock: DirectoryLock): Promise<Parts> {
-  const { disk, logger, directory, options: tuning } = options;
-  const folders = dataFolders(directory);
-  for (const folder of Object.values(folders)) await disk.makeDirectory(folder);
-  await disk.syncDirectory(directory);
-  const identity = await readIdentity(disk, directory);
-  if (identity === undefined) await trySyncParents(disk, directory);
-  const scan = await scanLog(disk, folders.wal);
-  if (identity !== undefined && scan.contents === undefined) {
-    throw corrupt(
-      folders.wal,
-      undefined,
-      `the folder of node "${identity.nodeId}" has no log any more`,
-    );
-  }
-  const contents = scan.contents ?? scan.replay.finish();
-  if (identity === undefined && (contents.last > 0 || contents.hardState.term > 0)) {
-    throw corrupt(
-      join(directory, IDENTITY_FILE),
-      undefined,
-      'it is missing, but the folder holds a log',
-    );
-  }
-  const bounds = {
-    cacheBytes: tuning?.cacheBytes ?? LOG_CACHE_BYTES,
-    readCacheBytes: tuning?.readCacheBytes ?? LOG_READ_CACHE_BYTES,
-  };
-  const found = new LogMemory(bounds, contents);
-  await checkReach(disk, directory, found, folders.wal);
-  for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
-  const kept = Math.max(1, tuning?.snapshotsKept ?? SNAPSHOTS_KEPT);
-  const snapshots = new SnapshotStore({ disk, logger, directory: folders.snap, kept });
-  const newest = await snapshots.open(found);
-  const hardState =
-    newest === undefined
-      ? contents.hardState
-      : clampHardState(contents.hardState, newest, contents.last);
-  const log = new LogMemory(bounds, { ...contents, hardState });
-  return { lock, identity, log, snapshots, newest, scan };
-}
-
-/**
- * A fresh folder: several of those above it may be as new, and a power cut that takes one of them takes
- * all that is promised in here. One may belong to somebody else; then its owner made what is in it
- * durable, or nobody can.
- */
-async function trySyncParents(disk: Disk, directory: string): Promise<void> {
-  for (let folder = resolve(directory); folder !== dirname(folder); folder = dirname(folder)) {
-    try {
-      await disk.syncDirectory(dirname(folder));
-    } catch {
-      // As said above.
-    }
-  }
-}
-
-async function removeTemporary(disk: Disk, folder: string): Promise<void> {
-  for (const info of await disk.list(folder)) {
-    if (info.kind !== 'file' || !info.name.endsWith(TEMPORARY_SUFFIX)) continue;
-    await disk.remove(join(folder, info.name));
-  }
+function reachOf({ sequence, generation, end }: Segment): LogReach {
+  return { sequence, generation, end };
 }
 
 function isSameFile(one: StoredSnapshot, other: StoredSnapshot | undefined): boolean {

@@ -10,14 +10,13 @@ import { STORAGE_READ_BYTES } from '../limits.ts';
 import type { HardState, LogIndex, Term } from '../raft/index.ts';
 import type { Disk } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
-import { dataFolders } from './disk-storage.ts';
+import { dataFolders } from './data-folder.ts';
 import { readIdentity } from './identity-file.ts';
-import { LogMemory } from './log-memory.ts';
-import { checkReach } from './reach-file.ts';
 import { describeFile, listSnapshots } from './snapshot-store.ts';
 import type { TermRun } from './term-runs.ts';
 import type { Identity, StoredSnapshot } from './types.ts';
 import { type LogScan, scanLog, type TornTail } from './wal-scan.ts';
+import { checkWitness, readWitness } from './witness.ts';
 
 export interface SegmentReport {
   readonly path: string;
@@ -70,10 +69,10 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
   };
   const identity = await attempt(() => readIdentity(disk, directory));
   const scan = await attempt(() => scanLog(disk, folders.wal));
-  const contents = scan?.contents;
-  if (contents !== undefined) {
-    const log = new LogMemory({ cacheBytes: 0, readCacheBytes: 0 }, contents);
-    await attempt(() => checkReach(disk, directory, log, folders.wal));
+  const testimony = await attempt(() => readWitness(disk, directory));
+  if (scan !== undefined) {
+    const last = scan.replay.index.segments.at(-1);
+    await attempt(async () => checkWitness(testimony, last, folders.wal));
   }
   const snapshots: SnapshotReport[] = [];
   for (const file of (await attempt(() => listSnapshots(disk, folders.snap))) ?? []) {

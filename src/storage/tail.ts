@@ -20,12 +20,11 @@
  *
  * Everything else is damage, a flipped bit in the last record included.
  *
- * The one case that nobody can tell apart: everything that was written from some point of the log on
- * turns into zeros (or is cut off the file) while the node is down; in the smallest case one sector of
- * the very last record, with nothing behind it. It looks exactly like a write that never reached the
- * disk, and is taken for one. A storage that was closed in good order has a Seal behind its last
- * record, so there a lost sector is noticed; and a log that ends before its newest compaction, before
- * its newest snapshot (reach-file.ts) or before what it says is committed is refused.
+ * What these rules can not see: everything that was written from some point of the log on turns into zeros
+ * (or is cut off the file) while the node is down; in the smallest case one sector of the very last
+ * record, with nothing behind it. It looks exactly like a write that never reached the disk. That is
+ * what the witness beside the log is for (witness.ts), which knows how far the log was durable:
+ * always after a stop in good order, at once after a vote, otherwise up to a second before a crash.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
 import {

@@ -56,6 +56,8 @@ export interface WalOptions {
 export interface WalEvents {
   /** The entries up to `index` that are in memory are durable. */
   durable(index: LogIndex): void;
+  /** The segment is durable up to its end. `isPromise`: the record holds a new term or vote. */
+  written(segment: Segment, isPromise: boolean): void;
   failed(error: ClusterError): void;
 }
 
@@ -227,6 +229,7 @@ export class Wal {
   #note(contents: RecordContents, segment: Segment, size: number): void {
     const { hardState, base, entries } = contents;
     const written = this.#written;
+    const { term, vote } = written.hardState;
     if (hardState !== undefined) written.hardState = hardState;
     if (base !== undefined) {
       written.base = { index: base.index, term: base.term };
@@ -242,6 +245,8 @@ export class Wal {
     }
     segment.end += size;
     this.#isSealed = contents.kind === RecordKind.Seal;
+    const isPromise = written.hardState.term !== term || written.hardState.vote !== vote;
+    this.#events.written(segment, isPromise);
   }
 
   async #rotate(bytesNeeded: number): Promise<void> {
