@@ -147,6 +147,8 @@ export const SNAPSHOTS_KEPT: number = 2;
 export const SNAPSHOT_FRAME_BYTES: number = 256 * KIB;
 /** A snapshot is synced in steps of this: one huge sync at its end would hold up the log's. */
 export const SNAPSHOT_SYNC_BYTES: number = 8 * MIB;
+/** Room that a large snapshot leaves on the disk: a log that finds the disk full ends the node. */
+export const SNAPSHOT_ROOM_LEFT_BYTES: number = 64 * MIB;
 /** One fact is read and written as a whole. */
 export const FACT_BYTES_MAX: number = 16 * MIB;
 /** How long the witness of the log's end may lag behind: one small sync a second is nothing beside the log's. */

@@ -9,12 +9,13 @@
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
+import { SNAPSHOT_SYNC_BYTES } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import { type Disk, DiskError, type DiskFile } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
 import { type ByteSource, wholePrefix } from './snapshot-reader.ts';
 import { diskFailure } from './storage-errors.ts';
-import { SyncingSink } from './syncing-sink.ts';
+import { checkRoom, SyncingSink } from './syncing-sink.ts';
 import type { SnapshotReceiver, StoredSnapshot } from './types.ts';
 
 export interface PartialEvents {
@@ -35,13 +36,14 @@ export class PartialSnapshot implements SnapshotReceiver {
   #isClosed = false;
 
   private constructor(
+    sink: SyncingSink,
     file: DiskFile,
     stored: StoredSnapshot,
     events: PartialEvents,
     start: { readonly bytes: number; readonly checksum: number },
   ) {
     this.#file = file;
-    this.#sink = new SyncingSink(file);
+    this.#sink = sink;
     this.#stored = stored;
     this.#events = events;
     this.received = start.bytes;
@@ -67,12 +69,19 @@ export class PartialSnapshot implements SnapshotReceiver {
         await file.truncate(start.bytes);
         await file.sync();
       }
-      return new PartialSnapshot(file, stored, events, start);
+      const sink = new SyncingSink(disk, path, file);
+      return new PartialSnapshot(sink, file, stored, events, start);
     } catch (error) {
       await events.spoiled();
       await file.close();
       throw error;
     }
+  }
+
+  /** Better to refuse at once than after gigabytes. @throws DiskError `full`. */
+  static async checkRoom(disk: Disk, path: string, bytes: number): Promise<void> {
+    const missing = bytes - ((await disk.info(path))?.size ?? 0);
+    if (missing > SNAPSHOT_SYNC_BYTES) await checkRoom(disk, path, missing);
   }
 
   async write(chunk: Uint8Array): Promise<void> {

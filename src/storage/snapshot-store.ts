@@ -13,6 +13,7 @@
  */
 import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
+import { SNAPSHOT_PARTS_KEPT } from '../limits.ts';
 import type { LogIndex, Snapshot } from '../raft/index.ts';
 import { type Disk, DiskError, type Logger } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
@@ -57,6 +58,9 @@ export class SnapshotStore {
   readonly #options: SnapshotStoreOptions;
   readonly #files: Map<string, StoredSnapshot> = new Map();
   readonly #receiving: Set<string> = new Set();
+  /** Files that are being read, and by how many. They stay until nobody reads them any more. */
+  readonly #readers: Map<string, number> = new Map();
+  #newest: StoredSnapshot | undefined;
   #saves = 0;
   #isClosed = false;
 
@@ -114,7 +118,7 @@ export class SnapshotStore {
     try {
       await disk.remove(temporary);
       const file = await disk.open(temporary, 'create');
-      const sink = new SyncingSink(file);
+      const sink = new SyncingSink(disk, temporary, file);
       let written: { readonly bytes: number; readonly checksum: number };
       try {
         written = await writeSnapshot(sink, meta, sections);
@@ -141,13 +145,34 @@ export class SnapshotStore {
   async openReader(snapshot: StoredSnapshot): Promise<SnapshotReader> {
     const { disk, directory } = this.#options;
     if (!this.has(snapshot)) throw missing(snapshot.index);
-    const source = await openSource(disk, join(directory, nameOf(snapshot)));
+    const name = nameOf(snapshot);
+    this.#readers.set(name, (this.#readers.get(name) ?? 0) + 1);
+    let opened: ByteSource | undefined;
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      closing ??= this.#closeReader(name, opened);
+      return closing;
+    };
     try {
+      opened = await openSource(disk, join(directory, name));
+      const source = { ...opened, close };
       return new FileSnapshotReader(snapshot, source, await readLayout(source));
     } catch (error) {
-      await source.close();
+      await close();
       throw error;
     }
+  }
+
+  async #closeReader(name: string, source: ByteSource | undefined): Promise<void> {
+    await source?.close();
+    const left = (this.#readers.get(name) ?? 0) - 1;
+    if (left > 0) {
+      this.#readers.set(name, left);
+      return;
+    }
+    this.#readers.delete(name);
+    // It may have been superseded while it was read.
+    if (this.#newest !== undefined && !this.#isClosed) await this.prune(this.#newest);
   }
 
   async receive(descriptor: Snapshot): Promise<SnapshotReceiver> {
@@ -164,6 +189,8 @@ export class SnapshotStore {
     this.#receiving.add(name);
     const path = join(this.#options.directory, name);
     try {
+      await this.#dropOldParts();
+      await PartialSnapshot.checkRoom(this.#options.disk, path, stored.bytes);
       return await PartialSnapshot.open(this.#options.disk, path, stored, {
         finished: () => this.#finish(path, stored),
         spoiled: () => this.#tryRemove(path),
@@ -178,10 +205,12 @@ export class SnapshotStore {
   /** The snapshot is in force and durable: drops older ones but for the reserve, and old transfers. */
   async prune(newest: StoredSnapshot): Promise<void> {
     const { disk, directory, logger, kept } = this.#options;
+    this.#newest = newest;
     const old = [...this.#files.values()]
       .filter((file) => file.index <= newest.index)
       .sort((a, b) => b.index - a.index)
-      .slice(kept);
+      .slice(kept)
+      .filter((file) => !this.#readers.has(nameOf(file)));
     try {
       for (const file of old) {
         this.#files.delete(nameOf(file));
@@ -232,6 +261,17 @@ export class SnapshotStore {
     const { disk, directory } = this.#options;
     for (const file of await listSnapshots(disk, directory)) {
       if (!file.isPart || file.index > index || this.#receiving.has(file.name)) continue;
+      await disk.remove(join(directory, file.name));
+    }
+  }
+
+  /** Another transfer begins: what is left of earlier ones takes room that it may need. */
+  async #dropOldParts(): Promise<void> {
+    const { disk, directory } = this.#options;
+    const idle = (await listSnapshots(disk, directory)).filter(
+      (file) => file.isPart && !this.#receiving.has(file.name),
+    );
+    for (const file of idle.slice(SNAPSHOT_PARTS_KEPT)) {
       await disk.remove(join(directory, file.name));
     }
   }
