@@ -1,7 +1,21 @@
 /**
- * Suites that anybody can run. So far: the raft core against scripts in the data-driven format of
- * etcd-io/raft (see raft/run.ts).
+ * Suites that anybody can run on a part of their own, in whatever runs their tests: a storage, a
+ * transport, a state machine, an engine. Each is a function from a rig, which makes the part, to a list
+ * of cases; docs/guides/conformance.md shows how. And the raft core against scripts in the data-driven
+ * format of etcd-io/raft (see raft/run.ts).
  */
+export {
+  type CaseResult,
+  type ConformanceCase,
+  type ConformanceDice,
+  ConformanceFailure,
+  type ConformanceReport,
+  conformanceDice,
+  type RunOptions,
+  registerCases,
+  runConformance,
+  type TestFunction,
+} from './kit/index.ts';
 export {
   type ConformanceResult,
   type Failure,
@@ -9,3 +23,9 @@ export {
   runScript,
   type ScriptOutcome,
 } from './raft/index.ts';
+export {
+  type StorageAbility,
+  type StoragePlace,
+  type StorageRig,
+  storageConformance,
+} from './storage/index.ts';

@@ -1,0 +1,22 @@
+/** A broken part must be found by the cases that are about its mistake, and by no others. */
+import { expect } from 'vitest';
+import { type ConformanceCase, runConformance } from './index.ts';
+import { failedIds } from './override.fixture.ts';
+
+export interface ExpectedFailures {
+  /** All of them, without the suite's name; the one that names the mistake comes first. */
+  readonly fails: readonly string[];
+  /** What the first one says. */
+  readonly says: RegExp;
+}
+
+export async function expectBroken(
+  cases: readonly ConformanceCase[],
+  { fails, says }: ExpectedFailures,
+): Promise<void> {
+  const report = await runConformance(cases);
+  const messages = report.results.map(({ failure }) => failure?.message ?? '');
+  expect(failedIds(report).sort(), messages.join('\n')).toEqual([...fails].sort());
+  const named = report.results.find(({ id }) => id.endsWith(`/${fails[0]}`));
+  expect(named?.failure?.message).toMatch(says);
+}

@@ -1,0 +1,16 @@
+/** What the suites are made of, and what runs them. */
+export {
+  type CaseResult,
+  type CaseSpec,
+  type ConformanceCase,
+  type ConformanceReport,
+  makeCases,
+  type RunOptions,
+  registerCases,
+  runConformance,
+  type SuiteParts,
+  type TestFunction,
+} from './cases.ts';
+export { Checks, nextTurn, pollUntil, SETTLE_MS_MAX, withDeadline } from './checks.ts';
+export { type ConformanceDice, conformanceDice } from './dice.ts';
+export { ConformanceFailure, codeOf, shown, textOf } from './failure.ts';

@@ -1,0 +1,42 @@
+/**
+ * What the author of a storage brings, so that the suite can open it, close it, and take its power away.
+ */
+import type { Storage } from '../../src/storage/index.ts';
+
+/** One data folder, or whatever plays its part. The suite asks for a fresh one in each case. */
+export interface StoragePlace {
+  /**
+   * Opens what lies here; the first time that is nothing. Called again only after the storage was
+   * closed, or after `crash`.
+   */
+  open(): Promise<Storage>;
+  /**
+   * Ability `crash`. The power goes, at this very moment, whatever the storage is doing: everything that was promised must
+   * be there at the next `open`, and whatever was not may be lost or not, as a disk would have it. The
+   * storage that was open is dead: it writes nothing more, and its promises need not settle. The suite
+   * does this in the middle of writes, many times over.
+   */
+  crash?(): Promise<void> | void;
+  /** Ability `hold`. From now on nothing becomes durable until `release`: a disk that takes its time. */
+  hold?(): void;
+  release?(): void;
+  /** Ability `failWrites`. The next write or sync of the log fails as a broken or full disk would make it. */
+  failWrites?(): void;
+  /** Gives back what the place took. The storage is closed, or dead. */
+  discard?(): Promise<void> | void;
+}
+
+/** What a place can do to its storage beyond opening it. */
+export type StorageAbility = 'crash' | 'hold' | 'failWrites';
+
+export interface StorageRig {
+  /**
+   * Cases that need another ability are skipped, and say so. Without `crash` nothing is shown about
+   * what a power cut leaves: do not use such a storage for a node that must not forget.
+   */
+  readonly offers: readonly StorageAbility[];
+  /** A fresh, empty place. Several may be in use at the same time. */
+  place(): Promise<StoragePlace> | StoragePlace;
+  /** How often cases that crash in the middle of a write do it, each time a little later. Default 12. */
+  readonly crashRounds?: number;
+}
