@@ -191,10 +191,8 @@ function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop)
       leaderId: () => loop.leaderId,
       voters: () => replica.members.confState.voters,
       forgetLeader: () => loop.guard(() => core.forgetLeader()),
-      campaign: () => {
-        // Votes may be on their way already: a new campaign would throw them away.
-        if (loop.role !== StateType.Candidate) loop.guard(() => core.campaign());
-      },
+      candidacy: () => (loop.role === StateType.Candidate ? core.term : undefined),
+      campaign: () => loop.guard(() => core.campaign()),
     },
     core.id,
   );

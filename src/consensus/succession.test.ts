@@ -4,13 +4,18 @@ import { ManualClock } from '../../sim/manual-clock.ts';
 import { Succession } from './succession.ts';
 
 function heir(self: number, clock: ManualClock) {
-  const state = { leader: 1, campaigns: [] as number[] };
+  const state = {
+    leader: 1,
+    candidacy: undefined as number | undefined,
+    campaigns: [] as number[],
+  };
   const succession = new Succession(
     {
       clock,
       random: { below: () => 0, bytes: (length) => new Uint8Array(length) },
       leaderId: () => state.leader,
       voters: () => [1, 2, 3],
+      candidacy: () => state.candidacy,
       forgetLeader: () => {
         state.leader = 0;
       },
@@ -35,6 +40,34 @@ describe('succession', () => {
     expect(first.state.campaigns.length).toBe(5);
   });
 
+  it('votes that are on their way are waited for, those of a split vote once only', async () => {
+    const clock = new ManualClock();
+    const { state, succession } = heir(2, clock);
+    succession.refused(1);
+    await clock.advance(1);
+    expect(state.campaigns.length).toBe(1);
+    state.candidacy = 7;
+    await clock.advance(50);
+    expect(state.campaigns.length).toBe(1);
+    await clock.advance(100);
+    expect(state.campaigns.length).toBe(2);
+    state.candidacy = 8;
+    await clock.advance(200);
+    expect(state.campaigns.length).toBe(2);
+  });
+
+  it('a successor that dies at once, too, is succeeded at once', async () => {
+    const clock = new ManualClock();
+    const { state, succession } = heir(3, clock);
+    succession.refused(1);
+    await clock.advance(30);
+    state.leader = 2;
+    const died = clock.now();
+    succession.refused(2);
+    await clock.advance(30);
+    expect(state.campaigns.map((at) => at - died)).toEqual([-5, 25]);
+  });
+
   it('nobody stands once somebody leads', async () => {
     const clock = new ManualClock();
     const { state, succession } = heir(3, clock);
@@ -51,7 +84,7 @@ describe('succession', () => {
     const learner = heir(9, clock);
     learner.succession.refused(1);
     await clock.advance(1_000);
-    expect([voter.state, learner.state]).toEqual([
+    expect([voter.state, learner.state]).toMatchObject([
       { leader: 1, campaigns: [] },
       { leader: 1, campaigns: [] },
     ]);

@@ -5,13 +5,17 @@
  * It is a preference about who campaigns when, never a decision: pre-vote keeps it harmless where only
  * this node lost sight of a leader that lives, because the others still follow it and refuse. The
  * members stand one after the other, so that they do not split the vote; and a few times, because the
- * first to stand may be refused by one who has not noticed yet, or has the longer log.
+ * first to stand may be refused by one who has not noticed yet, or has the longer log, and because a
+ * vote may be split all the same: two candidates who wait for a third, dead one would wait for the
+ * election timeout. The rounds grow, so that votes have time to reach a slow disk and come back.
  */
-import { NONE, type RaftId } from '../raft/index.ts';
+import { NONE, type RaftId, type Term } from '../raft/index.ts';
 import type { Clock, Random, Timer } from '../world/index.ts';
 
 /** Each heir waits that much longer than the one before it. */
 const STEP_MS = 25;
+/** Random part of the first wait: less than a step, or two heirs stand at the same moment. */
+const JITTER_MS = 10;
 /** After that the election timeout decides. */
 const ATTEMPTS_MAX = 5;
 
@@ -20,6 +24,8 @@ export interface SuccessionHost {
   readonly random: Random;
   leaderId(): RaftId;
   voters(): readonly RaftId[];
+  /** The term in which this node waits for votes; `undefined` when it does not. */
+  candidacy(): Term | undefined;
   forgetLeader(): void;
   campaign(): void;
 }
@@ -28,6 +34,8 @@ export class Succession {
   readonly #host: SuccessionHost;
   readonly #self: RaftId;
   #timer: Timer | undefined;
+  /** The candidacy that the last look found under way. */
+  #seen: Term | undefined;
 
   constructor(host: SuccessionHost, self: RaftId) {
     this.#host = host;
@@ -37,26 +45,44 @@ export class Succession {
   /** The peer's address refuses connections. */
   refused(peer: RaftId): void {
     const host = this.#host;
-    if (peer !== host.leaderId() || this.#timer !== undefined) return;
+    if (peer !== host.leaderId()) return;
     const heirs = host.voters().filter((id) => id !== peer);
     const rank = heirs.indexOf(this.#self);
     if (rank < 0) return;
+    // What is left of an earlier succession is over: that one has found its leader, who is dead now.
+    this.stop();
     host.forgetLeader();
-    this.#standAfter(rank * STEP_MS, heirs.length * STEP_MS, ATTEMPTS_MAX);
+    const { random } = host;
+    this.#standAfter(
+      rank * STEP_MS + random.below(JITTER_MS),
+      heirs.length * STEP_MS,
+      ATTEMPTS_MAX,
+    );
   }
 
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#seen = undefined;
   }
 
   #standAfter(delayMs: number, roundMs: number, attemptsLeft: number): void {
     const { clock, random } = this.#host;
-    this.#timer = clock.after(delayMs + random.below(STEP_MS), () => {
+    this.#timer = clock.after(delayMs, () => {
       this.#timer = undefined;
       if (this.#host.leaderId() !== NONE) return;
-      this.#host.campaign();
-      if (attemptsLeft > 1) this.#standAfter(roundMs, roundMs, attemptsLeft - 1);
+      this.#stand();
+      if (attemptsLeft <= 1) return;
+      // As random as an election timeout: who split a vote shall not split the next one.
+      this.#standAfter(roundMs + random.below(roundMs), roundMs * 2, attemptsLeft - 1);
     });
+  }
+
+  /** Votes that are on their way are not thrown away; those that a whole round did not bring are. */
+  #stand(): void {
+    const term = this.#host.candidacy();
+    const isUnderWay = term !== undefined && term !== this.#seen;
+    this.#seen = term;
+    if (!isUnderWay) this.#host.campaign();
   }
 }
