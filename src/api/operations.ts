@@ -98,25 +98,40 @@ export const OPERATIONS: Readonly<Record<Exclude<OperationName, 'kv.watch'>, Ope
   }),
   status: operation('admin', emptyInput, async ({ api }) => ({ ...api.status() })),
   'members.list': operation('admin', emptyInput, async ({ api }) => {
-    const { members, leader } = api.status();
-    return { members, leader: leader?.nodeId ?? null };
+    const { nodeId, members, leader, commitIndex } = api.status();
+    return { members, leader: leader?.nodeId ?? null, commitIndex, node: nodeId };
   }),
-  'members.add': operation('admin', addMemberInput, async ({ engine }, input, options) => ({
-    ...(await engine.addLearner(input.nodeId, input.address, options)),
-  })),
+  'members.add': operation('admin', addMemberInput, async ({ api, engine }, input, options) => {
+    const { nodeId, address, learner, clusterName } = input;
+    checkCluster(clusterName, api.status().clusterName);
+    const added = learner
+      ? engine.addLearner(nodeId, address, options)
+      : engine.addNode(nodeId, address, options);
+    return { ...(await added) };
+  }),
   'members.promote': operation('admin', nodeInput, async ({ engine }, { nodeId }, options) => {
     await engine.promoteLearner(nodeId, options);
     return { nodeId };
   }),
   'members.remove': operation('admin', nodeInput, async ({ engine }, { nodeId }, options) => {
-    await engine.removeMember(nodeId, options);
-    return { nodeId };
+    return { nodeId, removed: await engine.removeNode(nodeId, options) };
   }),
   'leader.transfer': operation('admin', transferInput, async ({ engine }, { to }, options) => {
     await engine.transferLeadership(to, options);
     return { leader: to };
   }),
 };
+
+/** A mistyped address must not bring a node into somebody else's cluster. @throws REQUEST_INVALID. */
+function checkCluster(wanted: string | undefined, own: string): void {
+  if (wanted === undefined || wanted === own) return;
+  throw new ClusterError(
+    'REQUEST_INVALID',
+    `this node is of cluster ${JSON.stringify(own)}, not ${JSON.stringify(wanted)}: ` +
+      'ask a node of the right cluster, or correct the name',
+    { details: { field: 'clusterName', found: own, wanted } },
+  );
+}
 
 export function keyNotFound(key: Uint8Array, revision: number): ClusterError {
   const name = textOf(key);

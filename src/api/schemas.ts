@@ -261,12 +261,30 @@ const nodeId: z.ZodType<string> = z
   .regex(/^[A-Za-z0-9._-]+$/, 'has characters other than A-Z a-z 0-9 . _ -')
   .max(NODE_ID_CHARS_MAX);
 
+function isAddress(address: string): boolean {
+  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/]+):([0-9]{1,5})$/.exec(address)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 export const nodeInput: z.ZodType<{ nodeId: string }> = z.strictObject({ nodeId });
 
-export const addMemberInput: z.ZodType<{ nodeId: string; address: string }> = z.strictObject({
-  nodeId,
-  address: z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'is not host:port'),
-});
+export interface AddMemberInput {
+  readonly nodeId: string;
+  readonly address: string;
+  /** It only follows the log until it is promoted. */
+  readonly learner: boolean;
+  /** The cluster that is meant; refused when it is another one. */
+  readonly clusterName: string | undefined;
+}
+
+export const addMemberInput: z.ZodType<AddMemberInput> = z
+  .strictObject({
+    nodeId,
+    address: z.string().refine(isAddress, 'is not host:port'),
+    learner: z.boolean().optional(),
+    clusterName: text,
+  })
+  .transform(({ learner = false, clusterName, ...rest }) => ({ ...rest, learner, clusterName }));
 
 export const transferInput: z.ZodType<{ to: string }> = z.strictObject({ to: nodeId });
 

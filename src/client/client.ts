@@ -4,7 +4,7 @@
  * and answers taken apart.
  */
 import { performance } from 'node:perf_hooks';
-import type { RequestId } from '../consensus/index.ts';
+import type { Invitation, RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX } from '../limits.ts';
 import {
@@ -37,6 +37,7 @@ import { parseNodeAddress } from './node-address.ts';
 import { type CallPlan, PendingCall } from './pending-call.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import type {
+  AddMemberOptions,
   Bytes,
   ClientCallOptions,
   ClientRange,
@@ -46,6 +47,7 @@ import type {
   ClientWatchOptions,
   ConnectOptions,
   ListOptions,
+  MembersAnswer,
   QuorateClient,
   ReadCallOptions,
   Watch,
@@ -58,6 +60,12 @@ const READ_OPERATIONS: ReadonlySet<string> = new Set([
   'kv.range',
   'status',
   'members.list',
+]);
+/** Change something, and nothing more when they are done twice. A removal answers differently then. */
+const REPEATABLE_OPERATIONS: ReadonlySet<string> = new Set([
+  'members.add',
+  'members.promote',
+  'leader.transfer',
 ]);
 
 /** @throws CONFIG_INVALID, CONNECTION_FAILED, ABORTED. */
@@ -249,6 +257,39 @@ class NetworkClient implements QuorateClient {
     return this.call('status', {}, options);
   }
 
+  async members(options?: ClientCallOptions): Promise<MembersAnswer> {
+    return (await this.call('members.list', {}, options)) as unknown as MembersAnswer;
+  }
+
+  addNode(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation> {
+    return this.#addMember({ nodeId, address }, options);
+  }
+
+  addLearner(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation> {
+    return this.#addMember({ nodeId, address, learner: true }, options);
+  }
+
+  async #addMember(
+    input: Record<string, unknown>,
+    { clusterName, ...options }: AddMemberOptions = {},
+  ): Promise<Invitation> {
+    const whole = clusterName === undefined ? input : { ...input, clusterName };
+    return (await this.call('members.add', whole, options)) as unknown as Invitation;
+  }
+
+  async promoteLearner(nodeId: string, options?: ClientCallOptions): Promise<void> {
+    await this.call('members.promote', { nodeId }, options);
+  }
+
+  async removeNode(nodeId: string, options?: ClientCallOptions): Promise<boolean> {
+    const { removed } = await this.call('members.remove', { nodeId }, options);
+    return removed === true;
+  }
+
+  async transferLeadership(toNodeId: string, options?: ClientCallOptions): Promise<void> {
+    await this.call('leader.transfer', { to: toNodeId }, options);
+  }
+
   async call(
     operation: string,
     input: Record<string, unknown> = {},
@@ -257,7 +298,8 @@ class NetworkClient implements QuorateClient {
     const body = Buffer.from(JSON.stringify({ operation, input }), 'utf8');
     const isRead = READ_OPERATIONS.has(operation);
     const plan = this.#plan(OP.call, body, options);
-    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable: isRead });
+    const isRepeatable = isRead || REPEATABLE_OPERATIONS.has(operation);
+    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable });
     return JSON.parse(answer.toString('utf8')) as Record<string, unknown>;
   }
 

@@ -32,6 +32,7 @@ export { toText } from './keys.ts';
 export { Outbox } from './outbox.ts';
 export { requestOf } from './request-ids.ts';
 export type {
+  AddMemberOptions,
   Bytes,
   ClientCallOptions,
   ClientCompare,
@@ -42,6 +43,7 @@ export type {
   ClientWatchOptions,
   ConnectOptions,
   ListOptions,
+  MembersAnswer,
   QuorateClient,
   ReadCallOptions,
   Watch,

@@ -1,7 +1,7 @@
 /**
  * What programs see of the network client. docs/reference/client.md is the contract.
  */
-import type { Consistency, RequestId } from '../consensus/index.ts';
+import type { Consistency, Invitation, MemberStatus, RequestId } from '../consensus/index.ts';
 import type { Compare, KeyValue, KvChange, RangeResult, StepResult } from '../state/index.ts';
 
 /** Strings are taken as UTF-8. */
@@ -78,6 +78,22 @@ export interface Watch extends AsyncIterableIterator<KvChange> {
   readonly started: Promise<number>;
 }
 
+/** The members, as the node sees them that answered. */
+export interface MembersAnswer {
+  /** `matchIndex`, `progress` and `active` are known to the leader only. */
+  readonly members: readonly MemberStatus[];
+  /** Node id; `null`: none is known. */
+  readonly leader: string | null;
+  readonly commitIndex: number;
+  /** Id of the node that answered. */
+  readonly node: string;
+}
+
+export interface AddMemberOptions extends ClientCallOptions {
+  /** The cluster that is meant; refused when it is another one. */
+  readonly clusterName?: string;
+}
+
 export interface QuorateClient extends AsyncDisposable {
   /** `host:port` of the node that is talked to, if any. */
   readonly node: string | undefined;
@@ -110,6 +126,25 @@ export interface QuorateClient extends AsyncDisposable {
   watch(range: ClientRange, options?: ClientWatchOptions): Watch;
   compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }>;
   status(options?: ClientCallOptions): Promise<Record<string, unknown>>;
+  members(options?: ClientCallOptions): Promise<MembersAnswer>;
+  /**
+   * Adds a member that gets its vote when it has caught up. Answers what its node must be started with
+   * (`RaftNodeConfig.join`); the same again, as long as that node has not come.
+   * @throws ClusterError MEMBER_EXISTS, CHANGE_IN_PROGRESS.
+   */
+  addNode(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation>;
+  /** As `addNode`; it only follows the log until it is promoted. */
+  addLearner(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation>;
+  /** @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS. */
+  promoteLearner(nodeId: string, options?: ClientCallOptions): Promise<void>;
+  /**
+   * False: nobody is called so, and nothing was done.
+   * @throws ClusterError CONF_CHANGE_INVALID when those who remain could not decide anything,
+   * OUTCOME_UNKNOWN when the answer was lost: `members` tells.
+   */
+  removeNode(nodeId: string, options?: ClientCallOptions): Promise<boolean>;
+  /** Resolves when that node leads. @throws ClusterError MEMBER_UNKNOWN, TRANSFER_TIMED_OUT. */
+  transferLeadership(toNodeId: string, options?: ClientCallOptions): Promise<void>;
   call(
     operation: string,
     input?: Record<string, unknown>,

@@ -104,6 +104,23 @@ describe('calls', () => {
     expect((await failure(client.put('a', 'b', { timeoutMs: 0 }))).code).toBe('REQUEST_INVALID');
   });
 
+  it('change members, and repeat what can do no harm on another node', async () => {
+    const seen = await client.members();
+    expect(seen).toMatchObject({ leader: 'n1', node: 'n1' });
+    expect(seen.members.map(({ nodeId }) => nodeId)).toEqual(['n1', 'other']);
+    const invitation = await client.addNode('n4', 'h:1', { clusterName: 'test' });
+    expect(invitation).toMatchObject({ nodeId: 'n4', raftId: 9, clusterId: '0'.repeat(32) });
+    expect((await client.addLearner('n5', 'h:2')).nodeId).toBe('n5');
+    await client.promoteLearner('n5');
+    expect(await client.removeNode('n4')).toBe(true);
+    expect(await client.removeNode('nobody')).toBe(false);
+    await client.transferLeadership('other');
+    expect((await failure(client.transferLeadership('who'))).code).toBe('MEMBER_UNKNOWN');
+    const stray = await failure(client.addNode('n4', 'h:1', { clusterName: 'billing' }));
+    expect(stray).toMatchObject({ code: 'REQUEST_INVALID', details: { found: 'test' } });
+    expect(one.engine.changes).toEqual(['add n4', 'learner n5', 'promote n5', 'remove n4']);
+  });
+
   it('are given up by their signal', async () => {
     one.engine.mode = 'hanging';
     const leave = new AbortController();

@@ -64,6 +64,8 @@ export class FakeEngine implements Engine {
   mode: FakeMode = 'serving';
   barriers = 0;
   proposals: RequestId[] = [];
+  /** Of members, in words. */
+  readonly changes: string[] = [];
   readonly waits: WaitOptions[] = [];
   /** Hung calls, to be let go by the test. */
   readonly hung: (() => void)[] = [];
@@ -161,18 +163,31 @@ export class FakeEngine implements Engine {
   }
 
   async addNode(nodeId: string, address: string): Promise<Invitation> {
+    await this.#gate();
+    this.changes.push(`add ${nodeId}`);
+    return this.#invitation(nodeId, address);
+  }
+
+  async addLearner(nodeId: string, address: string): Promise<Invitation> {
+    await this.#gate();
+    this.changes.push(`learner ${nodeId}`);
+    return this.#invitation(nodeId, address);
+  }
+
+  #invitation(nodeId: string, address: string): Invitation {
     const members = [this.#member, { raftId: 9, nodeId, address }];
     return { clusterName: 'fake', clusterId: '0'.repeat(32), nodeId, raftId: 9, members };
   }
 
-  async addLearner(nodeId: string, address: string): Promise<Invitation> {
-    return await this.addNode(nodeId, address);
+  async promoteLearner(nodeId: string): Promise<void> {
+    this.changes.push(`promote ${nodeId}`);
   }
 
-  async promoteLearner(): Promise<void> {}
-
   async removeNode(nodeId: string): Promise<boolean> {
-    return nodeId !== 'nobody';
+    const isMember = nodeId !== 'nobody';
+    if (isMember) this.changes.push(`remove ${nodeId}`);
+    await this.#gate();
+    return isMember;
   }
 
   get #member(): Member {

@@ -502,7 +502,8 @@ describe('bad input over HTTP', () => {
 
   it('takes node ids of full length', async () => {
     const nodeId = 'n'.repeat(128);
-    expect((await ask('DELETE', `/v1/members/${nodeId}`)).json).toEqual({ nodeId });
+    const { json } = await ask('DELETE', `/v1/members/${nodeId}`);
+    expect(json).toEqual({ nodeId, removed: true });
   });
 
   it('advises to come again only when that may help', async () => {
@@ -580,12 +581,6 @@ describe('health, metrics and life of the HTTP door', () => {
   it('tells status, members, health, readiness and metrics', async () => {
     const status = await ask('GET', '/v1/status');
     expect(status.json).toMatchObject({ nodeId: 'n1', role: 'leader', version: '0.0.0-test' });
-    expect((await ask('GET', '/v1/members')).json.leader).toBe('n1');
-    const added = await post('/v1/members', { nodeId: 'n4', address: '10.0.0.4:7100' });
-    expect(added.status).toBe(201);
-    expect((await post('/v1/members/n4/promote', {})).json).toEqual({ nodeId: 'n4' });
-    expect((await ask('DELETE', '/v1/members/n4')).json).toEqual({ nodeId: 'n4' });
-    expect((await post('/v1/leader/transfer', { to: 'other' })).json).toEqual({ leader: 'other' });
     expect((await ask('GET', '/readyz')).json).toEqual({ status: 'ready', leader: 'n1' });
     const metrics = (await ask('GET', '/metrics')).text;
     expect(metrics).toContain('quorate_info{node="n1",cluster="test",version="0.0.0-test"} 1');
@@ -595,6 +590,32 @@ describe('health, metrics and life of the HTTP door', () => {
     );
     expect(metrics).toMatch(/quorate_request_seconds_bucket\{.*le="\+Inf"\} \d+/);
     expect(metrics).toContain('process_resident_memory_bytes');
+  });
+
+  it('adds, promotes and removes members, and hands leadership over', async () => {
+    node.engine.changes.length = 0;
+    expect((await ask('GET', '/v1/members')).json).toMatchObject({ leader: 'n1', node: 'n1' });
+    const body = { nodeId: 'n4', address: '10.0.0.4:7100' };
+    const added = await post('/v1/members', body);
+    expect(added.status).toBe(201);
+    // What the node must be started with, whole.
+    expect(added.json).toMatchObject({ clusterName: 'fake', nodeId: 'n4', raftId: 9 });
+    expect(added.json.members).toHaveLength(2);
+    await post('/v1/members', { ...body, learner: true, clusterName: 'test' });
+    expect(node.engine.changes.splice(0)).toEqual(['add n4', 'learner n4']);
+    expect((await post('/v1/members/n4/promote', {})).json).toEqual({ nodeId: 'n4' });
+    expect((await ask('DELETE', '/v1/members/n4')).json).toEqual({ nodeId: 'n4', removed: true });
+    expect((await ask('DELETE', '/v1/members/nobody')).json.removed).toBe(false);
+    expect((await post('/v1/leader/transfer', { to: 'other' })).json).toEqual({ leader: 'other' });
+  });
+
+  it('does not let a node into a cluster that was not meant', async () => {
+    node.engine.changes.length = 0;
+    const body = { nodeId: 'n4', address: '10.0.0.4:7100', clusterName: 'billing' };
+    const { status, json } = await post('/v1/members', body);
+    expect(status).toBe(400);
+    expect(json.error.message).toMatch(/of cluster "test", not "billing"/);
+    expect(node.engine.changes).toEqual([]);
   });
 
   it('tells that its node has failed', async () => {
