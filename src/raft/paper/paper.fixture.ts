@@ -29,7 +29,7 @@ import {
 export const BOOTSTRAP_INDEX = 1;
 
 /** Entries of these terms; the data tells term and index, as equal entries everywhere are equal. */
-export function entriesOf(terms: readonly Term[], from = BOOTSTRAP_INDEX + 1): Entry[] {
+export function entriesOf(terms: readonly Term[], from: number = BOOTSTRAP_INDEX + 1): Entry[] {
   return terms.map((term, at) => makeEntry(term, from + at, 0, bytes(`${term}.${from + at}`)));
 }
 
