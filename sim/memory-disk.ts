@@ -22,15 +22,9 @@ import {
   type FileInfo,
   type OpenMode,
 } from '../src/world/index.ts';
+import { type Dice, Inode, type PowerCut } from './memory-inode.ts';
 
-/** The disk writes a sector wholly or not at all. */
-export const SECTOR_BYTES = 512;
-
-/** What is needed of a source of randomness. */
-export interface Dice {
-  /** A whole number in `[0, bound)`. */
-  below(bound: number): number;
-}
+export { type Dice, type PowerCut, SECTOR_BYTES } from './memory-inode.ts';
 
 export type OperationKind =
   | 'read'
@@ -49,6 +43,15 @@ export type DiskCounters = Readonly<Record<OperationKind, number>> & {
   readonly bytesRead: number;
 };
 
+/** An operation that is about to change something. */
+export interface DiskChange {
+  readonly kind: OperationKind;
+  readonly path: string;
+  /** Of a write. */
+  readonly position?: number;
+  readonly bytes?: Buffer;
+}
+
 interface PlannedFault {
   readonly kind: OperationKind;
   readonly path: string;
@@ -60,114 +63,6 @@ type NameChange =
   | { readonly kind: 'link'; readonly name: string; readonly inode: Inode }
   | { readonly kind: 'unlink'; readonly name: string }
   | { readonly kind: 'move'; readonly from: string; readonly name: string; readonly inode: Inode };
-
-/** A file's two pictures. Bytes behind `size` are zero in both. */
-class Inode {
-  /** Where it lies now: an open file follows its renames. */
-  path = '';
-  now: Buffer = Buffer.alloc(0);
-  size = 0;
-  safe: Buffer = Buffer.alloc(0);
-  safeSize = 0;
-  /** Sectors written since the last sync, and the sizes that the file had since. */
-  readonly dirty: Set<number> = new Set();
-  sizes: number[] = [];
-  /** Sectors of a failed sync: clean in the page cache, unknown on the disk, until written again. */
-  readonly lost: Set<number> = new Set();
-
-  write(position: number, bytes: Uint8Array): void {
-    const end = position + bytes.length;
-    this.#grow(end);
-    this.now.set(bytes, position);
-    this.#markDirty(position, end);
-    if (end > this.size) this.resize(end);
-  }
-
-  resize(size: number): void {
-    this.#grow(size);
-    if (size < this.size) {
-      this.now.fill(0, size, this.size);
-      this.#markDirty(size, this.size);
-    }
-    if (size !== this.size) this.sizes.push(size);
-    this.size = size;
-  }
-
-  failSync(): void {
-    for (const sector of this.dirty) this.lost.add(sector);
-    this.dirty.clear();
-  }
-
-  sync(): void {
-    if (this.safe.length < this.now.length) {
-      this.safe = Buffer.concat([this.safe, Buffer.alloc(this.now.length - this.safe.length)]);
-    }
-    for (const sector of this.dirty) this.#keep(sector);
-    this.dirty.clear();
-    this.sizes = [];
-    this.safeSize = this.size;
-  }
-
-  /** The file after a power cut. */
-  afterCrash(dice: Dice): Inode {
-    const after = new Inode();
-    const sizes = [this.safeSize, ...this.sizes];
-    const size = sizes[dice.below(sizes.length)]!;
-    after.now = Buffer.alloc(Math.max(this.now.length, this.safe.length));
-    this.safe.copy(after.now);
-    for (const sector of [...this.dirty, ...this.lost]) {
-      if (dice.below(2) === 0) continue;
-      const at = sector * SECTOR_BYTES;
-      this.now.copy(after.now, at, at, Math.min(at + SECTOR_BYTES, this.now.length));
-    }
-    after.now.fill(0, size);
-    after.size = size;
-    after.settle();
-    return after;
-  }
-
-  /** The file after the death of the process: the page cache lives on. */
-  afterKill(): Inode {
-    const after = new Inode();
-    after.now = Buffer.from(this.now);
-    after.size = this.size;
-    after.safe = Buffer.from(this.safe);
-    after.safeSize = this.safeSize;
-    for (const sector of this.dirty) after.dirty.add(sector);
-    after.sizes = [...this.sizes];
-    for (const sector of this.lost) after.lost.add(sector);
-    return after;
-  }
-
-  /** Everything as it is now is on the disk. */
-  settle(): void {
-    this.safe = Buffer.from(this.now);
-    this.safeSize = this.size;
-    this.dirty.clear();
-    this.lost.clear();
-    this.sizes = [];
-  }
-
-  #keep(sector: number): void {
-    const at = sector * SECTOR_BYTES;
-    this.now.copy(this.safe, at, at, Math.min(at + SECTOR_BYTES, this.now.length));
-  }
-
-  #markDirty(from: number, to: number): void {
-    const last = Math.ceil(to / SECTOR_BYTES);
-    for (let sector = Math.floor(from / SECTOR_BYTES); sector < last; sector++) {
-      this.dirty.add(sector);
-      this.lost.delete(sector);
-    }
-  }
-
-  #grow(size: number): void {
-    if (size <= this.now.length) return;
-    const grown = Buffer.alloc(Math.max(size, this.now.length * 2, 4096));
-    this.now.copy(grown);
-    this.now = grown;
-  }
-}
 
 class Directory {
   names: Map<string, Inode> = new Map();
@@ -212,6 +107,7 @@ export class MemoryDisk implements Disk {
   #isDead = false;
   #operationsLeft = Number.POSITIVE_INFINITY;
   #onDeath: () => void = () => {};
+  #watcher: ((change: DiskChange) => void) | undefined;
   /** Settles when the disk has died, by `dieAfter`, `crash` or `kill`. */
   readonly died: Promise<void>;
 
@@ -275,13 +171,18 @@ export class MemoryDisk implements Disk {
     this.#openGate = undefined;
   }
 
+  /** `watcher` is called just before each operation that changes something takes effect. */
+  watch(watcher: (change: DiskChange) => void): void {
+    this.#watcher = watcher;
+  }
+
   /** A power cut: the disk that the machine finds when it comes back. */
-  crash(dice: Dice): MemoryDisk {
+  crash(dice: Dice, how: PowerCut = {}): MemoryDisk {
     this.#die();
     const after = new MemoryDisk({ capacityBytes: this.capacityBytes });
     const inodes = new Map<Inode, Inode>();
     const survivor = (inode: Inode): Inode => {
-      const known = inodes.get(inode) ?? inode.afterCrash(dice);
+      const known = inodes.get(inode) ?? inode.afterCrash(dice, how);
       inodes.set(inode, known);
       return known;
     };
@@ -298,6 +199,11 @@ export class MemoryDisk implements Disk {
   /** The process dies, the machine lives: what was written is there, synced or not. */
   kill(): MemoryDisk {
     this.#die();
+    return this.picture();
+  }
+
+  /** The disk as it is at this moment, unsynced changes included, without faults and locks. */
+  picture(): MemoryDisk {
     const after = new MemoryDisk({ capacityBytes: this.capacityBytes });
     const inodes = new Map<Inode, Inode>();
     const survivor = (inode: Inode): Inode => {
@@ -313,6 +219,11 @@ export class MemoryDisk implements Disk {
       );
     }
     return after;
+  }
+
+  /** Writes into a file as a program would, at once: the bytes are not synced. */
+  scribble(path: string, position: number, bytes: Uint8Array): void {
+    this.#mustFind(path).write(position, bytes);
   }
 
   /** A copy of the whole disk, everything on it durable, without faults and locks. */
@@ -461,6 +372,7 @@ export class MemoryDisk implements Disk {
     const write = async (position: number, chunks: readonly Uint8Array[]): Promise<void> => {
       await enter('write', true);
       const bytes = Buffer.concat(chunks);
+      this.#watcher?.({ kind: 'write', path: inode.path, position, bytes });
       const room = this.capacityBytes - this.#usedBytes() + inode.size - position;
       const fits = bytes.subarray(0, Math.max(0, Math.min(bytes.length, room)));
       inode.write(position, fits);
@@ -515,7 +427,10 @@ export class MemoryDisk implements Disk {
     this.#count(kind, 1);
     if (changes) this.#count('mutations', 1);
     const fault = this.#nextFault(kind, path);
-    if (fault === undefined) return;
+    if (fault === undefined) {
+      if (changes && kind !== 'write') this.#watcher?.({ kind, path });
+      return;
+    }
     if (kind === 'sync') inode?.failSync();
     throw new DiskError(fault, path, `${kind} of ${path}: ${fault} (injected)`);
   }
