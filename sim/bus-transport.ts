@@ -2,7 +2,7 @@
  * A transport without a network: nodes of one process hand each other their messages. For tests of
  * what is above the transport. Messages arrive after the I/O of the moment, in order; a link can be
  * cut in one direction or both, and then loses what is sent; a node can be taken down, and then its
- * address refuses connections.
+ * address refuses connections. Two nodes talk once both have admitted each other.
  */
 import { ClusterError } from '../src/errors.ts';
 import type { Message, RaftId } from '../src/raft/index.ts';
@@ -18,22 +18,32 @@ import type { Clock } from '../src/world/index.ts';
 
 const BULK_CHUNK_BYTES = 64 * 1024;
 
+/** As the real transport names them. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  MEMBER_WIPED: 'incarnation',
+  MEMBER_REMOVED: 'removed',
+};
+
 interface Endpoint {
   readonly local: LocalPeer;
   readonly events: TransportEvents;
+  readonly isTrusted: boolean;
 }
 
 export class Bus {
   readonly #clock: Clock;
   readonly #endpoints = new Map<RaftId, Endpoint>();
   readonly #cuts = new Set<string>();
+  /** Pairs of lives that have admitted each other. */
+  readonly #pairs = new Map<Endpoint, Set<Endpoint>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  transport(): Transport {
-    return new BusTransport(this);
+  /** One that is `trusted` is let in by everybody, unasked: for intruders of tests. */
+  transport({ trusted = false }: { trusted?: boolean } = {}): Transport {
+    return new BusTransport(this, trusted);
   }
 
   cut(from: RaftId, to: RaftId): void {
@@ -53,8 +63,9 @@ export class Bus {
   }
 
   reaches(from: RaftId, to: RaftId): boolean {
-    const bothAreUp = this.#endpoints.has(from) && this.#endpoints.has(to);
-    return bothAreUp && !this.#cuts.has(`${from}>${to}`);
+    const [one, other] = [this.#endpoints.get(from), this.#endpoints.get(to)];
+    if (one === undefined || other === undefined || this.#cuts.has(`${from}>${to}`)) return false;
+    return this.#pairs.get(one)?.has(other) === true;
   }
 
   /** Whether that life of the node is the one on the bus: a process that was killed reaches nobody. */
@@ -67,13 +78,57 @@ export class Bus {
   }
 
   join(endpoint: Endpoint): void {
-    const { raftId } = endpoint.local;
-    this.#endpoints.set(raftId, endpoint);
-    for (const [id, other] of this.#endpoints) {
-      if (id === raftId) continue;
-      this.deliver(id, raftId, ({ events }) => events.connected(id));
-      this.deliver(raftId, id, () => other.events.connected(raftId));
+    this.#endpoints.set(endpoint.local.raftId, endpoint);
+    for (const other of this.#endpoints.values()) {
+      if (other !== endpoint) void this.#introduce(endpoint, other);
     }
+  }
+
+  /** A node has got another peer, which may have refused to talk to it before. */
+  greet(local: LocalPeer, peer: RaftId): void {
+    const [one, other] = [this.#endpoints.get(local.raftId), this.#endpoints.get(peer)];
+    if (one?.local !== local || other === undefined) return;
+    if (this.#pairs.get(one)?.has(other) !== true) void this.#introduce(one, other);
+  }
+
+  async #introduce(one: Endpoint, other: Endpoint): Promise<void> {
+    if (!one.isTrusted && !other.isTrusted) {
+      const admitted = await Promise.all([this.#admits(other, one), this.#admits(one, other)]);
+      if (admitted.includes(false) || !this.#areUp(one, other)) return;
+    }
+    for (const [a, b] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const known = this.#pairs.get(a);
+      if (known === undefined) this.#pairs.set(a, new Set([b]));
+      else known.add(b);
+    }
+    const [a, b] = [one.local.raftId, other.local.raftId];
+    this.deliver(b, a, ({ events }) => events.connected(b));
+    this.deliver(a, b, ({ events }) => events.connected(a));
+  }
+
+  async #admits(host: Endpoint, guest: Endpoint): Promise<boolean> {
+    const { raftId, nodeId, incarnation, address } = guest.local;
+    try {
+      await host.events.admit({ raftId, nodeId, incarnation, address });
+      return true;
+    } catch (error) {
+      if (!this.#areUp(host, guest)) return false;
+      const refusal = new ClusterError('PEER_REFUSED', String(error), {
+        details: {
+          by: 'them',
+          refusal: REFUSALS[String((error as ClusterError).code)] ?? 'unknown',
+        },
+      });
+      guest.events.unreachable(host.local.raftId, 'rejected', refusal);
+      return false;
+    }
+  }
+
+  #areUp(...all: readonly Endpoint[]): boolean {
+    return all.every((endpoint) => this.#endpoints.get(endpoint.local.raftId) === endpoint);
   }
 
   /** The node (that life of it, if given) is dead for the others: nothing of it passes any more, and its address refuses. */
@@ -81,6 +136,7 @@ export class Bus {
     const endpoint = this.#endpoints.get(id);
     if (endpoint === undefined || (life !== undefined && endpoint.local !== life)) return;
     this.#endpoints.delete(id);
+    this.#pairs.delete(endpoint);
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
       this.#clock.afterIo(() => other.events.unreachable(id, 'refused', error));
@@ -100,17 +156,19 @@ export class Bus {
 class BusTransport implements Transport {
   readonly boundAddress = 'bus';
   readonly #bus: Bus;
+  readonly #isTrusted: boolean;
   readonly #peers = new Map<RaftId, Peer>();
   #local: LocalPeer | undefined;
   #outbox = new Map<RaftId, Message[]>();
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, isTrusted: boolean) {
     this.#bus = bus;
+    this.#isTrusted = isTrusted;
   }
 
   async start(local: LocalPeer, events: TransportEvents): Promise<void> {
     this.#local = local;
-    this.#bus.join({ local, events });
+    this.#bus.join({ local, events, isTrusted: this.#isTrusted });
   }
 
   async stop(): Promise<void> {
@@ -120,6 +178,7 @@ class BusTransport implements Transport {
 
   addPeer(peer: Peer): void {
     this.#peers.set(peer.raftId, peer);
+    if (this.#local !== undefined) this.#bus.greet(this.#local, peer.raftId);
   }
 
   removePeer(raftId: RaftId): void {

@@ -63,7 +63,7 @@ export interface TestNode {
 export interface StartOptions {
   readonly machine?: JournalMachine;
   /** For a node that is none of the founding ones. */
-  readonly join?: Invitation;
+  readonly join?: Invitation | (() => Promise<Invitation>);
 }
 
 export class TestCluster implements AsyncDisposable {

@@ -9,6 +9,7 @@ import type { Logger, World } from '../world/index.ts';
 import type { Admission } from './admission.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { DiskWatch } from './disk-watch.ts';
+import type { LeaderCalls } from './leader-calls.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
 import { addVoterChange, type MembershipChanges } from './membership-changes.ts';
@@ -39,6 +40,7 @@ export interface NodeParts {
   readonly reads: Reads;
   readonly admission: Admission;
   readonly observers: ReadyObservers;
+  readonly leaderCalls: LeaderCalls;
   takesPart(): boolean;
   leadershipChanged(): void;
   membersChanged(): void;
@@ -203,8 +205,8 @@ export async function startTransport(parts: NodeParts, live: Live): Promise<void
   const { identity, loop, snapshots, neighbours } = live;
   const { raftId } = identity;
   const self = config.cluster.members.find((member) => member.nodeId === identity.nodeId);
-  const invited = config.join?.members.find((member) => member.raftId === raftId);
-  const address = (self ?? replica.members.get(raftId) ?? invited)?.address ?? '';
+  const own = self ?? replica.members.contacts().find((contact) => contact.raftId === raftId);
+  const address = own?.address ?? '';
   neighbours.sync();
   await transport.start(
     { ...identity, address },

@@ -36,10 +36,11 @@ export interface RaftNodeConfig {
   readonly nodeId: string;
   readonly cluster: ClusterConfig;
   /**
-   * Joins a cluster that others founded, instead of founding one: what `addNode` or `addLearner` gave.
-   * It counts for an empty data folder; later it must only not contradict the folder.
+   * Joins a cluster that others founded, instead of founding one: what `addNode` or `addLearner` gave, or
+   * how to get it, which is asked for only when the data folder is empty. An invitation that is given
+   * with a folder in use must only not contradict it.
    */
-  readonly join?: Invitation;
+  readonly join?: Invitation | (() => Promise<Invitation>);
   /** Length of a tick in ms. Below about 10 the timers of a busy process are too coarse for it. */
   readonly tickIntervalMs: number;
   /**
@@ -105,7 +106,7 @@ export function defaultConfig(): RaftNodeConfig {
 
 export function cloneConfig(config: RaftNodeConfig): RaftNodeConfig {
   const members = config.cluster.members.map((member) => ({ ...member }));
-  const join = config.join === undefined ? {} : { join: structuredClone(config.join) };
+  const join = typeof config.join === 'object' ? { join: structuredClone(config.join) } : {};
   return { ...config, ...join, cluster: { ...config.cluster, members } };
 }
 
@@ -150,11 +151,11 @@ export function validateConfig(config: RaftNodeConfig): void {
   }
   checkMembers(members);
   if (config.join === undefined) checkIsFounder(config.nodeId, members);
-  else checkInvitation(config.join, config);
+  else if (typeof config.join !== 'function') checkInvitation(config.join, config);
 }
 
-/** Formal only: whether it is still good is known to the cluster alone. */
-function checkInvitation(join: Invitation, { nodeId, cluster }: RaftNodeConfig): void {
+/** Formal only: whether it is still good is known to the cluster alone. @throws ClusterError CONFIG_INVALID. */
+export function checkInvitation(join: Invitation, { nodeId, cluster }: RaftNodeConfig): void {
   if (join.nodeId !== nodeId) {
     throw invalid('join.nodeId', join.nodeId, `the invitation must be for this node, ${nodeId}`);
   }

@@ -142,6 +142,13 @@ export function waitedInVain(
   );
 }
 
+/** The error for what only a leader can do, while this node knows none. */
+export function nobodyLeads(status: NodeStatus): ClusterError {
+  const { message, details } = waitedInVain(status, 'queued');
+  const facts = message.slice(message.indexOf(': ') + 2);
+  return new ClusterError(reasonFor(status), `nothing was done: ${facts}`, { details });
+}
+
 function reasonFor({ quorum, leader }: NodeStatus): ErrorCode {
   if (quorum.reached < quorum.needed) return 'NO_QUORUM';
   return leader === undefined ? 'NO_LEADER' : 'DEADLINE_EXCEEDED';

@@ -14,7 +14,13 @@ import { partEnd } from './envelope.ts';
 import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposals.ts';
 
 /** Kinds of frames of the transport. Numbers are on the wire. */
-export const FrameKind = { Proposals: 1, Answers: 2, StateHash: 3 } as const;
+export const FrameKind = {
+  Proposals: 1,
+  Answers: 2,
+  StateHash: 3,
+  LeaderCall: 4,
+  LeaderAnswer: 5,
+} as const;
 
 const VERSION = 1;
 const HEADER_BYTES = 8;

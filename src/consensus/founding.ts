@@ -16,9 +16,10 @@ import { ClusterError } from '../errors.ts';
 import { type ConfState, EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
 import { encodeSnapshotDescriptor, type Identity, type Storage } from '../storage/index.ts';
 import type { Random } from '../world/index.ts';
-import type { ClusterConfig, RaftNodeConfig } from './config.ts';
+import { type ClusterConfig, checkInvitation, type RaftNodeConfig } from './config.ts';
 import type { MemberRecord } from './members.ts';
 import type { Replica } from './replica.ts';
+import type { Invitation } from './types.ts';
 
 /** Log position of the founding snapshot. Fixed for ever: it is part of every cluster's history. */
 export const FOUNDING_INDEX = 1;
@@ -53,27 +54,31 @@ export async function foundOrCheck(
   random: Random,
 ): Promise<Identity> {
   const known = storage.identity;
-  if (known !== undefined) checkIdentity(known, config);
-  const identity = known ?? newIdentity(config, random);
+  const invitation = await invitationOf(config, known);
+  if (known !== undefined) checkIdentity(known, config, invitation);
+  const identity = known ?? newIdentity(config, invitation, random);
   if (known === undefined) await storage.found(identity);
   if (storage.lastIndex() > 0) return identity;
   const founders = foundingMembers(config.cluster);
-  if (config.join !== undefined) {
-    for (const member of config.join.members) {
-      if (member.raftId !== identity.raftId) replica.members.introduce(member);
-    }
-  } else if (isFounder(identity, founders)) {
+  if (config.join === undefined && isFounder(identity, founders)) {
     await writeFoundingSnapshot(founders, storage, replica);
-  } else {
-    throw new ClusterError(
-      'DATA_DIR_MISMATCH',
-      `the data folder was made for node ${identity.nodeId} to join with raft id ` +
-        `${identity.raftId}, and holds nothing yet: start it with its invitation (join), ` +
-        'or empty the folder',
-      { details: { what: 'raft id', found: identity.raftId } },
-    );
+    return identity;
   }
+  // Joining: nothing is here until the leader calls, which knows this node's address from the log.
+  for (const member of invitation?.members ?? []) replica.members.introduce(member);
   return identity;
+}
+
+/** How to get one is asked only by a node that needs it. */
+async function invitationOf(
+  config: RaftNodeConfig,
+  known: Identity | undefined,
+): Promise<Invitation | undefined> {
+  if (typeof config.join !== 'function') return config.join;
+  if (known !== undefined) return undefined;
+  const invitation = await config.join();
+  checkInvitation(invitation, config);
+  return invitation;
 }
 
 function isFounder(identity: Identity, founders: readonly MemberRecord[]): boolean {
@@ -82,8 +87,11 @@ function isFounder(identity: Identity, founders: readonly MemberRecord[]): boole
   );
 }
 
-function newIdentity(config: RaftNodeConfig, random: Random): Identity {
-  const { nodeId, cluster, join } = config;
+function newIdentity(
+  { nodeId, cluster }: RaftNodeConfig,
+  join: Invitation | undefined,
+  random: Random,
+): Identity {
   const incarnation = Buffer.from(random.bytes(8)).toString('hex');
   const clusterName = cluster.name;
   if (join !== undefined) {
@@ -111,8 +119,11 @@ async function writeFoundingSnapshot(
   });
 }
 
-function checkIdentity(known: Identity, config: RaftNodeConfig): void {
-  const { cluster, join, nodeId } = config;
+function checkIdentity(
+  known: Identity,
+  { cluster, nodeId }: RaftNodeConfig,
+  join: Invitation | undefined,
+): void {
   const given = cluster.id ?? join?.clusterId;
   const mismatches: (readonly [what: string, found: unknown, wanted: unknown])[] = [
     ['cluster', known.clusterName, cluster.name],

@@ -39,6 +39,7 @@ import {
   encodeProposals,
   FrameKind,
 } from './forwarding.ts';
+import type { LeaderCalls } from './leader-calls.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
 import type { ForwardAnswer, LocalProposal, Proposals } from './proposals.ts';
@@ -76,6 +77,7 @@ export interface LoopHost {
   readonly snapshots: Snapshots;
   readonly diskWatch: DiskWatch;
   readonly stateHashes: StateHashes;
+  readonly leaderCalls: LeaderCalls;
   readonly observers: ReadyObservers;
   readonly loadBytesMax: number;
   /** False once the node has failed or stopped: then nothing changes and nothing leaves. */
@@ -339,6 +341,9 @@ export class Loop {
       const claim = decodeStateClaim(payload);
       return () => this.#host.stateHashes.claimed(from, claim);
     }
+    const { leaderCalls } = this.#host;
+    if (kind === FrameKind.LeaderCall) return leaderCalls.asked(from, payload);
+    if (kind === FrameKind.LeaderAnswer) return leaderCalls.answered(from, payload);
     logger.debug('frame.ignored', { from, kind });
     return undefined;
   }
@@ -379,11 +384,11 @@ export class Loop {
   }
 
   forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
-    return this.#sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
+    return this.sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
   }
 
   sendStateClaim(to: RaftId, claim: StateClaim): void {
-    this.#sendFrame(to, FrameKind.StateHash, [encodeStateClaim(claim)]);
+    this.sendFrame(to, FrameKind.StateHash, [encodeStateClaim(claim)]);
   }
 
   answer(to: RaftId, answer: ForwardAnswer): void {
@@ -398,11 +403,12 @@ export class Loop {
     const all = this.#answers;
     this.#answers = new Map();
     for (const [to, answers] of all) {
-      for (const frame of encodeAnswers(answers)) this.#sendFrame(to, FrameKind.Answers, frame);
+      for (const frame of encodeAnswers(answers)) this.sendFrame(to, FrameKind.Answers, frame);
     }
   }
 
-  #sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
+  /** A frame of the node's own; false when it was dropped. */
+  sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
     return unlessUnknownPeer(() => this.#host.transport.sendFrame(to, kind, payload)) ?? false;
   }
 }

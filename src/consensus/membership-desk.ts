@@ -1,6 +1,7 @@
 /**
- * What may be asked about the members: adding, promoting, removing, and who is to lead. Only the leader
- * does any of it; each is one change in the log, and resolves when this node has applied it.
+ * What may be asked about the members, on any node: adding, promoting, removing, and who is to lead. The
+ * leader does it: each is one change in the log. Another node asks its leader, and says so only when it
+ * has applied the change itself.
  */
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
@@ -8,6 +9,7 @@ import { parseAddress } from '../transport/index.ts';
 import type { Live, NodeParts } from './assemble.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
 import { CommandKind, encodePart } from './envelope.ts';
+import { type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
@@ -32,6 +34,8 @@ export interface MembershipDeskHost {
   checkTakesProposals(): void;
   /** @throws ClusterError NOT_LEADER, and as `checkTakesPart`. */
   checkLeads(): void;
+  /** Why there is nobody to do it, with the facts. */
+  noLeader(): ClusterError;
   deadline(options: WaitOptions): number;
   proposePart(part: Uint8Array, repeatable: boolean, options: WaitOptions): Promise<ProposeResult>;
   /** Resolves when the condition holds, at the latest at `until`. */
@@ -54,7 +58,8 @@ export class MembershipDesk {
     checkNodeId(nodeId, 'nodeId');
     // Once committed, an address that is none would be every member's to live with.
     parseAddress(address);
-    this.#host.checkLeads();
+    const call = { op: 'add', nodeId, address, wantsVote } as const;
+    if (this.#isElsewhere()) return (await this.#askLeader(call, options)) as Invitation;
     const deadline = this.#host.deadline(options);
     const { replica, admission } = this.#host.parts;
     const { members } = replica;
@@ -91,16 +96,21 @@ export class MembershipDesk {
   }
 
   async promote(nodeId: string, options: WaitOptions): Promise<void> {
-    const member = this.#memberNamed(nodeId);
-    if (this.#votes(member.raftId)) {
-      this.#host.checkLeads();
+    checkNodeId(nodeId, 'nodeId');
+    if (this.#isElsewhere()) {
+      await this.#askLeader({ op: 'promote', nodeId }, options);
       return;
     }
+    const member = this.#memberNamed(nodeId);
+    if (this.#votes(member.raftId)) return;
     await this.#change(addVoterChange(member), this.#host.deadline(options), options.signal);
   }
 
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
-    this.#host.checkLeads();
+    checkNodeId(nodeId, 'nodeId');
+    if (this.#isElsewhere()) {
+      return (await this.#askLeader({ op: 'remove', nodeId }, options)) === true;
+    }
     const { replica, transport } = this.#host.parts;
     const member = replica.members.byNodeId(nodeId);
     if (member === undefined) return false;
@@ -117,14 +127,18 @@ export class MembershipDesk {
 
   async transferLeadership(toNodeId: string, options: WaitOptions): Promise<void> {
     const host = this.#host;
+    checkNodeId(toNodeId, 'toNodeId');
     host.checkTakesPart();
     const { signal } = options;
     checkNotAborted(signal);
-    const deadline = host.deadline(options);
     const { core, loop } = host.live();
+    if (host.leader !== undefined && host.leader.nodeId === toNodeId) return;
+    if (this.#isElsewhere()) {
+      await this.#askLeader({ op: 'transfer', nodeId: toNodeId }, options);
+      return;
+    }
+    const deadline = host.deadline(options);
     const { raftId } = this.#memberNamed(toNodeId);
-    if (loop.leaderId === raftId) return;
-    host.checkLeads();
     this.#checkVotes(raftId, toNodeId);
     loop.guard(() => core.transferLeadership(raftId));
     await host.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
@@ -135,6 +149,41 @@ export class MembershipDesk {
       `${toNodeId} did not take over in time; ${host.leader?.nodeId ?? 'nobody'} leads: ` +
         'see whether it is running and has caught up, then try again',
     );
+  }
+
+  /** On behalf of another node. */
+  async perform(call: LeaderCall, timeoutMs: number): Promise<unknown> {
+    // It was sent to the leader; where another one leads by now, the caller looks again.
+    this.#host.checkLeads();
+    const options = { timeoutMs };
+    if (call.op === 'add')
+      return await this.add(call.nodeId, call.address, call.wantsVote, options);
+    if (call.op === 'promote') return await this.promote(call.nodeId, options);
+    if (call.op === 'remove') return await this.remove(call.nodeId, options);
+    return await this.transferLeadership(call.nodeId, options);
+  }
+
+  /** Whether another node leads, and may be asked. @throws ClusterError NO_LEADER, NOT_LEADER. */
+  #isElsewhere(): boolean {
+    const { parts, leader } = this.#host;
+    this.#host.checkTakesProposals();
+    const { core, loop } = this.#host.live();
+    if (loop.leaderId === core.id) return false;
+    if (parts.config.disableProposalForwarding) this.#host.checkLeads();
+    if (leader === undefined) throw this.#host.noLeader();
+    return true;
+  }
+
+  async #askLeader(call: LeaderCall, options: WaitOptions): Promise<unknown> {
+    const { signal } = options;
+    checkNotAborted(signal);
+    const deadline = this.#host.deadline(options);
+    const { leaderCalls, replica } = this.#host.parts;
+    const { promise, abandon } = leaderCalls.ask(this.#host.live().loop.leaderId, call, deadline);
+    const answer = await unlessAborted(signal, promise, abandon);
+    const value = unpackAnswer(answer);
+    await this.#host.waitUntil(() => replica.appliedIndex >= answer.index, deadline);
+    return value;
   }
 
   /** `check` is run in the step in which the change gets its place: the members can not change between. */

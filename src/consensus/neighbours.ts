@@ -9,6 +9,7 @@ import type { Transport, UnreachableReason } from '../transport/index.ts';
 import type { Logger } from '../world/index.ts';
 import { refusalMeaning } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
+import type { LeaderCalls } from './leader-calls.ts';
 import type { MemberRecord, MemberTable } from './members.ts';
 import type { Proposals } from './proposals.ts';
 import type { Succession } from './succession.ts';
@@ -19,6 +20,7 @@ export interface NeighboursHost {
   readonly members: MemberTable;
   readonly transport: Transport;
   readonly proposals: Proposals;
+  readonly leaderCalls: LeaderCalls;
   readonly succession: Succession;
   readonly logger: Logger;
   reportUnreachable(peer: RaftId): void;
@@ -68,9 +70,12 @@ export class Neighbours {
   }
 
   unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {
-    const { proposals, succession } = this.#host;
+    const { proposals, leaderCalls, succession } = this.#host;
     this.#host.reportUnreachable(peer);
-    if (reason !== 'overflow') proposals.peerLost(peer);
+    if (reason !== 'overflow') {
+      proposals.peerLost(peer);
+      leaderCalls.peerLost(peer);
+    }
     if (reason === 'refused') succession.refused(peer);
     if (reason === 'rejected') this.#refused(peer, error);
   }

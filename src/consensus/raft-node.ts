@@ -25,9 +25,10 @@ import {
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { CommandKind, encodePart } from './envelope.ts';
-import { statusOf, waitedInVain } from './explain.ts';
+import { nobodyLeads, statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
+import { LeaderCalls } from './leader-calls.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { Proposals } from './proposals.ts';
@@ -146,6 +147,13 @@ export class RaftNode implements AsyncDisposable {
       leadershipChanged: () => this.#leadershipChanged(),
       restoreNewest: () => this.#restoreNewest(),
       observers: new ReadyObservers(),
+      leaderCalls: new LeaderCalls({
+        now,
+        appliedIndex,
+        send: (to, kind, payload) =>
+          this.#takesPart && this.#started.loop.sendFrame(to, kind, payload),
+        perform: (call, timeoutMs) => this.#desk.perform(call, timeoutMs),
+      }),
       membersChanged: () => this.#membersChanged(),
       diverged: (verdict, divergence) => this.#diverged(verdict, divergence),
       fail: (error) => this.#fail(error),
@@ -163,6 +171,7 @@ export class RaftNode implements AsyncDisposable {
       checkTakesPart: () => this.#checkTakesPart(),
       checkTakesProposals: () => this.#checkTakesProposals(),
       checkLeads: () => this.#checkLeads(),
+      noLeader: () => nobodyLeads(this.status()),
       deadline: (options) => this.#deadline(options),
       proposePart: (part, repeatable, options) => this.#proposePart(part, repeatable, options),
       waitUntil: (condition, until) => this.#waitUntil(condition, until),
@@ -365,6 +374,7 @@ export class RaftNode implements AsyncDisposable {
     this.#parts.proposals.failAll(error);
     this.#parts.reads.failAll(error);
     this.#parts.changes.failAll(error);
+    this.#parts.leaderCalls.failAll(error);
     const { sequence, term, leader, isLeader } = this.#leaderChange.value;
     if (leader !== undefined || isLeader) {
       const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
@@ -431,10 +441,11 @@ export class RaftNode implements AsyncDisposable {
   /**
    * Makes the node a member: a learner at once, and a voter as soon as it has caught up, which whoever
    * leads then looks after. Resolves with what the node must be started with (`config.join`). Asked again
-   * before the node has come, it gives the same invitation again. Only on the leader.
+   * before the node has come, it gives the same invitation again. On any node: the leader is asked.
    *
-   * Rejects with NOT_LEADER, MEMBER_EXISTS, CONFIG_INVALID (node id), PEER_ADDRESS_INVALID,
-   * PROPOSAL_DROPPED, CHANGE_IN_PROGRESS, OVERLOADED: nothing was changed; OUTCOME_UNKNOWN, ABORTED: ask again.
+   * Rejects with NO_LEADER, MEMBER_EXISTS, CONFIG_INVALID (node id), PEER_ADDRESS_INVALID,
+   * PROPOSAL_DROPPED, CHANGE_IN_PROGRESS, OVERLOADED, and NOT_LEADER where forwarding is disabled: nothing
+   * was changed; OUTCOME_UNKNOWN, ABORTED: ask again.
    */
   async addNode(nodeId: string, address: string, options: WaitOptions = {}): Promise<Invitation> {
     return await this.#desk.add(nodeId, address, true, options);
@@ -449,7 +460,7 @@ export class RaftNode implements AsyncDisposable {
     return await this.#desk.add(nodeId, address, false, options);
   }
 
-  /** Gives a learner its vote, also before it has caught up. A voter stays one. Only on the leader. */
+  /** Gives a learner its vote, also before it has caught up. A voter stays one. On any node. */
   async promoteLearner(nodeId: string, options: WaitOptions = {}): Promise<void> {
     await this.#desk.promote(nodeId, options);
   }
@@ -457,13 +468,13 @@ export class RaftNode implements AsyncDisposable {
   /**
    * Removes a member; false when nobody is called so, so that it may be asked again after a lost answer.
    * The node is told and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
-   * that remain could decide nothing. Only on the leader; removing itself it steps down.
+   * that remain could decide nothing. On any node; a leader that is removed steps down.
    */
   async removeNode(nodeId: string, options: WaitOptions = {}): Promise<boolean> {
     return await this.#desk.remove(nodeId, options);
   }
 
-  /** Hands leadership to another voter; resolves when it leads. Only on the leader. */
+  /** Hands leadership to another voter; resolves when it leads. On any node. */
   async transferLeadership(toNodeId: string, options: WaitOptions = {}): Promise<void> {
     await this.#desk.transferLeadership(toNodeId, options);
   }
@@ -549,9 +560,15 @@ export class RaftNode implements AsyncDisposable {
 
   /** Somebody's deadline has come. Answers the next one. */
   #expire(): number {
-    const { proposals, reads, changes, world } = this.#parts;
+    const { proposals, reads, changes, leaderCalls, world } = this.#parts;
     const why = (): ClusterError => waitedInVain(this.status(), 'appended');
-    return Math.min(proposals.expire(), reads.expire(), changes.expire(world.clock.now(), why));
+    const now = world.clock.now();
+    return Math.min(
+      proposals.expire(),
+      reads.expire(),
+      changes.expire(now, why),
+      leaderCalls.expire(now),
+    );
   }
 
   #expireSessions(now: number): void {

@@ -152,7 +152,7 @@ export class Stranger {
   readonly #raftId: RaftId;
 
   constructor(bus: Bus, raftId: RaftId) {
-    this.#transport = bus.transport();
+    this.#transport = bus.transport({ trusted: true });
     this.#raftId = raftId;
   }
 

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import type { ClusterError } from '../errors.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../limits.ts';
 import type { RaftId } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
@@ -181,9 +182,14 @@ class DriftingMachine extends JournalMachine {
   }
 }
 
+/** Through whoever leads: the faulty node may do so, and end in the middle. */
 async function write(cluster: TestCluster, count: number): Promise<void> {
-  const { node } = await cluster.leader();
-  for (let i = 0; i < count; i++) await node.propose(text(`command ${i}`));
+  for (let i = 0; i < count; i++) {
+    const { node } = await cluster.leader();
+    await node.propose(text(`command ${i}`)).catch((error: ClusterError) => {
+      if (error.code !== 'OUTCOME_UNKNOWN' && error.code !== 'NODE_FAILED') throw error;
+    });
+  }
 }
 
 describe('a planted divergence', () => {

@@ -39,16 +39,16 @@ export interface Engine extends AsyncDisposable {
   leaderChanges(): AsyncIterable<LeaderChange>;
   /** Settles when the node has failed for good (disk, divergence, a bug), with why; never when it was stopped. */
   readonly failed: Promise<Error>;
-  /** Resolves when the other one leads. Leader only. */
+  /** Resolves when the other one leads. This and the changes of members may be asked on any node. */
   transferLeadership(toNodeId: string, options?: WaitOptions): Promise<void>;
   /** Begins with the present state. Ends when the engine stops. */
   memberChanges(): AsyncIterable<MembersChange>;
-  /** A member that gets its vote when it has caught up; what its node must be started with. Leader only. */
+  /** A member that gets its vote when it has caught up; what its node must be started with. */
   addNode(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
-  /** A member that only follows, until it is promoted. Leader only. */
+  /** A member that only follows, until it is promoted. */
   addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
-  /** Leader only. */
+  /** */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
-  /** False when nobody is called so. Leader only. */
+  /** False when nobody is called so. */
   removeNode(nodeId: string, options?: WaitOptions): Promise<boolean>;
 }
