@@ -32,6 +32,10 @@ export const SESSION_RESULTS_MAX: number = 4_096;
 export const SESSION_RESULT_BYTES_MAX: number = 8 * MIB;
 /** Bytes of results kept for all sessions; beyond it the least recently used sessions are closed. */
 export const SESSIONS_RESULT_BYTES_MAX: number = 256 * MIB;
+/** A state below this is written as often as is configured; a larger one when the log has grown enough. */
+export const SNAPSHOT_CHEAP_BYTES: number = 16 * MIB;
+/** Log kept for a follower that is sent a snapshot: this, or the snapshot's size, whichever is more. */
+export const SNAPSHOT_LOG_HELD_BYTES_MIN: number = 256 * MIB;
 /** Linearizable reads that wait at the same time; beyond it a read is refused as OVERLOADED. */
 export const READS_WAITING_MAX: number = 65_536;
 

@@ -65,6 +65,9 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   const core = newCore(parts, identity.raftId);
   const snapshots = new Snapshots({
     ...parts,
+    isLeader: () => loop.role === StateType.Leader,
+    term: () => core.term,
+    progressOf: (follower) => core.status().progress.get(follower),
     sendBulk: (message, source) => parts.transport.sendBulk(message, source),
     stepSnapshot: (message) => loop.step(message),
     reportSnapshot: (to, ok) => loop.guard(() => core.reportSnapshot(to, ok)),
@@ -88,8 +91,6 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     loadBytesMax: parts.config.maxBytesPerMessage,
     membersChanged: () => {
       neighbours.sync();
-      // A newcomer takes no snapshot that does not name it.
-      snapshots.membersChanged();
       // The leader's name may be known only now.
       parts.leadershipChanged();
       parts.membersChanged();

@@ -27,6 +27,7 @@ import { Deadlines } from './deadlines.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { nobodyLeads, statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
+import { interruptibleReader } from './interruptible.ts';
 import { LatestValue } from './latest-value.ts';
 import { LeaderCalls } from './leader-calls.ts';
 import { MembershipChanges } from './membership-changes.ts';
@@ -35,6 +36,7 @@ import { Proposals } from './proposals.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { Reads } from './reads.ts';
 import { ReadyObservers } from './ready-observers.ts';
+import { checkNotRemoved, markRemoved } from './removed-mark.ts';
 import { decodeNumber, encodeNumbers, Replica } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import { NodeResultCode } from './sessions.ts';
@@ -64,6 +66,7 @@ const WATCH_INTERVAL_MS = 5;
 /** Between the moment in which a node learns that it was removed and its end, in ms. */
 const REMOVED_GRACE_MS = 50;
 
+/** What a node is made of: the doors to the world, and the state that is replicated. */
 export interface RaftNodeParts {
   readonly world: World;
   /** Opened, and the node's own from now on: `stop` closes it. */
@@ -72,6 +75,10 @@ export interface RaftNodeParts {
   readonly machine: StateMachine;
 }
 
+/**
+ * A durable Raft node: the pure core, a storage, a transport and a state machine. It lives once:
+ * make a new one to start again.
+ */
 export class RaftNode implements AsyncDisposable {
   readonly #parts: NodeParts;
   readonly #ticker: Ticker;
@@ -87,7 +94,7 @@ export class RaftNode implements AsyncDisposable {
   readonly #membersChange: LatestValue<MembersChange>;
   readonly #desk: MembershipDesk;
   #divergence: Divergence | undefined;
-  /** The mark of quarantine is being written. */
+  /** The mark of quarantine, or of removal, is being written. */
   #marking: Promise<void> | undefined;
   #ticks = 0;
 
@@ -178,22 +185,30 @@ export class RaftNode implements AsyncDisposable {
     });
   }
 
+  /** The name that the configuration gave it. */
   get nodeId(): string {
     return this.#parts.config.nodeId;
   }
 
+  /** Where it is in its life. */
   get phase(): NodePhase {
     return this.#phase;
   }
 
+  /**
+   * Whether it leads, as far as it knows: somebody else may have been elected a moment ago. What
+   * must not rest on an old belief goes through `propose` or `readIndex`.
+   */
   get isLeader(): boolean {
     return this.#takesPart && this.#live?.loop.role === StateType.Leader;
   }
 
+  /** The leader that it follows, itself included; `undefined` while none is known. */
   get leader(): Member | undefined {
     return this.#leaderChange.value.leader;
   }
 
+  /** Index of the last entry that the state machine has applied. */
   get appliedIndex(): LogIndex {
     return this.#parts.replica.appliedIndex;
   }
@@ -242,6 +257,7 @@ export class RaftNode implements AsyncDisposable {
     );
     this.#checkStillStarting();
     await checkNotQuarantined(this.#parts.storage, this.nodeId);
+    await checkNotRemoved(this.#parts.storage, identity);
     // One that joins has nothing yet: the leader's snapshot will be its first.
     if (this.#parts.storage.lastIndex() > 0) await this.#restoreNewest();
     this.#checkStillStarting();
@@ -279,6 +295,13 @@ export class RaftNode implements AsyncDisposable {
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it was starting`);
   }
 
+  /** Whoever restores a large state is told between two chunks that nobody waits for it any more. */
+  #checkIsLiving(): void {
+    if (this.#phase === 'starting' || this.#takesPart) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it restored`);
+  }
+
   async #restoreNewest(): Promise<void> {
     const newest = this.#parts.storage.newestSnapshot;
     if (newest === undefined) {
@@ -286,7 +309,8 @@ export class RaftNode implements AsyncDisposable {
     }
     const reader = await this.#parts.storage.openSnapshot(newest);
     try {
-      await this.#parts.replica.restore(reader);
+      const isWanted = (): void => this.#checkIsLiving();
+      await this.#parts.replica.restore(interruptibleReader(reader, isWanted));
     } finally {
       await reader.close();
     }
@@ -302,6 +326,7 @@ export class RaftNode implements AsyncDisposable {
     return this.#stopping;
   }
 
+  /** As `stop`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -317,21 +342,27 @@ export class RaftNode implements AsyncDisposable {
     this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
     if (this.#phase !== 'failed') this.#phase = 'stopped';
     // It sees that it was stopped, and closes what it has opened.
-    await this.#starting?.catch(() => undefined);
+    const isStarted = await this.#isDoneInTime(this.#starting?.catch(() => undefined));
+    if (!isStarted) this.#parts.logger.warn('node.startHangs', { phase: this.#phase });
     await this.#parts.transport.stop();
     await this.#closeStorage();
     this.#parts.logger.info('node.stopped');
   }
 
   async #closeStorage(): Promise<void> {
-    const { config, logger, storage, world } = this.#parts;
+    const { config, logger, storage } = this.#parts;
     const settled = Promise.all([this.#live?.snapshots.settle(), this.#marking]);
-    const closing = settled.then(() => storage.close());
-    const isClosed = await new Promise<boolean>((resolve, reject) => {
-      const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
-      closing.then(() => resolve(true), reject).finally(() => timer.cancel());
-    });
+    const isClosed = await this.#isDoneInTime(settled.then(() => storage.close()));
     if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
+  }
+
+  /** Waits for the work, but no longer than `stopTimeoutMs`. */
+  async #isDoneInTime(work: Promise<unknown> = Promise.resolve()): Promise<boolean> {
+    const { config, world } = this.#parts;
+    return await new Promise<boolean>((resolve, reject) => {
+      const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
+      work.then(() => resolve(true), reject).finally(() => timer.cancel());
+    });
   }
 
   /** Hands leadership to the follower that is furthest, and waits until it has it. */
@@ -421,6 +452,10 @@ export class RaftNode implements AsyncDisposable {
     return decodeNumber((await this.#proposePart(part, true, options)).bytes);
   }
 
+  /**
+   * Ends a session: its results are forgotten, and its requests are refused with SESSION_EXPIRED.
+   * One that is gone already is no error. Rejects as `propose` does.
+   */
   async closeSession(session: SessionId, options: WaitOptions = {}): Promise<void> {
     const part = encodePart(CommandKind.CloseSession, encodeNumbers(session), undefined);
     await this.#proposePart(part, true, options);
@@ -511,6 +546,10 @@ export class RaftNode implements AsyncDisposable {
     return this.#parts.observers.read();
   }
 
+  /**
+   * All that is known at this moment, before the start and after the end, too. Cheap enough for
+   * every second.
+   */
   status(): NodeStatus {
     return statusOf(this.#parts, this.#live, {
       divergence: this.#divergence,
@@ -606,6 +645,7 @@ export class RaftNode implements AsyncDisposable {
     this.#membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
     const { identity } = this.#started;
     if (!this.#isRemoved(identity.raftId) || !this.#takesPart) return;
+    this.#marking ??= markRemoved(this.#parts.storage, identity).catch(() => undefined);
     // What it has to say last (a commit that the others wait for) leaves first.
     this.#parts.world.clock.after(REMOVED_GRACE_MS, () => this.#fail(removedFrom(identity)));
   }

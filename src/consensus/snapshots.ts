@@ -1,32 +1,45 @@
 /**
- * Snapshots of the replicated state: when they are taken, and how they travel.
+ * Snapshots of the replicated state: when they are taken, and what of the log they make free.
  *
  * One is captured between two applies, in one step, and written while the node goes on. Behind it the
  * log is freed, but for the entries that a slow follower may still want. A follower that wants older
- * ones gets the file: the core's MsgSnap carries only its descriptor, the bytes go over the bulk
- * connection, and the message is stepped into the other core once the file is durable there.
+ * ones gets the file: see snapshot-shipping.ts for how it leaves, snapshot-intake.ts for how it arrives.
+ *
+ * A change of members takes no snapshot: it is in the log. Only a newcomer needs a snapshot that names
+ * it, and if the newest does not, it is taken when the newcomer asks.
  */
 import { ClusterError } from '../errors.ts';
-import type { LogIndex, Message, RaftId } from '../raft/index.ts';
+import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
+import type { LogIndex, Message, PeerProgress, RaftId, Term } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { BulkSink, BulkSource } from '../transport/index.ts';
 import type { Logger } from '../world/index.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { FOUNDING_INDEX } from './founding.ts';
-import { snapshotOffered } from './peer-input.ts';
+import { interruptibleSections } from './interruptible.ts';
 import type { Replica } from './replica.ts';
+import { SnapshotIntake } from './snapshot-intake.ts';
+import { SnapshotShipping } from './snapshot-shipping.ts';
 
 /**
  * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
  * state, and a disk that is full stays so for a while; meanwhile the log grows, and nothing is lost.
  */
 const RETRY_TICKS = 100;
+/** A large state is written again once the log has grown by this part of it. */
+const GROWTH_PART = 1 / 4;
+/** Or when this many times the usual number of entries came: each costs memory, and time at the start. */
+const ENTRIES_FACTOR_MAX = 50;
 
 export interface SnapshotHost {
   readonly config: RaftNodeConfig;
   readonly storage: Storage;
   readonly replica: Replica;
   readonly logger: Logger;
+  isLeader(): boolean;
+  term(): Term;
+  /** What the leader knows of a follower. */
+  progressOf(follower: RaftId): PeerProgress | undefined;
   sendBulk(message: Message, source: BulkSource): Promise<void>;
   /** The file that the message announces is durable here. */
   stepSnapshot(message: Message): void;
@@ -35,20 +48,33 @@ export interface SnapshotHost {
 
 export class Snapshots {
   readonly #host: SnapshotHost;
-  readonly #sending = new Set<RaftId>();
+  readonly #shipping: SnapshotShipping;
+  readonly #intake: SnapshotIntake;
   #saving: Promise<void> | undefined;
+  /** Since the newest snapshot, and since the node began. */
   #bytesApplied = 0;
+  #bytesAppliedEver = 0;
   #lastIndex: LogIndex;
   /** A peer's snapshot is taking the place of the state: there is nothing whole to capture. */
   #isReplacing = false;
-  /** The members are others than in the newest snapshot. */
-  #isOutdated = false;
+  #isStopped = false;
   /** Ticks left until a snapshot may be tried again after one failed. */
   #restTicks = 0;
+  /** One freeing of the log at a time. */
+  #freeing: Promise<void> | undefined;
 
   constructor(host: SnapshotHost) {
     this.#host = host;
     this.#lastIndex = host.storage.newestSnapshot?.index ?? 0;
+    const { replica, config } = host;
+    this.#shipping = new SnapshotShipping({
+      ...host,
+      catchUpEntries: config.snapshotCatchUpEntries,
+      bytesApplied: () => this.#bytesAppliedEver,
+      saveFresh: () => this.#saveFresh(),
+      released: () => void this.#freeLog().catch(() => undefined),
+    });
+    this.#intake = new SnapshotIntake({ ...host, appliedIndex: () => replica.appliedIndex });
   }
 
   /** Index of the newest snapshot of this node's state. */
@@ -59,10 +85,12 @@ export class Snapshots {
   /** After entries of that many bytes were applied. Takes a snapshot when it is due. */
   applied(bytes: number): void {
     this.#bytesApplied += bytes;
+    this.#bytesAppliedEver += bytes;
     this.#saveWhenDue();
   }
 
   tick(): void {
+    this.#shipping.tick();
     if (this.#restTicks === 0) return;
     this.#restTicks--;
     this.#saveWhenDue();
@@ -70,17 +98,13 @@ export class Snapshots {
 
   #saveWhenDue(): void {
     if (this.#saving !== undefined || this.#restTicks > 0) return;
-    const { config, replica } = this.#host;
-    const entries = replica.appliedIndex - this.#lastIndex;
-    const due =
-      this.#isOutdated ||
-      entries >= config.snapshotIntervalEntries ||
-      this.#bytesApplied >= config.snapshotIntervalBytes;
-    if (due) void this.save().catch(() => undefined);
-  }
-
-  membersChanged(): void {
-    this.#isOutdated = true;
+    const { config, replica, storage } = this.#host;
+    const since = {
+      entries: replica.appliedIndex - this.#lastIndex,
+      bytes: this.#bytesApplied,
+      stateBytes: storage.newestSnapshot?.bytes ?? 0,
+    };
+    if (isSnapshotDue(config, since)) void this.save().catch(() => undefined);
   }
 
   /** A peer's snapshot begins to take the place of the state. */
@@ -91,7 +115,6 @@ export class Snapshots {
   /** It has taken the place of the state. */
   installed(index: LogIndex): void {
     this.#isReplacing = false;
-    this.#isOutdated = false;
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#bytesApplied = 0;
   }
@@ -104,26 +127,35 @@ export class Snapshots {
     return this.#saving;
   }
 
-  /** Waits for work on the disk to end. */
+  async #saveFresh(): Promise<void> {
+    if (this.#saving === undefined && this.#restTicks > 0) {
+      throw new ClusterError('TRANSFER_FAILED', 'no snapshot could be written a moment ago');
+    }
+    await this.save();
+  }
+
+  /** Ends what is under way, and waits until nothing of it touches the disk any more. */
   async settle(): Promise<void> {
+    this.#isStopped = true;
+    this.#shipping.stop();
+    await this.#intake.stop();
     await this.#saving?.catch(() => undefined);
+    await this.#freeing?.catch(() => undefined);
   }
 
   async #save(): Promise<void> {
     const { replica, logger } = this.#host;
     const index = replica.appliedIndex;
     if (this.#isReplacing || index <= Math.max(this.#lastIndex, FOUNDING_INDEX)) return;
-    const [bytesApplied, wasOutdated] = [this.#bytesApplied, this.#isOutdated];
+    const bytesApplied = this.#bytesApplied;
     this.#bytesApplied = 0;
-    this.#isOutdated = false;
     try {
       await this.#write(index);
     } catch (error) {
-      logger.warn('snapshot.failed', { index, error: String(error) });
+      if (!this.#isStopped) logger.warn('snapshot.failed', { index, error: String(error) });
       // An install has brought a newer one: then nothing is amiss.
       if (this.#lastIndex < index) {
         this.#bytesApplied += bytesApplied;
-        this.#isOutdated ||= wasOutdated;
         this.#restTicks = RETRY_TICKS;
       }
       throw error;
@@ -131,82 +163,64 @@ export class Snapshots {
   }
 
   async #write(index: LogIndex): Promise<void> {
-    const { config, storage, replica, logger } = this.#host;
+    const { storage, replica, logger } = this.#host;
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
-    const saved = await storage.saveSnapshot(at, replica.capture());
+    const sections = interruptibleSections(replica.capture(), () => this.#checkGoesOn());
+    const saved = await storage.saveSnapshot(at, sections);
     this.#lastIndex = Math.max(this.#lastIndex, index);
     logger.info('snapshot.saved', { index, bytes: saved.bytes });
-    const freeTo = index - config.snapshotCatchUpEntries;
+    await this.#freeLog();
+  }
+
+  #checkGoesOn(): void {
+    if (!this.#isStopped) return;
+    throw new ClusterError('NODE_STOPPED', 'the node was stopped while it wrote a snapshot');
+  }
+
+  /** Frees the log behind the newest snapshot, but for what followers may still want. */
+  #freeLog(): Promise<void> {
+    const before = this.#freeing ?? Promise.resolve();
+    const done = before.catch(() => undefined).then(() => this.#compact());
+    this.#freeing = done;
+    return done;
+  }
+
+  async #compact(): Promise<void> {
+    const { config, storage } = this.#host;
+    if (this.#isStopped || this.#isReplacing || storage.failure !== undefined) return;
+    const behind = this.#lastIndex - config.snapshotCatchUpEntries;
+    const freeTo = Math.min(behind, this.#shipping.heldFrom ?? behind);
     if (freeTo >= storage.firstIndex()) await storage.compact(freeTo);
   }
 
   /** The core wants a follower to get the snapshot that the message describes. */
   send(message: Message): void {
-    if (this.#sending.has(message.to)) return;
-    this.#sending.add(message.to);
-    void this.#send(message);
-  }
-
-  async #send(message: Message): Promise<void> {
-    const { logger } = this.#host;
-    const { to } = message;
-    const index = message.snapshot?.metadata.index;
-    try {
-      logger.info('snapshot.sending', { to, index });
-      await this.#sendFile(message);
-      logger.info('snapshot.sent', { to, index });
-      this.#host.reportSnapshot(to, true);
-    } catch (error) {
-      logger.warn('snapshot.sendFailed', { to, index, error: String(error) });
-      this.#host.reportSnapshot(to, false);
-    } finally {
-      this.#sending.delete(to);
-    }
-  }
-
-  async #sendFile(message: Message): Promise<void> {
-    const { storage } = this.#host;
-    const stored = storage.newestSnapshot;
-    if (stored === undefined || stored.index !== message.snapshot?.metadata.index) {
-      throw new ClusterError('TRANSFER_FAILED', 'a newer snapshot has taken the place of this one');
-    }
-    const reader = await storage.openSnapshot(stored);
-    try {
-      const source = {
-        bytes: stored.bytes,
-        read: (position: number, length: number) => reader.read(position, length),
-      };
-      await this.#host.sendBulk(message, source);
-    } finally {
-      await reader.close();
-    }
+    this.#shipping.send(message);
   }
 
   /** A peer offers the file behind a MsgSnap. */
-  async receive(from: RaftId, message: Message): Promise<BulkSink> {
-    const { storage, replica, logger } = this.#host;
-    const snapshot = snapshotOffered(from, message);
-    const { index } = snapshot.metadata;
-    if (index <= replica.appliedIndex) {
-      throw new ClusterError(
-        'SNAPSHOT_OUT_OF_DATE',
-        `snapshot at ${index} is not needed: ${replica.appliedIndex} is applied here`,
-      );
-    }
-    const receiver = await storage.receiveSnapshot(snapshot);
-    logger.info('snapshot.receiving', { from, index, from_byte: receiver.received });
-    return {
-      received: receiver.received,
-      write: (chunk) => receiver.write(chunk),
-      finish: async () => {
-        await receiver.finish();
-        logger.info('snapshot.received', { from, index });
-        this.#host.stepSnapshot(message);
-      },
-      abort: (reason) => {
-        logger.warn('snapshot.receiveFailed', { from, index, error: reason.message });
-        void receiver.abort().catch(() => undefined);
-      },
-    };
+  receive(from: RaftId, message: Message): Promise<BulkSink> {
+    return this.#intake.receive(from, message);
   }
+}
+
+/** What happened since the newest snapshot, and how large that one is. */
+export interface SinceSnapshot {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly stateBytes: number;
+}
+
+/**
+ * Whether it is time. A snapshot spares replaying the log and frees it; writing a gigabyte again for a
+ * megabyte of log would spare nobody anything. So a large state waits until the log is worth it.
+ */
+export function isSnapshotDue(
+  config: Pick<RaftNodeConfig, 'snapshotIntervalEntries' | 'snapshotIntervalBytes'>,
+  { entries, bytes, stateBytes }: SinceSnapshot,
+): boolean {
+  const { snapshotIntervalEntries, snapshotIntervalBytes } = config;
+  if (entries < snapshotIntervalEntries && bytes < snapshotIntervalBytes) return false;
+  if (stateBytes <= SNAPSHOT_CHEAP_BYTES || bytes >= stateBytes * GROWTH_PART) return true;
+  return entries >= snapshotIntervalEntries * ENTRIES_FACTOR_MAX;
 }

@@ -1,0 +1,18 @@
+/**
+ * A member that was removed leaves a mark in its data folder, so that it says so at once when it is
+ * started again, and does not go on as somebody who votes until it has read of its removal once more. A
+ * crash may come before the mark; then it reads the log again, and learns it anew.
+ */
+import type { Identity, Storage } from '../storage/index.ts';
+import { removedFrom } from './complaints.ts';
+
+const FACT = 'removed';
+
+export async function markRemoved(storage: Storage, { raftId }: Identity): Promise<void> {
+  await storage.writeFact(FACT, Buffer.from(JSON.stringify({ version: 1, raftId })));
+}
+
+/** @throws ClusterError MEMBER_REMOVED. */
+export async function checkNotRemoved(storage: Storage, identity: Identity): Promise<void> {
+  if ((await storage.readFact(FACT)) !== undefined) throw removedFrom(identity);
+}
