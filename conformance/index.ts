@@ -29,3 +29,10 @@ export {
   type StorageRig,
   storageConformance,
 } from './storage/index.ts';
+export {
+  type TransportAbility,
+  type TransportNet,
+  type TransportNode,
+  type TransportRig,
+  transportConformance,
+} from './transport/index.ts';

@@ -88,13 +88,13 @@ async function runCase<Bench>(
   spec: CaseSpec<Bench>,
   caseId: string,
 ): Promise<void> {
-  const checks = new Checks(caseId);
+  const checks = new Checks(caseId, spec.title);
   if (spec.skip !== undefined)
     checks.fail('the rig offers what the case needs', spec.title, spec.skip);
   const timeoutMs = spec.timeoutMs ?? CASE_MS_MAX;
   const bench = await bounded(checks, 'the rig makes what the case needs', timeoutMs, suite.open);
   let failure: unknown;
-  checks.current = spec.title;
+  checks.moveOn();
   try {
     await bounded(checks, undefined, timeoutMs, () => spec.body(checks, bench));
   } catch (error) {

@@ -10,11 +10,19 @@ export const SETTLE_MS_MAX = 5_000;
 
 export class Checks {
   readonly #caseId: string;
-  /** The clause that is being looked at, for the message of a case that hangs. */
-  current = 'the case begins';
+  readonly #title: string;
+  /** What is being looked at, for the message of a case that hangs, or breaks in between. */
+  current: string;
 
-  constructor(caseId: string) {
+  constructor(caseId: string, title: string) {
     this.#caseId = caseId;
+    this.#title = title;
+    this.current = title;
+  }
+
+  /** The clause that was looked at holds. */
+  moveOn(): void {
+    this.current = this.#title;
   }
 
   fail(clause: string, expected: string, found: string, cause?: unknown): never {
@@ -25,11 +33,13 @@ export class Checks {
   equal(clause: string, found: unknown, expected: unknown): void {
     this.current = clause;
     if (textOf(found) !== textOf(expected)) this.fail(clause, shown(expected), shown(found));
+    this.moveOn();
   }
 
   holds(clause: string, isTrue: boolean, expected: string, found: unknown): void {
     this.current = clause;
     if (!isTrue) this.fail(clause, expected, typeof found === 'string' ? found : shown(found));
+    this.moveOn();
   }
 
   /** The value of a promise that must resolve, within a bound. */
@@ -41,6 +51,7 @@ export class Checks {
     this.current = clause;
     const outcome = await this.#settled(clause, action, withinMs);
     if ('error' in outcome) this.fail(clause, 'no error', shown(outcome.error), outcome.error);
+    this.moveOn();
     return outcome.value;
   }
 
@@ -56,6 +67,7 @@ export class Checks {
     const expected = codes === undefined ? 'an error' : `an error with code ${codes.join(' or ')}`;
     if (!('error' in outcome)) this.fail(clause, expected, `success: ${shown(outcome.value)}`);
     this.#hasCode(clause, outcome.error, codes, expected);
+    this.moveOn();
     return outcome.error;
   }
 
@@ -69,6 +81,7 @@ export class Checks {
       value = action();
     } catch (error) {
       this.#hasCode(clause, error, codes, expected);
+      this.moveOn();
       return error;
     }
     this.fail(clause, expected, `it returned ${shown(value)}`);
@@ -78,7 +91,9 @@ export class Checks {
   returns<T>(clause: string, action: () => T): T {
     this.current = clause;
     try {
-      return action();
+      const value = action();
+      this.moveOn();
+      return value;
     } catch (error) {
       this.fail(clause, 'the call does not throw', shown(error), error);
     }

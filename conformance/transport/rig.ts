@@ -1,0 +1,49 @@
+/**
+ * What the author of a transport brings, so that the suite can connect nodes, stop them, and disturb them.
+ */
+import type { RaftId } from '../../src/raft/index.ts';
+import type { Transport } from '../../src/transport/index.ts';
+
+/** A transport that was not started yet, and where the others will find it. */
+export interface TransportNode {
+  readonly transport: Transport;
+  /** What the others give to `addPeer`, and what this one says of itself (`LocalPeer.address`). */
+  readonly address: string;
+}
+
+/** One network of its own. The suite asks for a fresh one in each case. */
+export interface TransportNet {
+  /**
+   * A transport for the node. Asked for again after the one before was stopped: the node's next
+   * life, at the same address.
+   */
+  node(raftId: RaftId): Promise<TransportNode> | TransportNode;
+  /** Ability `move`. The next life of the node will have another address. */
+  move?(raftId: RaftId): void;
+  /** Ability `break`. Every connection between the two breaks at once; new ones can be made. */
+  breakLinks?(a: RaftId, b: RaftId): void;
+  /** Ability `cut`. Nothing passes between the two until `heal`, and nobody is told. */
+  cut?(a: RaftId, b: RaftId): void;
+  heal?(a: RaftId, b: RaftId): void;
+  /**
+   * Lets time pass until `isReached`, at most `withinMs` of it; says whether it was. Give it where the
+   * transport runs on a clock of its own. Default: the clock on the wall.
+   */
+  until?(isReached: () => boolean, withinMs: number): Promise<boolean>;
+  /** Gives back what the network took; its transports are stopped. */
+  close?(): Promise<void> | void;
+}
+
+/**
+ * What a rig can do, and what its transport claims: `handshake` means that strangers are told from
+ * members and that `admit` is asked. A transport without it trusts everybody who can reach it.
+ */
+export type TransportAbility = 'move' | 'break' | 'cut' | 'handshake';
+
+export interface TransportRig {
+  /** Cases that need another ability are skipped, and say so. */
+  readonly offers: readonly TransportAbility[];
+  net(): Promise<TransportNet> | TransportNet;
+  /** The longest that anything may take: finding out a silent link, connecting again. Default 20,000 ms. */
+  readonly patienceMs?: number;
+}
