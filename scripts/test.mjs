@@ -33,6 +33,11 @@ const STEPS_OF_ALL = [
     needs: ['scripts/acceptance.mjs', 'test/acceptance/main.ts'],
     run: ['scripts/acceptance.mjs', 'bad-input', '--quick'],
   },
+  {
+    title: 'Acceptance: wire',
+    needs: ['scripts/acceptance.mjs', 'test/acceptance/wire.ts'],
+    run: ['scripts/acceptance.mjs', 'wire', '--quick'],
+  },
 ];
 
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs');

@@ -1,27 +1,43 @@
-/** The acceptance programs: `survive` and `bad-input`. See scripts/acceptance.mjs. */
+/** The acceptance programs: `survive`, `bad-input` and `wire`. See scripts/acceptance.mjs. */
 import { badInput } from './bad-input.ts';
 import { Report } from './report.ts';
 import { survive } from './survive.ts';
+import { wire } from './wire.ts';
 
-const USAGE = 'usage: npm run acceptance -- survive|bad-input [--quick] [--seed N]\n';
+const USAGE =
+  'usage: npm run acceptance -- survive|bad-input|wire [--quick] [--seed N] [--seconds N]\n';
+
+const PROGRAMS = {
+  survive: (report: Report, chosen: Arguments) => survive(report, chosen),
+  'bad-input': (report: Report) => badInput(report),
+  wire: (report: Report, chosen: Arguments) => wire(report, chosen),
+} as const;
 
 interface Arguments {
-  readonly program: string;
+  readonly program: keyof typeof PROGRAMS;
   readonly isQuick: boolean;
   readonly seed: number;
+  /** How long the measured part takes, where a program measures. */
+  readonly seconds: number | undefined;
 }
 
 function parse(args: readonly string[]): Arguments | undefined {
   const [program, ...flags] = args;
   let isQuick = false;
   let seed = Date.now() % 1_000_000;
+  let seconds: number | undefined;
   for (let i = 0; i < flags.length; i++) {
     if (flags[i] === '--quick') isQuick = true;
     else if (flags[i] === '--seed' && /^\d+$/.test(flags[i + 1] ?? '')) seed = Number(flags[++i]);
-    else return undefined;
+    else if (flags[i] === '--seconds' && /^\d+$/.test(flags[i + 1] ?? '')) {
+      seconds = Number(flags[++i]);
+    } else return undefined;
   }
-  const isKnown = program === 'survive' || program === 'bad-input';
-  return isKnown ? { program, isQuick, seed } : undefined;
+  return isProgram(program) ? { program, isQuick, seed, seconds } : undefined;
+}
+
+function isProgram(name: string | undefined): name is keyof typeof PROGRAMS {
+  return name !== undefined && Object.hasOwn(PROGRAMS, name);
 }
 
 const chosen = parse(process.argv.slice(2));
@@ -31,6 +47,5 @@ if (chosen === undefined) {
 }
 const report = new Report();
 process.stdout.write(`acceptance: ${chosen.program}\n`);
-if (chosen.program === 'survive') await report.step('survive', () => survive(report, chosen));
-else await report.step('bad-input', () => badInput(report));
+await report.step(chosen.program, () => PROGRAMS[chosen.program](report, chosen));
 process.exit(report.summary());
