@@ -14,6 +14,10 @@ interface CodeInfo {
   readonly meaning: string;
 }
 
+/**
+ * Every code, whether a retry can help, and its meaning in a sentence. docs/reference/errors.md
+ * says what to do.
+ */
 export const ERROR_CODES = {
   // raft/ and storage/: the log
   LOG_COMPACTED: {
@@ -185,6 +189,7 @@ export const ERROR_CODES = {
 
 ERROR_CODES satisfies Readonly<Record<string, CodeInfo>>;
 
+/** One of the codes of `ERROR_CODES`. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 const BRAND: unique symbol = Symbol.for('quorate.ClusterError') as never;
@@ -211,10 +216,15 @@ export class ClusterError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
+  /** True for the errors of every copy of the package that this process has loaded. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && BRAND in value;
   }
 
+  /**
+   * Code, message, retryable and details, as they travel to other processes. Stack and cause stay
+   * here.
+   */
   toJSON(): { code: ErrorCode; message: string; retryable: Retryable; details: ErrorDetails } {
     return {
       code: this.code,

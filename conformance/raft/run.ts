@@ -13,6 +13,7 @@ import { type Case, parseScript } from './parser.ts';
 import { QuorumSuite } from './quorum-suite.ts';
 import type { Suite } from './suite.ts';
 
+/** The first place at which a script and the core differ. */
 export interface Failure {
   readonly file: string;
   readonly line: number;
@@ -21,6 +22,7 @@ export interface Failure {
   readonly what: string;
 }
 
+/** What came of all scripts. */
 export interface ConformanceResult {
   readonly files: number;
   readonly passed: number;
@@ -62,6 +64,7 @@ export function runRaftConformance(paths: readonly string[]): ConformanceResult 
   return { files: files.length, passed, failed, failures };
 }
 
+/** What came of one script. */
 export interface ScriptOutcome {
   readonly passed: number;
   readonly failed: number;

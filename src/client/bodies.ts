@@ -13,6 +13,7 @@ const ITEM_FIXED_BYTES = 32;
 const EVENT_PUT = 1;
 const EVENT_DELETE = 2;
 
+/** First byte of an item of a watch. */
 export const STREAM_ITEM = { started: 1, change: 2, heartbeat: 3 } as const;
 
 // ---- ranges -------------------------------------------------------------------------------------
@@ -45,6 +46,7 @@ function copyOf(view: Uint8Array): Uint8Array {
 
 // ---- requests -----------------------------------------------------------------------------------
 
+/** Body of the request `range`. */
 export interface RangeRequest {
   readonly range: KeyRange;
   /** 0: the most. */
@@ -52,6 +54,7 @@ export interface RangeRequest {
   readonly keysOnly: boolean;
 }
 
+/** Body of the request `range`, as the client sends it. */
 export function encodeRangeRequest(request: RangeRequest): Buffer {
   const out = Buffer.allocUnsafe(5 + rangeBytes(request.range));
   out.writeUInt32BE(request.limit, 0);
@@ -60,6 +63,7 @@ export function encodeRangeRequest(request: RangeRequest): Buffer {
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodeRangeRequest(body: Uint8Array): RangeRequest {
   const reader = new ByteReader(body);
   const limit = reader.u32();
@@ -69,6 +73,9 @@ export function decodeRangeRequest(body: Uint8Array): RangeRequest {
   return { range, limit, keysOnly };
 }
 
+/**
+ * Body of the request `watch`. `credit`: bytes of items that may be sent before more is granted.
+ */
 export interface WatchRequest {
   readonly range: KeyRange;
   readonly credit: number;
@@ -76,6 +83,7 @@ export interface WatchRequest {
   readonly from: number;
 }
 
+/** Body of the request `watch`, as the client sends it. */
 export function encodeWatchRequest(request: WatchRequest): Buffer {
   const out = Buffer.allocUnsafe(12 + rangeBytes(request.range));
   out.writeUInt32BE(request.credit, 0);
@@ -84,6 +92,7 @@ export function encodeWatchRequest(request: WatchRequest): Buffer {
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodeWatchRequest(body: Uint8Array): WatchRequest {
   const reader = new ByteReader(body);
   const credit = reader.u32();
@@ -93,12 +102,14 @@ export function decodeWatchRequest(body: Uint8Array): WatchRequest {
   return { range, credit, from };
 }
 
+/** A body that is one number below 2^32: more credit. */
 export function encodeU32(value: number): Buffer {
   const out = Buffer.allocUnsafe(4);
   out.writeUInt32BE(value, 0);
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodeU32(body: Uint8Array): number {
   const reader = new ByteReader(body);
   const value = reader.u32();
@@ -106,12 +117,14 @@ export function decodeU32(body: Uint8Array): number {
   return value;
 }
 
+/** A body that is one safe integer: a session. */
 export function encodeU64(value: number): Buffer {
   const out = Buffer.allocUnsafe(8);
   writeU64(out, value, 0);
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodeU64(body: Uint8Array): number {
   const reader = new ByteReader(body);
   const value = reader.u64();
@@ -129,6 +142,10 @@ export function encodeProposeHead(index: number, code: number): Buffer {
   return out;
 }
 
+/**
+ * The answer to `propose`: where the command stands, and what the machine said. @throws
+ * ClusterError CODEC_INVALID.
+ */
 export function decodePropose(body: Uint8Array): CommandResult & { readonly index: number } {
   const reader = new ByteReader(body);
   return { index: reader.u64(), code: reader.u32(), bytes: reader.rest() };
@@ -152,6 +169,7 @@ function readItem(reader: ByteReader): KeyValue {
   return { key, value, createRevision, modRevision, version };
 }
 
+/** The answer to `get`. `revision` is the store's when it was read. */
 export function encodeGetAnswer(item: KeyValue | undefined, revision: number): Buffer {
   const out = Buffer.allocUnsafe(9 + (item === undefined ? 0 : itemBytes(item)));
   writeU64(out, revision, 0);
@@ -160,6 +178,7 @@ export function encodeGetAnswer(item: KeyValue | undefined, revision: number): B
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodeGetAnswer(body: Uint8Array): {
   item: KeyValue | undefined;
   revision: number;
@@ -171,6 +190,7 @@ export function decodeGetAnswer(body: Uint8Array): {
   return { item, revision };
 }
 
+/** The answer to `range`. */
 export function encodePage(page: RangeResult): Buffer {
   let size = 13;
   for (const item of page.items) size += itemBytes(item);
@@ -183,6 +203,7 @@ export function encodePage(page: RangeResult): Buffer {
   return out;
 }
 
+/** The other way. @throws ClusterError CODEC_INVALID. */
 export function decodePage(body: Uint8Array): RangeResult {
   const reader = new ByteReader(body);
   const revision = reader.u64();
@@ -196,12 +217,17 @@ export function decodePage(body: Uint8Array): RangeResult {
 
 // ---- the items of a watch -----------------------------------------------------------------------
 
+/**
+ * What comes over a watch: first that it began, then changes, and in quiet times how far it has
+ * looked.
+ */
 export type WatchItem =
   | { readonly kind: 'started'; readonly revision: number }
   | { readonly kind: 'change'; readonly change: KvChange }
   /** Everything up to `revision` was sent, or did not concern the watch. */
   | { readonly kind: 'heartbeat'; readonly revision: number };
 
+/** The first item of a watch: `revision` is the one before the first that is watched. */
 export function encodeStarted(revision: number): Buffer {
   const out = Buffer.allocUnsafe(9);
   out[0] = STREAM_ITEM.started;
@@ -209,6 +235,7 @@ export function encodeStarted(revision: number): Buffer {
   return out;
 }
 
+/** Nothing up to `revision` is still to come. */
 export function encodeHeartbeat(revision: number): Buffer {
   const out = Buffer.allocUnsafe(9);
   out[0] = STREAM_ITEM.heartbeat;
@@ -216,6 +243,7 @@ export function encodeHeartbeat(revision: number): Buffer {
   return out;
 }
 
+/** All events of one revision. */
 export function encodeChange(change: KvChange): Buffer {
   let size = 13;
   for (const event of change.events) {
@@ -250,6 +278,7 @@ function readEvent(reader: ByteReader): KvEvent {
   return { kind: 'delete', key: copyOf(reader.blob()), modRevision };
 }
 
+/** Any item of a watch. @throws ClusterError CODEC_INVALID. */
 export function decodeWatchItem(body: Uint8Array): WatchItem {
   const reader = new ByteReader(body);
   const kind = reader.u8();

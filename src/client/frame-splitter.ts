@@ -11,6 +11,7 @@ import { ClusterError } from '../errors.ts';
 const LENGTH_BYTES = 4;
 const NONE: Buffer = Buffer.alloc(0);
 
+/** Cuts a byte stream into frames. */
 export class FrameSplitter {
   readonly #bytesMax: number;
   #ready: Buffer = NONE;
@@ -25,6 +26,7 @@ export class FrameSplitter {
     this.#bytesMax = bytesMax;
   }
 
+  /** More of the stream. The chunk is the splitter's to keep. */
   push(chunk: Buffer): void {
     if (this.#partBytes === 0 && this.#at === this.#ready.length) {
       this.#ready = chunk;

@@ -10,10 +10,14 @@ import type { RequestId } from '../consensus/index.ts';
 import { ClusterError, ERROR_CODES, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import { asBuffer, ByteReader, writeU64 } from './byte-reader.ts';
 
+/** The version that this release speaks. */
 export const PROTOCOL_VERSION = 1;
+/** First four bytes of a connection, `QRTC`: nobody comes here by mistake and stays. */
 export const PROTOCOL_MAGIC: number = 0x51525443;
+/** Length of the client's first message. */
 export const HELLO_BYTES = 8;
 
+/** What is asked for. Numbers are part of the protocol. */
 export const OP = {
   propose: 1,
   get: 2,
@@ -26,9 +30,12 @@ export const OP = {
   call: 9,
   ping: 10,
 } as const;
+/** One of the values of `OP`. */
 export type Op = (typeof OP)[keyof typeof OP];
 
+/** What a frame of the server is. Numbers are part of the protocol. */
 export const ANSWER = { result: 0, error: 1, item: 2, end: 3 } as const;
+/** One of the values of `ANSWER`. */
 export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER];
 
 const FLAG_REQUEST = 1;
@@ -38,6 +45,10 @@ const REQUEST_HEADER_BYTES = 12;
 const REQUEST_ID_BYTES = 24;
 const ANSWER_HEADER_BYTES = 12;
 
+/**
+ * What goes before a request's body. `correlation` is the client's own, and comes back with the
+ * answers; `local`: the node's own state will do.
+ */
 export interface RequestHeader {
   readonly correlation: number;
   readonly op: number;
@@ -47,11 +58,13 @@ export interface RequestHeader {
   readonly request: RequestId | undefined;
 }
 
+/** A request as it arrived. */
 export interface RequestFrame extends RequestHeader {
   /** A view into what was received. */
   readonly body: Buffer;
 }
 
+/** An answer as it arrived. `body` is a view into what was received. */
 export interface AnswerFrame {
   readonly correlation: number;
   readonly kind: AnswerKind;
@@ -102,6 +115,7 @@ export function decodeRequest(frame: Uint8Array): RequestFrame {
   return { correlation, op, local, timeoutMs, request, body: reader.rest() };
 }
 
+/** What goes before the body, length included. */
 export function encodeAnswerHeader(
   correlation: number,
   kind: AnswerKind,
@@ -126,6 +140,7 @@ export function decodeAnswer(frame: Uint8Array): AnswerFrame {
   return { correlation, kind, body: reader.rest() };
 }
 
+/** Body of an answer of kind `error`. */
 export function encodeError(error: ClusterError): Buffer {
   return Buffer.from(JSON.stringify(error), 'utf8');
 }
@@ -183,6 +198,7 @@ export function encodeWelcome(version: number, facts: object): Buffer {
   return out;
 }
 
+/** The server's first message: the version that both speak from here on, and who it is. */
 export interface Welcome {
   readonly version: number;
   readonly facts: Readonly<Record<string, unknown>>;

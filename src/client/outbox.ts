@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 /** Up to here one copy is cheaper than a vector of many small pieces. */
 const JOIN_BYTES_MAX: number = 128 * 1024;
 
+/** Collects what is written in one turn of the event loop and hands it to the socket at once. */
 export class Outbox {
   readonly #socket: Socket;
   #chunks: Uint8Array[] = [];
@@ -35,6 +36,7 @@ export class Outbox {
     setImmediate(() => this.flush());
   }
 
+  /** Hands over what waits, now. */
   flush(): void {
     this.#scheduled = false;
     const chunks = this.#chunks;

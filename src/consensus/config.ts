@@ -10,12 +10,14 @@ import { COMMAND_BYTES_MAX } from '../limits.ts';
 import { checkNodeId } from './members.ts';
 import type { Invitation } from './types.ts';
 
+/** One of those who found a cluster. */
 export interface FoundingMember {
   readonly nodeId: string;
   /** `host:port` of the member's door for peers. Names are resolved at each dial. */
   readonly address: string;
 }
 
+/** Which cluster it is, and who founds it. */
 export interface ClusterConfig {
   /** For people, and in every handshake: strangers are refused by it. */
   readonly name: string;
@@ -31,6 +33,10 @@ export interface ClusterConfig {
   readonly members: readonly FoundingMember[];
 }
 
+/**
+ * What a node is told. `defaultConfig` gives every default; `validateConfig` names the first
+ * mistake.
+ */
 export interface RaftNodeConfig {
   /** 1 to 128 of `A-Za-z0-9._-`; one of the founding members, or the one that `join` invites. */
   readonly nodeId: string;
@@ -104,6 +110,7 @@ export function defaultConfig(): RaftNodeConfig {
   };
 }
 
+/** A copy that shares no list with the original. */
 export function cloneConfig(config: RaftNodeConfig): RaftNodeConfig {
   const members = config.cluster.members.map((member) => ({ ...member }));
   const join = typeof config.join === 'object' ? { join: structuredClone(config.join) } : {};

@@ -32,6 +32,10 @@ export function foundingMembers(cluster: ClusterConfig): MemberRecord[] {
     .map(({ nodeId, address }, i) => ({ raftId: i + 1, nodeId, address }));
 }
 
+/**
+ * The id that the founding members come to, each by itself: `id`, or a hash of the name and the
+ * members. 32 hexadecimal digits.
+ */
 export function foundingClusterId(cluster: ClusterConfig): string {
   if (cluster.id !== undefined) return cluster.id;
   const text = JSON.stringify([cluster.name, foundingMembers(cluster)]);

@@ -23,6 +23,7 @@ export interface CommandResult {
   readonly bytes: Uint8Array;
 }
 
+/** Where in the log the commands of a batch stand. */
 export interface ApplyContext {
   readonly index: LogIndex;
   readonly term: Term;
@@ -48,6 +49,7 @@ export interface StateMachine {
   restore(reader: Pick<SnapshotReader, 'section'>): Promise<void>;
 }
 
+/** Names a client's session: minted by the log, from 1, never used twice. */
 export type SessionId = number;
 
 /** Names one request of one client for ever, so that a retry is applied once. */
@@ -59,12 +61,14 @@ export interface RequestId {
   readonly acknowledgedBelow?: number;
 }
 
+/** How long the caller waits. */
 export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** Default 5,000 ms. */
   readonly timeoutMs?: number;
 }
 
+/** How long to wait, and by which name the request is known if it is repeated. */
 export interface ProposeOptions extends WaitOptions {
   readonly request?: RequestId;
 }
@@ -74,10 +78,16 @@ export interface ProposeResult extends CommandResult {
   readonly index: LogIndex;
 }
 
+/**
+ * `linearizable`: sees every write that was acknowledged before the read. `local`: what this node
+ * has, however old.
+ */
 export type Consistency = 'linearizable' | 'local';
 
+/** Voters decide and may lead; learners only follow the log. */
 export type MemberRole = 'voter' | 'learner';
 
+/** A member as the replicated state knows it. */
 export interface Member {
   readonly raftId: RaftId;
   readonly nodeId: string;
@@ -101,6 +111,7 @@ export interface Invitation {
   readonly members: readonly MemberAddress[];
 }
 
+/** Where a member is found. */
 export interface MemberAddress {
   readonly raftId: RaftId;
   readonly nodeId: string;
@@ -117,8 +128,10 @@ export interface MemberStatus extends Member {
   readonly lastError?: string;
 }
 
+/** The node's part in the present term. */
 export type NodeRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
 
+/** A node's life goes one way: from `new` to `stopped`, or to `failed` from anywhere. */
 export type NodePhase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed';
 
 /** A fault that ended this node's participation for good. */
@@ -135,6 +148,10 @@ export interface Divergence {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
+/**
+ * What a node knows of itself and of the others, at one moment. Plain data, made to be shown.
+ * Indexes count log entries from 1; 0 is nothing yet.
+ */
 export interface NodeStatus {
   readonly nodeId: string;
   readonly raftId: RaftId;

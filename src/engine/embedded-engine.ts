@@ -24,6 +24,7 @@ import { TcpTransport } from '../transport/index.ts';
 import type { Address, World } from '../world/index.ts';
 import type { Engine, ReadOptions } from './types.ts';
 
+/** What the engine is made of. */
 export interface EmbeddedEngineOptions {
   readonly config: RaftNodeConfig;
   /** The node's own folder; made when it does not exist, locked while the engine runs. */
@@ -34,6 +35,10 @@ export interface EmbeddedEngineOptions {
   readonly machine: StateMachine;
 }
 
+/**
+ * The engine that needs nothing else: a Raft node in this process, its log on disk, its peers over
+ * the network of `world`. It lives once.
+ */
 export class EmbeddedEngine implements Engine {
   readonly #options: EmbeddedEngineOptions;
   #node: RaftNode | undefined;
@@ -57,6 +62,7 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
+  /** The name that the configuration gave it. */
   get nodeId(): string {
     return this.#options.config.nodeId;
   }
@@ -103,6 +109,7 @@ export class EmbeddedEngine implements Engine {
     await this.#node?.stop();
   }
 
+  /** As `stop`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -133,10 +140,12 @@ export class EmbeddedEngine implements Engine {
     return this.#started.status();
   }
 
+  /** Whether it leads, as far as it knows at this moment. */
   get isLeader(): boolean {
     return this.#node?.isLeader ?? false;
   }
 
+  /** The leader that it follows, itself included; `undefined` while none is known. */
   get leader(): Member | undefined {
     return this.#node?.leader;
   }

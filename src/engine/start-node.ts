@@ -9,6 +9,7 @@ import { ClusterError } from '../errors.ts';
 import { type Address, nullLogger, realWorld, type World } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';
 
+/** What must be known to start a node; all else has a default. */
 export interface StartNodeOptions {
   /** 1 to 128 of `A-Za-z0-9._-`; one of `members`. */
   readonly nodeId: string;

@@ -15,13 +15,22 @@ import type {
   WaitOptions,
 } from '../consensus/index.ts';
 
+/** How fresh the read must be, and how long the caller waits. */
 export interface ReadOptions extends WaitOptions {
   /** Default `linearizable`. */
   readonly consistency?: Consistency;
 }
 
+/**
+ * What agreement offers, wherever it comes from. One object is one node of one cluster, and lives
+ * once.
+ */
 export interface Engine extends AsyncDisposable {
   readonly nodeId: string;
+  /**
+   * Opens what is stored and begins to take part; resolves before a leader is known.
+   * @throws ClusterError DATA_DIR_*, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID, NODE_STOPPED.
+   */
   start(): Promise<void>;
   /** Hands leadership over first, if it can within its bound. Idempotent. */
   stop(): Promise<void>;
@@ -31,7 +40,11 @@ export interface Engine extends AsyncDisposable {
   readBarrier(options?: ReadOptions): Promise<void>;
   /** A session makes retries safe; see `RequestId`. */
   openSession(options?: WaitOptions): Promise<SessionId>;
+  /**
+   * Ends a session: its results are forgotten, and its requests are refused with SESSION_EXPIRED.
+   */
   closeSession(session: SessionId, options?: WaitOptions): Promise<void>;
+  /** All that is known at this moment. */
   status(): NodeStatus;
   readonly isLeader: boolean;
   readonly leader: Member | undefined;
@@ -47,7 +60,9 @@ export interface Engine extends AsyncDisposable {
   addNode(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
   /** A member that only follows, until it is promoted. */
   addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
-  /** */
+  /**
+   * Gives a learner its vote. @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS, NO_QUORUM.
+   */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
   /** False when nobody is called so. */
   removeNode(nodeId: string, options?: WaitOptions): Promise<boolean>;

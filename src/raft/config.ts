@@ -10,8 +10,16 @@ import { ClusterError } from '../errors.ts';
 import { RAFT_INFLIGHT_MESSAGES_DEFAULT, RAFT_MESSAGE_BYTES_DEFAULT } from '../limits.ts';
 import { type LogIndex, type LogStorage, NO_LIMIT, type RaftId } from './types.ts';
 
+/**
+ * How reads are confirmed: `safe` by a round of heartbeats each, `lease-based` by the leader's
+ * lease.
+ */
 export type ReadOnlyOption = 'safe' | 'lease-based';
 
+/**
+ * What a core is made with. Ticks are counted by `RawNode.tick`; bounds are bytes or messages,
+ * `NO_LIMIT` for none.
+ */
 export interface RaftConfig {
   /** This node's id in its group; above 0. */
   readonly id: RaftId;

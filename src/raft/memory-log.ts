@@ -20,6 +20,7 @@ import type {
   Term,
 } from './types.ts';
 
+/** A membership of nobody. */
 export const EMPTY_CONF_STATE: ConfState = {
   voters: [],
   learners: [],
@@ -40,6 +41,7 @@ export class MemoryLog implements LogStorage {
   #baseTerm: Term = 0;
   #entries: Entry[] = [];
 
+  /** The hard state that was set last, and the members of the snapshot. */
   initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
     return { hardState: this.#hardState, confState: this.#snapshot.metadata.confState };
   }
@@ -72,6 +74,7 @@ export class MemoryLog implements LogStorage {
     return this.#snapshot;
   }
 
+  /** Replaces term, vote and commit index. */
   setHardState(hardState: HardState): void {
     this.#hardState = hardState;
   }

@@ -66,6 +66,7 @@ export function forwardMessage(message: Message, to: RaftId): MessageDraft {
   return draft;
 }
 
+/** Whether the id is that of the local log writer or state machine, and no member's. */
 export function isStorageThread(id: RaftId): boolean {
   return id === APPEND_THREAD || id === APPLY_THREAD;
 }

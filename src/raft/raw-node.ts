@@ -54,6 +54,10 @@ import {
 const NO_MESSAGES: readonly Message[] = [];
 const NO_READ_STATES: readonly ReadState[] = [];
 
+/**
+ * One member of one group: the Raft algorithm as a pure state machine. The module's own comment is
+ * its contract: what goes in, what comes out, and in which order that must be dealt with.
+ */
 export class RawNode {
   readonly #raft: Raft;
   readonly #isAsync: boolean;
@@ -71,10 +75,12 @@ export class RawNode {
     this.#lastHardState = this.#raft.hardState();
   }
 
+  /** This member's id in its group. */
   get id(): RaftId {
     return this.#raft.id;
   }
 
+  /** The newest term that was seen, durable or not. */
   get term(): Term {
     return this.#raft.term;
   }
@@ -200,6 +206,7 @@ export class RawNode {
 
   // ---- output -----------------------------------------------------------------------------------
 
+  /** Whether `ready` would hold anything. */
   hasReady(): boolean {
     const raft = this.#raft;
     const { log } = raft;
@@ -261,6 +268,7 @@ export class RawNode {
 
   // ---- observation ------------------------------------------------------------------------------
 
+  /** Roles, term, commit index and members; costs next to nothing. */
   basicStatus(): BasicStatus {
     const raft = this.#raft;
     return {
@@ -274,6 +282,7 @@ export class RawNode {
     };
   }
 
+  /** As `basicStatus`, and on the leader what it knows of each member. A copy. */
   status(): RaftStatus {
     const progress = new Map<RaftId, PeerProgress>();
     if (this.#raft.isLeader) {

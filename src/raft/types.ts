@@ -9,7 +9,9 @@
 
 /** A member's id inside its group. 0 is nobody. */
 export type RaftId = number;
+/** Number of a leadership; at most one leader in each. From 1; 0 is before all of them. */
 export type Term = number;
+/** Place of an entry in the log. From 1; 0 is before all entries. */
 export type LogIndex = number;
 
 /** No member: an unknown leader, an uncast vote. */
@@ -48,11 +50,15 @@ export const MessageType = {
   StorageApplyResp: 22,
   ForgetLeader: 23,
 } as const;
+/** One of the values of `MessageType`. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
+/** What an entry holds. Numbers are raftpb's. */
 export const EntryType = { Normal: 0, ConfChange: 1, ConfChangeV2: 2 } as const;
+/** One of the values of `EntryType`. */
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
+/** One place in the log: what was proposed, and the leadership that gave it its place. */
 export interface Entry {
   readonly term: Term;
   readonly index: LogIndex;
@@ -80,6 +86,9 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
+/**
+ * What a snapshot replaces: the log up to `index`, whose entry had `term`, and the members by then.
+ */
 export interface SnapshotMetadata {
   readonly confState: ConfState;
   readonly index: LogIndex;
@@ -115,15 +124,23 @@ export interface Message {
   readonly responses?: readonly Message[] | undefined;
 }
 
+/** What happens to the member. Numbers are raftpb's. */
 export const ConfChangeType = {
   AddNode: 0,
   RemoveNode: 1,
   UpdateNode: 2,
   AddLearnerNode: 3,
 } as const;
+/** One of the values of `ConfChangeType`. */
 export type ConfChangeType = (typeof ConfChangeType)[keyof typeof ConfChangeType];
 
+/**
+ * How several changes are made: `Auto` goes through a joint configuration only where it must, the
+ * others always; it is left by itself (`JointImplicit`) or by an empty change (`JointExplicit`).
+ * Numbers are raftpb's.
+ */
 export const ConfChangeTransition = { Auto: 0, JointImplicit: 1, JointExplicit: 2 } as const;
+/** One of the values of `ConfChangeTransition`. */
 export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof ConfChangeTransition];
 
 /** The old form: one change. `id` is free for the proposer's use. */
@@ -134,6 +151,7 @@ export interface ConfChange {
   readonly id: number;
 }
 
+/** One of the changes of a `ConfChangeV2`. */
 export interface ConfChangeSingle {
   readonly type: ConfChangeType;
   readonly nodeId: RaftId;
@@ -146,7 +164,9 @@ export interface ConfChangeV2 {
   readonly context: Uint8Array;
 }
 
+/** A node's part in the present term. Numbers are etcd's. */
 export const StateType = { Follower: 0, Candidate: 1, Leader: 2, PreCandidate: 3 } as const;
+/** One of the values of `StateType`. */
 export type StateType = (typeof StateType)[keyof typeof StateType];
 
 /** What may be forgotten at a restart. */
@@ -173,6 +193,10 @@ export interface LogRead {
  * "not here yet", and is asked for again after the shell has loaded it.
  */
 export interface LogStorage {
+  /**
+   * What was durable when this process began: term, vote and commit index, and the members of the
+   * newest snapshot.
+   */
   initialState(): { readonly hardState: HardState; readonly confState: ConfState };
   /** Index of the first entry that is available; 1 for a new log, snapshot index + 1 after a snapshot. */
   firstIndex(): LogIndex;
@@ -213,6 +237,7 @@ export interface Ready {
 
 /** How the leader feeds one follower (thesis 10.2.1: probing, then pipelining). */
 export const ProgressState = { Probe: 0, Replicate: 1, Snapshot: 2 } as const;
+/** One of the values of `ProgressState`. */
 export type ProgressState = (typeof ProgressState)[keyof typeof ProgressState];
 
 /** What the leader knows of one member, itself included. A copy: it does not change afterwards. */
@@ -247,6 +272,7 @@ export interface BasicStatus {
   readonly config: ConfState;
 }
 
+/** All that a node can say about itself, the followers as it sees them included. */
 export interface RaftStatus extends BasicStatus {
   /** By member, in ascending order of id; empty unless this node leads. */
   readonly progress: ReadonlyMap<RaftId, PeerProgress>;

@@ -28,6 +28,10 @@ interface Segment {
   used: number;
 }
 
+/**
+ * How much of the past a watch can begin with: beyond either bound the oldest changes are
+ * forgotten.
+ */
 export interface HistoryBounds {
   readonly changesMax: number;
   readonly bytesMax: number;

@@ -78,6 +78,7 @@ export function validateRange(query: RangeQuery): void {
   if (rejection !== undefined) throw rejectionToError(rejection);
 }
 
+/** @throws ClusterError KEY_INVALID when the key is empty or too long. */
 export function validateKey(key: Uint8Array): void {
   const rejection = checkKey(key, COMMAND, 'key');
   if (rejection !== undefined) throw rejectionToError(rejection);

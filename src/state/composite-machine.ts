@@ -19,10 +19,15 @@ export interface MachinePart extends StateMachine {
   readonly tag: number;
 }
 
+/** One machine of several: a command's first byte is the tag of the part that it is for. */
 export function composeMachines(parts: readonly MachinePart[]): CompositeMachine {
   return new CompositeMachine(parts);
 }
 
+/**
+ * Several machines behind one log. Each part has its tag, its snapshot sections, and no view of the
+ * others.
+ */
 export class CompositeMachine implements StateMachine {
   readonly #byTag: Map<number, MachinePart> = new Map();
 

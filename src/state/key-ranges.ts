@@ -8,6 +8,7 @@
 import { compareBytes, copyBytes, NO_BYTES } from './bytes.ts';
 import type { KeyRange } from './types.ts';
 
+/** The range of all keys that begin with `prefix`; of an empty one: all keys. */
 export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
   for (let at = prefix.length - 1; at >= 0; at--) {
     const byte = prefix[at] as number;
@@ -32,6 +33,7 @@ export function isPrefixRange(range: KeyRange): boolean {
   return compareBytes(range.end, prefixRange(range.start).end) === 0;
 }
 
+/** Whether the key lies in the range. */
 export function rangeHolds(range: KeyRange, key: Uint8Array): boolean {
   const { start, end } = range;
   const order = compareBytes(key, start);

@@ -36,6 +36,7 @@ import type {
 } from './types.ts';
 import { WatchIndex } from './watch-index.ts';
 
+/** How a machine may differ from the usual one. */
 export interface KvMachineOptions {
   /** Bounds of the history, which must be the same on every node. For tests. */
   readonly history?: Partial<HistoryBounds>;
@@ -52,6 +53,11 @@ export interface KvStats {
   readonly historyBytes: number;
 }
 
+/**
+ * Keys and values with revisions, transactions and watches, replicated. Writes are commands
+ * (`encodeCommand`) that are proposed; reads and watches are asked of the machine itself, after
+ * `readBarrier` where they must be fresh.
+ */
 export class KvMachine implements StateMachine, MachinePart {
   readonly name: string = 'kv';
   readonly tag: number = KV_TAG;
@@ -89,6 +95,7 @@ export class KvMachine implements StateMachine, MachinePart {
     return this.#history.compactedRevision;
   }
 
+  /** Counts for metrics. */
   get stats(): KvStats {
     return {
       keys: this.#store.size,

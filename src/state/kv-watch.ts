@@ -24,6 +24,7 @@ export interface WatchedMachine {
 
 type End = 'cancelled' | ClusterError;
 
+/** The changes of a range, in order, from one revision on. */
 export class KvWatch implements AsyncIterableIterator<KvChange> {
   readonly range: KeyRange;
   readonly #machine: WatchedMachine;
@@ -51,6 +52,7 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
     return Math.max(this.#searchedTo, this.#machine.history.revision) + 1;
   }
 
+  /** Itself: a watch is read once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -67,6 +69,7 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
     this.#finish('cancelled');
   }
 
+  /** Ends the watch. */
   async return(): Promise<IteratorResult<KvChange, undefined>> {
     this.cancel();
     return { done: true, value: undefined };

@@ -15,6 +15,7 @@ import { ByteReader, ByteWriter, copyBytes } from './bytes.ts';
 const FORMAT_VERSION = 1;
 const KEY_CHARS_SHOWN_MAX = 64;
 
+/** The codes of errors that a `KvMachine` answers as results. */
 export type RejectionCode =
   | 'REQUEST_INVALID'
   | 'KEY_INVALID'
@@ -24,6 +25,7 @@ export type RejectionCode =
   | 'REVISION_COMPACTED'
   | 'REVISION_FUTURE';
 
+/** The `code` of a `CommandResult` for each rejection. Part of the format: never changed. */
 export const KV_REJECTION_CODES: Readonly<Record<RejectionCode, number>> = {
   REQUEST_INVALID: 1,
   KEY_INVALID: 2,

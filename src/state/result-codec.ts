@@ -28,6 +28,7 @@ const STEPS = [undefined, 'put', 'delete', 'increment', 'get'] as const;
 
 const writer = new ByteWriter();
 
+/** As the machine answers it: code 0, and bytes for `decodeResult`. */
 export function encodeResult(result: KvResult): CommandResult {
   writer.clear();
   writer.u8(VERSION).u8(RESULTS.indexOf(result.kind)).uint(result.revision);

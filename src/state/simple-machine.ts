@@ -6,6 +6,7 @@ import type { CommandResult, StateMachine } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { SnapshotSection } from '../storage/index.ts';
 
+/** A state machine of three functions. */
 export interface SimpleMachine {
   /**
    * Applies one command and answers bytes. Must be deterministic. To reject, return a `CommandResult`
@@ -14,11 +15,13 @@ export interface SimpleMachine {
   apply(command: Uint8Array): Uint8Array | CommandResult;
   /** The whole state, as it is now. */
   snapshot(): Uint8Array;
+  /** Replaces the whole state by what `snapshot` gave, on this node or another. */
   restore(state: Uint8Array): void;
 }
 
 const SECTION = 'app.state';
 
+/** Makes a `StateMachine` of three functions. */
 export function simpleMachine(simple: SimpleMachine): StateMachine {
   return {
     applyBatch(commands: readonly Uint8Array[]): CommandResult[] {

@@ -24,7 +24,9 @@ export interface KeyRange {
   readonly end?: Uint8Array;
 }
 
+/** What of a key is compared. */
 export type CompareTarget = 'value' | 'version' | 'createRevision' | 'modRevision';
+/** Values are compared byte by byte, the others as numbers. */
 export type CompareOperator = 'equal' | 'notEqual' | 'less' | 'greater';
 
 /** A key that does not exist has version and revisions 0; comparisons of its value are all false. */
@@ -42,12 +44,19 @@ export type Compare =
       readonly operand: number;
     };
 
+/**
+ * One thing that a transaction does. Steps see what earlier steps of the same transaction wrote.
+ */
 export type TransactionStep =
   | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly range: KeyRange }
   | { readonly kind: 'increment'; readonly key: Uint8Array; readonly by: bigint }
   | { readonly kind: 'get'; readonly range: KeyRange; readonly limit?: number };
 
+/**
+ * What can be proposed to a `KvMachine`. Encode it with `encodeCommand`; limits are in
+ * docs/reference/limits.md.
+ */
 export type KvCommand =
   | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly range: KeyRange }
@@ -69,12 +78,17 @@ export type KvCommand =
   /** Forgets the history of changes below `revision`; watches can not begin there any more. */
   | { readonly kind: 'compact'; readonly revision: number };
 
+/** What came of one step of a transaction. */
 export type StepResult =
   | { readonly kind: 'put' }
   | { readonly kind: 'delete'; readonly deleted: number }
   | { readonly kind: 'increment'; readonly value: bigint }
   | { readonly kind: 'get'; readonly items: readonly KeyValue[]; readonly more: boolean };
 
+/**
+ * What came of a command; `unwrapResult` makes it of the answer to a proposal. `revision` is the
+ * store's afterwards.
+ */
 export type KvResult =
   | { readonly kind: 'put'; readonly revision: number }
   | { readonly kind: 'delete'; readonly revision: number; readonly deleted: number }
@@ -100,6 +114,7 @@ export interface RangeQuery extends KeyRange {
   readonly keysOnly?: boolean;
 }
 
+/** A page of items in byte order of their keys. */
 export interface RangeResult {
   readonly items: readonly KeyValue[];
   /** There are more; go on with `start` = the last key plus a zero byte. */
@@ -108,6 +123,7 @@ export interface RangeResult {
   readonly revision: number;
 }
 
+/** What happened to one key: it has a new value, or is gone. */
 export type KvEvent =
   | { readonly kind: 'put'; readonly item: KeyValue }
   | { readonly kind: 'delete'; readonly key: Uint8Array; readonly modRevision: number };

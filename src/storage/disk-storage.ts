@@ -54,6 +54,7 @@ import { Wal } from './wal.ts';
 import type { LogScan } from './wal-scan.ts';
 import { type LogReach, Witness } from './witness.ts';
 
+/** Sizes that suit most machines as they are. */
 export interface DiskStorageTuning {
   /** Largest segment of the log. */
   readonly segmentBytes?: number;
@@ -65,6 +66,7 @@ export interface DiskStorageTuning {
   readonly snapshotsKept?: number;
 }
 
+/** Where the folder is, and the doors to the world. */
 export interface DiskStorageOptions {
   readonly disk: Disk;
   readonly clock: Clock;

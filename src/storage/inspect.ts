@@ -18,6 +18,7 @@ import type { Identity, StoredSnapshot } from './types.ts';
 import { type LogScan, scanLog, type TornTail } from './wal-scan.ts';
 import { checkWitness, readWitness } from './witness.ts';
 
+/** One file of the log. */
 export interface SegmentReport {
   readonly path: string;
   readonly sequence: number;
@@ -28,6 +29,7 @@ export interface SegmentReport {
   readonly records: number;
 }
 
+/** What the log holds. */
 export interface LogReport {
   readonly firstIndex: LogIndex;
   readonly lastIndex: LogIndex;
@@ -46,6 +48,7 @@ export interface SnapshotReport extends StoredSnapshot {
   readonly file: string;
 }
 
+/** What is in a data folder, and what is wrong with it. */
 export interface DataFolderReport {
   readonly identity: Identity | undefined;
   /** Absent when it could not be read: `damage` says why. */
@@ -56,6 +59,9 @@ export interface DataFolderReport {
   readonly damage: readonly string[];
 }
 
+/**
+ * Looks into a data folder, without a lock and without a change. Damage is collected, not thrown.
+ */
 export async function inspect(disk: Disk, directory: string): Promise<DataFolderReport> {
   const folders = dataFolders(directory);
   const damage: string[] = [];

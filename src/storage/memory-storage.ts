@@ -47,6 +47,7 @@ interface PendingWrite {
   readonly reject: (error: Error) => void;
 }
 
+/** What a storage in memory begins with. */
 export interface MemoryStorageOptions {
   readonly identity?: Identity;
 }

@@ -59,12 +59,14 @@ export interface SnapshotSection {
   readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
+/** Reads a snapshot file that is whole. */
 export interface SnapshotReader {
   readonly snapshot: StoredSnapshot;
   /** In the order in which they were written. `undefined`: there is no such section. */
   section(name: string): AsyncIterable<Uint8Array> | undefined;
   /** Any range of the raw file, for sending it to a peer. */
   read(position: number, length: number): Promise<Uint8Array>;
+  /** Lets go of the file. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -72,6 +74,10 @@ export interface SnapshotReader {
 export interface SnapshotReceiver {
   /** Bytes that are here already (of an earlier, broken transfer): go on from there. */
   readonly received: number;
+  /**
+   * The next bytes of the file, from `received` on. They must not change until it settles.
+   * @throws ClusterError DISK_FULL, DISK_FAILED.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Syncs, checks every checksum against the descriptor, and names the file. Does not touch the log yet. */
   finish(): Promise<StoredSnapshot>;
@@ -79,6 +85,7 @@ export interface SnapshotReceiver {
   abort(): Promise<void>;
 }
 
+/** What a node must not forget. The module's own comment is its contract. */
 export interface Storage extends LogStorage {
   /** `undefined` for a fresh folder: call `found` before anything else is written. */
   readonly identity: Identity | undefined;
@@ -92,6 +99,11 @@ export interface Storage extends LogStorage {
   /** Makes the identity durable. @throws DATA_DIR_MISMATCH when there is another one. */
   found(identity: Identity): Promise<void>;
 
+  /**
+   * Durable on resolve. Entries that overlap the log's end replace it from their first index on.
+   * @throws ClusterError LOG_OUT_OF_ORDER for a gap; DISK_FULL, DISK_FAILED, after which the
+   * storage is finished.
+   */
   append(batch: AppendBatch): Promise<void>;
   /**
    * Brings entries `[lo, hi)` (at most about `maxBytes`) into memory for the next `entries` call. Resolves
@@ -107,6 +119,9 @@ export interface Storage extends LogStorage {
   ): Promise<StoredSnapshot>;
   /** Newest snapshot on disk. `LogStorage.snapshot()` offers the same, as a descriptor in `data`. */
   readonly newestSnapshot: StoredSnapshot | undefined;
+  /**
+   * Opens a snapshot for reading; `close` the reader. Rejects when a newer one has pushed it out.
+   */
   openSnapshot(snapshot: StoredSnapshot): Promise<SnapshotReader>;
   /** Receives the file that `descriptor` (the `data` of a Snapshot message) announces. */
   receiveSnapshot(descriptor: Snapshot): Promise<SnapshotReceiver>;
@@ -120,6 +135,7 @@ export interface Storage extends LogStorage {
 
   /** Small facts of the node's own (peers' incarnations, for instance), each replaced as a whole, durable on resolve. */
   readFact(name: string): Promise<Uint8Array | undefined>;
+  /** Replaces a fact; durable on resolve. The name: letters, digits, dots and dashes. */
   writeFact(name: string, value: Uint8Array): Promise<void>;
 
   /** Waits for appends under way, then closes and unlocks. Idempotent. */

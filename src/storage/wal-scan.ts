@@ -37,6 +37,10 @@ import { judgeTail, readPadded } from './tail.ts';
 /** A Start record is far smaller. */
 const START_READ_BYTES = 4096;
 
+/**
+ * The last record of a log, begun and not finished when the power went: nobody was told that it was
+ * durable.
+ */
 export interface TornTail {
   readonly path: string;
   readonly offset: number;

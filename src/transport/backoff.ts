@@ -7,6 +7,7 @@
  */
 import type { Random } from '../world/index.ts';
 
+/** Defaults: 100 ms, doubled up to 30 s, with a jitter of a fifth. */
 export interface BackoffOptions {
   readonly initialMs?: number;
   /** Nothing that `next` returns is above it. */
@@ -19,6 +20,7 @@ export interface BackoffOptions {
 /** Steps into which the range of jitter is cut: finer than anybody can measure. */
 const JITTER_STEPS = 1 << 16;
 
+/** How long to wait before the next attempt: each wait longer than the last, up to a cap. */
 export class Backoff {
   readonly initialMs: number;
   readonly maxMs: number;
@@ -46,6 +48,7 @@ export class Backoff {
     return lowestMs + (highestMs - lowestMs) * part;
   }
 
+  /** It worked: the next wait is the first one again. */
   reset(): void {
     this.#nominalMs = Math.min(this.initialMs, this.maxMs);
   }

@@ -11,13 +11,16 @@
  */
 import type { Clock } from '../world/index.ts';
 
+/** `closed`: attempts are made. `open`: none is. `half-open`: one is, and its outcome decides. */
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
+/** Defaults: 5 failures in a row, 30 s. */
 export interface CircuitBreakerOptions {
   readonly failuresMax?: number;
   readonly resetMs?: number;
 }
 
+/** Stops attempts that are known to be useless, and lets exactly one through from time to time. */
 export class CircuitBreaker {
   readonly failuresMax: number;
   readonly resetMs: number;
@@ -42,11 +45,13 @@ export class CircuitBreaker {
     return true;
   }
 
+  /** The attempt worked: closed, and the count is 0. */
   recordSuccess(): void {
     this.#state = 'closed';
     this.#failures = 0;
   }
 
+  /** The attempt failed: one more in a row. At `failuresMax`, and when it was the probe, open. */
   recordFailure(): void {
     this.#failures += 1;
     this.#sinceMs = this.#clock.now();

@@ -6,6 +6,10 @@ import { HANDSHAKE_MS_MAX, PEER_PING_MS, PEER_SILENCE_MS_MAX } from '../limits.t
 import type { BackoffOptions } from './backoff.ts';
 import type { CircuitBreakerOptions } from './circuit-breaker.ts';
 
+/**
+ * What can be tuned about connections; `TRANSPORT_DEFAULTS` has the values otherwise used. All
+ * times are ms.
+ */
 export interface TransportOptions {
   /** From connecting to the end of the handshake, on either side, `admit` included. */
   readonly handshakeTimeoutMs?: number;
@@ -25,6 +29,7 @@ export interface TransportOptions {
   readonly bulkWindowBytes?: number;
 }
 
+/** `TransportOptions` with every field that has a default. */
 export interface ResolvedOptions {
   readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;

@@ -43,6 +43,7 @@ import type {
 
 const KIND_MAX = 255;
 
+/** The doors to the world, and where to listen. */
 export interface TcpTransportParts {
   readonly network: Network;
   readonly clock: Clock;
@@ -55,6 +56,9 @@ export interface TcpTransportParts {
 
 type Phase = 'new' | 'starting' | 'running' | 'stopped';
 
+/**
+ * Peers over TCP: one connection a pair for messages, one for bulk. `Transport` is its contract.
+ */
 export class TcpTransport implements Transport {
   readonly #parts: TcpTransportParts;
   #phase: Phase = 'new';

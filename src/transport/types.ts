@@ -27,6 +27,7 @@ export interface LocalPeer {
   readonly address: string;
 }
 
+/** A member of the group other than this node. */
 export interface Peer {
   readonly raftId: RaftId;
   readonly nodeId: string;
@@ -40,24 +41,39 @@ export type UnreachableReason = 'refused' | 'timeout' | 'closed' | 'rejected' | 
 /** What lies behind a MsgSnap: the file that its descriptor announces. */
 export interface BulkSource {
   readonly bytes: number;
+  /** Bytes of the file from `position` on; fewer than `length` only at its end. */
   read(position: number, length: number): Promise<Uint8Array>;
 }
 
+/** Where a peer's bulk goes, chunk by chunk; exactly one of `finish` and `abort` ends it. */
 export interface BulkSink {
   /** Bytes that are here from an earlier attempt; the sender goes on from there. */
   readonly received: number;
+  /**
+   * The next bytes. The sender is slowed down to the pace at which it resolves; rejecting ends the
+   * transfer.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** All bytes are here: make them durable. The sender is told when it settles, and how. */
   finish(): Promise<void>;
+  /** The transfer broke, or was given up. What is here may be kept for the next attempt. */
   abort(reason: Error): void;
 }
 
+/**
+ * What the transport tells the node. No event runs inside a call, and those of one peer are in
+ * order.
+ */
 export interface TransportEvents {
   /** Messages of one frame, in order. */
   messages(from: RaftId, messages: readonly Message[]): void;
   /** A frame of the node's own protocols. `payload` may be kept. */
   frame(from: RaftId, kind: number, payload: Uint8Array): void;
+  /** Messages reach the peer, from here on until `unreachable`. */
   connected(peer: RaftId): void;
+  /**
+   * What was sent to the peer and not answered may be lost. Told again at each attempt that fails.
+   */
   unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void;
   /** A peer wants to send bulk. Reject to refuse it. */
   bulk(from: RaftId, message: Message): Promise<BulkSink>;
@@ -73,6 +89,7 @@ export interface TransportEvents {
   }): Promise<void>;
 }
 
+/** How it stands with one peer, for people and metrics. */
 export interface PeerStatus {
   readonly raftId: RaftId;
   readonly nodeId: string;
@@ -106,5 +123,6 @@ export interface Transport {
   flush(): void;
   /** Sends `message` (a MsgSnap) once the bytes of `source` are durable on the other side. @throws TRANSFER_FAILED. */
   sendBulk(message: Message, source: BulkSource): Promise<void>;
+  /** Of every peer that was added, at this moment. */
   status(): readonly PeerStatus[];
 }

@@ -20,6 +20,7 @@ import type { LogFields, Logger } from './types.ts';
 /** Bytes of lines that wait for a slow reader; beyond it lines are dropped. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Where lines go, and which. */
 export interface LogOptions {
   /** Lines below it are not written. Default `info`. */
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -29,6 +30,7 @@ export interface LogOptions {
   readonly fields?: LogFields;
 }
 
+/** A logger that writes JSON lines, never waits, and drops lines rather than hold up the node. */
 export function pinoLogger(options: LogOptions = {}): Logger {
   const stream = pinoDestination({
     dest: descriptorOf(options.to ?? 'stdout'),

@@ -34,6 +34,7 @@ import {
   type OpenMode,
 } from './types.ts';
 
+/** How bad the disk is. */
 export interface PowerLossOptions {
   /** Syncs do nothing but say that they did. */
   readonly ignoreSync?: boolean;
@@ -56,6 +57,10 @@ type NameChange =
   | { readonly kind: 'remove'; readonly path: string }
   | { readonly kind: 'folder'; readonly path: string };
 
+/**
+ * A disk over another one, on which nothing is there after a kill that was not synced. For tests of
+ * durability on real files.
+ */
 export function powerLossDisk(base: Disk, options: PowerLossOptions = {}): Disk {
   return new PowerLossDisk(base, options.ignoreSync === true);
 }

@@ -13,6 +13,7 @@
  */
 import type { Clock, LogFields, Logger } from './types.ts';
 
+/** What ends a repetition. */
 export interface QuietOptions {
   /** Recovery event → the events that it ends, e.g. `{ 'peer.connected': ['peer.unreachable'] }`. */
   readonly recoveries?: Readonly<Record<string, readonly string[]>>;
@@ -44,6 +45,10 @@ interface Repeated {
   count: number;
 }
 
+/**
+ * A logger that writes the 1st, 2nd, 4th, 8th ... of lines that repeat, and what had repeated when
+ * it is over.
+ */
 export function quietRepeats(logger: Logger, clock: Clock, options: QuietOptions = {}): Logger {
   const memory = new RepeatMemory(clock, options);
   return new QuietLogger(logger, memory, {});

@@ -17,6 +17,7 @@ import type { Clock, Timer } from './types.ts';
 /** The longest delay that Node's timers take; longer waits are made of several. */
 const NODE_TIMER_MS_MAX = 2 ** 31 - 1;
 
+/** The machine's own clock. */
 export function realClock(): Clock {
   return {
     now: () => performance.now(),

@@ -31,6 +31,7 @@ const close = promisify(closeDescriptor);
 const fsync = promisify(syncDescriptor);
 const makeDirectory = promisify(mkdir);
 
+/** The machine's own file systems. */
 export function realDisk(): Disk {
   const names = new Ordered();
   return {

@@ -32,11 +32,13 @@ const BACKLOG = 1_024;
 /** TCP keep-alive on idle connections, so that a vanished host is noticed below us as well. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** How names are resolved. */
 export interface RealNetworkOptions {
   /** For tests. */
   readonly resolve?: ResolveHost;
 }
 
+/** TCP of the machine. Names are resolved anew at each dial. */
 export function realNetwork(options: RealNetworkOptions = {}): Network {
   const resolve = options.resolve ?? resolveHost;
   return {

@@ -9,6 +9,7 @@ import type { Random } from './types.ts';
 
 const BOUND_MAX = 2 ** 32;
 
+/** The operating system's randomness. */
 export function realRandom(): Random {
   return {
     below: (bound) => {

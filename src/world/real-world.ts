@@ -13,6 +13,7 @@ import { realNetwork } from './real-network.ts';
 import { realRandom } from './real-random.ts';
 import type { Clock, Disk, Logger, Network, Random, World } from './types.ts';
 
+/** What to put in the place of the plain thing. */
 export interface RealWorldOptions {
   readonly clock?: Clock;
   readonly random?: Random;
@@ -23,6 +24,9 @@ export interface RealWorldOptions {
   readonly log?: LogOptions;
 }
 
+/**
+ * The real world: clock, randomness, disk, network and log of this machine, but for what is given.
+ */
 export function realWorld(options: RealWorldOptions = {}): World {
   const clock = options.clock ?? realClock();
   return {

@@ -17,11 +17,13 @@ export interface World {
   readonly logger: Logger;
 }
 
+/** One callback that is to come. */
 export interface Timer {
   /** After this the callback does not run. Harmless when it has run already. */
   cancel(): void;
 }
 
+/** Time, and the order of things. Monotonic, so that a change of the wall clock moves nothing. */
 export interface Clock {
   /** Monotonic milliseconds, fractions included, from an arbitrary origin. */
   now(): number;
@@ -33,6 +35,7 @@ export interface Clock {
   afterIo(callback: () => void): void;
 }
 
+/** Where chance comes from. A simulator gives numbers that a seed brings back. */
 export interface Random {
   /** A whole number in `[0, bound)`; `1 <= bound <= 2^32`. */
   below(bound: number): number;
@@ -60,10 +63,13 @@ export interface Disk {
   list(path: string): Promise<readonly FileInfo[]>;
   /** `undefined`: there is nothing at that path. */
   info(path: string): Promise<FileInfo | undefined>;
+  /** Opens a file. @throws DiskError `missing`, `exists`, as the mode says. */
   open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** Puts the file in the place of `to`, whether there is one or not, in one step. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; fine when there is none. */
   remove(path: string): Promise<void>;
+  /** Makes the names in the directory durable: files that came, went or were renamed. */
   syncDirectory(path: string): Promise<void>;
   /** Bytes that may still be written below `path`. */
   freeBytes(path: string): Promise<number>;
@@ -74,13 +80,19 @@ export interface Disk {
   lock(directory: string): Promise<DirectoryLock>;
 }
 
+/** A directory that this process holds alone. */
 export interface DirectoryLock {
+  /** Lets others have it. Idempotent. */
   release(): Promise<void>;
 }
 
 /** `read`: must exist. `write`: read and write, must exist. `create`: read and write, must not exist. */
 export type OpenMode = 'read' | 'write' | 'create';
 
+/**
+ * An open file. Positions and sizes are bytes. @throws DiskError `full`, `failed` from every
+ * operation.
+ */
 export interface DiskFile {
   /** Reads up to `length` bytes; fewer only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
@@ -90,8 +102,11 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** `write`, then `sync`, as one operation of the door: one trip where the implementation can. */
   writeAndSync(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Cuts the file off, or fills it up with zeros, to that size. Durable after `sync`. */
   truncate(size: number): Promise<void>;
+  /** Its size now. */
   size(): Promise<number>;
+  /** Lets go of the file, without a sync. */
   close(): Promise<void>;
 }
 
@@ -106,6 +121,7 @@ export type DiskFault =
   | 'locked'
   | 'not-a-directory';
 
+/** What a disk could not do: `fault` for programs, `path` and the message for people. */
 export class DiskError extends Error {
   readonly fault: DiskFault;
   readonly path: string;
@@ -118,6 +134,7 @@ export class DiskError extends Error {
   }
 }
 
+/** Where to listen or to dial. Host is a name or an address, IPv6 without brackets. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -137,12 +154,14 @@ export interface Network {
   dial(address: Address, timeoutMs: number): Promise<Connection>;
 }
 
+/** A port that takes connections. */
 export interface Listener {
   readonly address: Address;
   /** Stops accepting. Connections that were accepted live on. */
   close(): Promise<void>;
 }
 
+/** What a connection tells its owner. Never from inside a call of the owner. */
 export interface ConnectionEvents {
   /** The chunk is the receiver's to keep. */
   data(chunk: Uint8Array): void;
@@ -166,11 +185,16 @@ export interface Connection {
   readonly queuedBytes: number;
   /** Stops `data` events until `resume`; the sender is slowed down by TCP. */
   pause(): void;
+  /** `data` events go on. */
   resume(): void;
   /** Drops the connection at once; `close` follows. */
   destroy(): void;
 }
 
+/**
+ * What went wrong, as far as anybody above needs to tell cases apart. `refused`: the machine is
+ * there and nobody listens.
+ */
 export type NetworkFault =
   | 'address-in-use'
   | 'address-invalid'
@@ -180,6 +204,7 @@ export type NetworkFault =
   | 'unreachable'
   | 'reset';
 
+/** What a network could not do: `fault` for programs, the message for people. */
 export class NetworkError extends Error {
   readonly fault: NetworkFault;
 
@@ -195,9 +220,13 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Structured: `event` is a stable name such as `leader.elected`; the rest goes into fields. */
 export interface Logger {
+  /** For those who look for a bug. */
   debug(event: string, fields?: LogFields): void;
+  /** What an operator may want to have seen. */
   info(event: string, fields?: LogFields): void;
+  /** What goes on, but not as it should. */
   warn(event: string, fields?: LogFields): void;
+  /** What does not go on. */
   error(event: string, fields?: LogFields): void;
   /** A logger that adds these fields to each line. */
   child(fields: LogFields): Logger;

@@ -31,6 +31,10 @@ interface Draft {
   progress: Map<RaftId, Progress>;
 }
 
+/**
+ * Tries membership changes on a copy of the tracker's configuration. What is refused throws
+ * CONF_CHANGE_INVALID.
+ */
 export class Changer {
   readonly #tracker: ProgressTracker;
   readonly #lastIndex: LogIndex;

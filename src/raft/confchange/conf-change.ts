@@ -12,6 +12,7 @@ import {
 } from '../types.ts';
 import type { Changer, Membership } from './changer.ts';
 
+/** Whether the change is of the general form. */
 export function isConfChangeV2(change: ConfChange | ConfChangeV2): change is ConfChangeV2 {
   return 'changes' in change;
 }

@@ -7,11 +7,14 @@
  */
 import type { LogIndex, RaftId } from '../types.ts';
 
+/** How an election stands. */
 export const VoteResult = { Pending: 1, Lost: 2, Won: 3 } as const;
+/** One of the values of `VoteResult`. */
 export type VoteResult = (typeof VoteResult)[keyof typeof VoteResult];
 
 /** Who has acknowledged what; undefined is "nothing known", which counts as 0. */
 export interface AckedIndexes {
+  /** The highest index that the member has acknowledged. */
   ackedIndex(id: RaftId): LogIndex | undefined;
 }
 

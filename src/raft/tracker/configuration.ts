@@ -4,6 +4,7 @@
  */
 import type { ConfState, RaftId } from '../types.ts';
 
+/** A membership. Lists are sorted ascending and never changed in place. */
 export interface Configuration {
   /** The voters; while joint, the incoming half. */
   readonly voters: readonly RaftId[];
@@ -15,6 +16,7 @@ export interface Configuration {
   readonly autoLeave: boolean;
 }
 
+/** A membership of nobody. */
 export const EMPTY_CONFIGURATION: Configuration = {
   voters: [],
   votersOutgoing: [],

@@ -16,6 +16,7 @@ import { Progress } from './progress.ts';
 /** By member, in ascending order of id. */
 export type ProgressMap = ReadonlyMap<RaftId, Progress>;
 
+/** The members, what is known of each, and the votes of the election under way. */
 export class ProgressTracker implements AckedIndexes {
   readonly #inflightCountMax: number;
   readonly #inflightBytesMax: number;
@@ -30,10 +31,12 @@ export class ProgressTracker implements AckedIndexes {
     this.#inflightBytesMax = inflightBytesMax;
   }
 
+  /** Who is in, as of the last applied change. */
   get config(): Configuration {
     return this.#config;
   }
 
+  /** What is known of each member. */
   get progress(): ProgressMap {
     return this.#progress;
   }
@@ -43,10 +46,12 @@ export class ProgressTracker implements AckedIndexes {
     return this.#ids;
   }
 
+  /** What is known of that member; `undefined` for a stranger. */
   get(id: RaftId): Progress | undefined {
     return this.#progress.get(id);
   }
 
+  /** An empty window of the configured size, for a new member. */
   newInflights(): Inflights {
     return new Inflights(this.#inflightCountMax, this.#inflightBytesMax);
   }
@@ -73,10 +78,12 @@ export class ProgressTracker implements AckedIndexes {
     }
   }
 
+  /** Whether one voter decides alone. */
   get isSingleton(): boolean {
     return this.#config.voters.length === 1 && this.#config.votersOutgoing.length === 0;
   }
 
+  /** What the member is known to have, for counting majorities. */
   ackedIndex(id: RaftId): LogIndex | undefined {
     return this.#progress.get(id)?.match;
   }
@@ -95,6 +102,7 @@ export class ProgressTracker implements AckedIndexes {
     return this.#vote(this.#active) === VoteResult.Won;
   }
 
+  /** A new election begins. */
   resetVotes(): void {
     this.#votes.clear();
   }
@@ -104,6 +112,7 @@ export class ProgressTracker implements AckedIndexes {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  /** How the election stands by the votes recorded so far. */
   voteResult(): VoteResult {
     return this.#vote(this.#votes);
   }

@@ -13,6 +13,7 @@ import { assert } from '../../errors.ts';
 import { type LogIndex, type PeerProgress, ProgressState } from '../types.ts';
 import type { Inflights } from './inflights.ts';
 
+/** What the leader knows of one follower: how far its log matches, and what to send next. */
 export class Progress {
   match: LogIndex;
   next: LogIndex;
@@ -54,6 +55,7 @@ export class Progress {
     return copy;
   }
 
+  /** From here on one message at a time, until an answer says where the logs match. */
   becomeProbe(): void {
     // A snapshot that was sent is taken to have arrived: the next probe then tells. If it was
     // refused, the caller has cleared `pendingSnapshot` before.
@@ -63,11 +65,13 @@ export class Progress {
     this.sentCommit = Math.min(this.sentCommit, next - 1);
   }
 
+  /** The logs match: messages go out without waiting for answers. */
   becomeReplicate(): void {
     this.#enter(ProgressState.Replicate);
     this.next = this.match + 1;
   }
 
+  /** Nothing is sent until the snapshot at that index has arrived, or its failure was reported. */
   becomeSnapshot(index: LogIndex): void {
     this.#enter(ProgressState.Snapshot);
     this.pendingSnapshot = index;
@@ -123,10 +127,12 @@ export class Progress {
     return true;
   }
 
+  /** Nothing more may be sent at this moment. */
   get isPaused(): boolean {
     return this.state === ProgressState.Snapshot || this.isPausedForAnswer;
   }
 
+  /** A copy for outside readers. */
   report(): PeerProgress {
     return {
       match: this.match,
