@@ -230,7 +230,7 @@ describe('S-100 every crash of a short life', () => {
     }
     tell('every byte', tally);
     expect(tally.tried).toBeGreaterThan(3_000);
-  }, 60_000);
+  }, 120_000);
 
   it.each([512, 4096])(
     'the power fails before and after every operation, sectors of %i bytes',
@@ -257,7 +257,7 @@ describe('S-100 every crash of a short life', () => {
     }
     tell('lost, repeated and reordered sectors', tally);
     expect(tally.refused).toBeGreaterThan(0);
-  }, 60_000);
+  }, 120_000);
 });
 
 function kindOf(path: string): string {
