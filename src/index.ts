@@ -27,7 +27,13 @@ export {
   type StartNodeOptions,
   startNode,
 } from './engine/index.ts';
-export { ClusterError, ERROR_CODES, type ErrorCode, type Retryable } from './errors.ts';
+export {
+  ClusterError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type Retryable,
+} from './errors.ts';
 export {
   encodeCommand,
   type KvCommand,

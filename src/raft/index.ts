@@ -84,7 +84,7 @@ export {
 export { Changer, type Membership } from './confchange/changer.ts';
 export { isConfChangeV2, toConfChangeV2 } from './confchange/conf-change.ts';
 export { restoreMembership } from './confchange/restore.ts';
-export { checkConfig, type RaftConfig, type ReadOnlyOption } from './config.ts';
+export { type CheckedConfig, checkConfig, type RaftConfig, type ReadOnlyOption } from './config.ts';
 export { limitEntries, makeEntry } from './entries.ts';
 export { EMPTY_CONF_STATE, MemoryLog } from './memory-log.ts';
 export { isLocalType, isResponseType, isStorageThread, makeMessage } from './messages.ts';
@@ -97,6 +97,7 @@ export {
 } from './quorum/majority.ts';
 export { RawNode } from './raw-node.ts';
 export { type Configuration, EMPTY_CONFIGURATION } from './tracker/configuration.ts';
+export { Inflights } from './tracker/inflights.ts';
 export { Progress } from './tracker/progress.ts';
 export { type ProgressMap, ProgressTracker } from './tracker/progress-tracker.ts';
 export * from './types.ts';

@@ -1,4 +1,5 @@
 /** The replicated state machines: keys and values with revisions and watch, and how machines are composed. */
+export type { HistoryBounds } from './change-history.ts';
 export { decodeCommand, encodeCommand, KV_TAG } from './command-codec.ts';
 export {
   validateCommand,
@@ -10,7 +11,7 @@ export { CompositeMachine, composeMachines, type MachinePart } from './composite
 export { isPrefixRange, keyAfter, prefixRange, rangeHolds } from './key-ranges.ts';
 export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts';
 export type { KvWatch } from './kv-watch.ts';
-export { KV_REJECTION_CODES, resultToError } from './rejections.ts';
+export { KV_REJECTION_CODES, type RejectionCode, resultToError } from './rejections.ts';
 export { decodeResult, encodeResult, unwrapResult } from './result-codec.ts';
 export { type SimpleMachine, simpleMachine } from './simple-machine.ts';
 export type * from './types.ts';

@@ -7,7 +7,7 @@ export {
   type CircuitBreakerOptions,
   type CircuitState,
 } from './circuit-breaker.ts';
-export { TRANSPORT_DEFAULTS, type TransportOptions } from './options.ts';
+export { type ResolvedOptions, TRANSPORT_DEFAULTS, type TransportOptions } from './options.ts';
 export { TcpTransport, type TcpTransportParts } from './tcp-transport.ts';
 export type {
   BulkSink,

@@ -6,7 +6,7 @@ export { type PowerLossOptions, powerLossDisk } from './power-loss-disk.ts';
 export { type QuietOptions, quietRepeats } from './quiet-repeats.ts';
 export { realClock } from './real-clock.ts';
 export { realDisk } from './real-disk.ts';
-export { realNetwork } from './real-network.ts';
+export { type RealNetworkOptions, realNetwork } from './real-network.ts';
 export { realRandom } from './real-random.ts';
 export { type RealWorldOptions, realWorld } from './real-world.ts';
 export {
