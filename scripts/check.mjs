@@ -1,6 +1,7 @@
 /**
  * `npm run check`: what can be said about the sources without running them. Types, format and lint,
- * house rules; all three run, so that one look shows everything. `-- --write` formats instead.
+ * house rules, API documentation; all of them run, so that one look shows everything. `-- --write`
+ * formats instead.
  */
 import { join } from 'node:path';
 
@@ -8,6 +9,7 @@ import { ensureInstalled } from './setup.mjs';
 import { main, ROOT, runNode, StepFailed, step } from './steps.mjs';
 
 const TSC = join('node_modules', 'typescript', 'bin', 'tsc');
+const API_DOCS = join('scripts', 'api-docs.mjs');
 const BIOME = join('node_modules', '@biomejs', 'biome', 'bin', 'biome');
 
 async function succeed(args, advice) {
@@ -36,6 +38,10 @@ const CHECKS = [
     work: () => succeed([BIOME, 'check', '.'], 'format or lint; try "npm run format"'),
   },
   { title: 'House rules', work: houseRules },
+  {
+    title: 'API documentation',
+    work: () => succeed([API_DOCS, '--logLevel', 'Warn'], 'exported things lack documentation'),
+  },
 ];
 
 await main(async () => {

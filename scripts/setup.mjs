@@ -33,7 +33,7 @@ const BUILD_STAMP = join(ROOT, 'dist', '.quorate-build');
 const LOCK_FILE = join(ROOT, '.setup', 'lock');
 const LOCK_POLL_MS = 200;
 /** Folders that the build translates; see "include" in tsconfig.json. */
-const SOURCE_FOLDERS = ['src', 'conformance', 'sim', 'test', 'examples', 'bench'];
+const SOURCE_FOLDERS = ['src', 'conformance', 'sim', 'test', 'examples', 'bench', 'fuzz'];
 /** Folders whose other files (scripts, pages, golden files) the build copies as they are. */
 const ASSET_FOLDERS = ['src', 'conformance', 'sim'];
 const BUILD_CONFIGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
@@ -142,6 +142,8 @@ function copyAssets() {
 function removeOrphans() {
   for (const path of filesBelow('dist')) {
     const source = relative('dist', path);
+    // The pages of `npm run docs:api` are no translation of a source.
+    if (source.startsWith(`api-docs${sep}`)) continue;
     if (!source.includes(sep) || existsSync(join(ROOT, source))) continue;
     const typed = source.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
     if (existsSync(join(ROOT, typed)) && isSource(typed)) continue;

@@ -95,6 +95,7 @@ export interface SnapshotMetadata {
   readonly term: Term;
 }
 
+/** A state that takes the place of the beginning of the log. */
 export interface Snapshot {
   readonly metadata: SnapshotMetadata;
   /** Opaque to the core. The node around it puts a descriptor of the snapshot's file here. */

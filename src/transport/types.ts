@@ -104,6 +104,7 @@ export interface PeerStatus {
   readonly lastError: string | undefined;
 }
 
+/** How members of one group reach each other. The module's own comment is its contract. */
 export interface Transport {
   /** `host:port` that was bound; known after `start`. */
   readonly boundAddress: string;

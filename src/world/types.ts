@@ -171,6 +171,7 @@ export interface ConnectionEvents {
   close(error?: Error): void;
 }
 
+/** An ordered stream of bytes, both ways. */
 export interface Connection {
   /** `host:port` of the other side, for messages to people. */
   readonly remote: string;

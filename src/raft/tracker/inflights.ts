@@ -12,6 +12,10 @@ import type { LogIndex } from '../types.ts';
 
 const RING_SLOTS_FIRST = 8;
 
+/**
+ * The append messages on their way to one follower, oldest first: how many there are, and whether
+ * there is room for more.
+ */
 export class Inflights {
   readonly #countMax: number;
   readonly #bytesMax: number;
@@ -26,10 +30,12 @@ export class Inflights {
     this.#bytesMax = bytesMax;
   }
 
+  /** Messages on their way. */
   get count(): number {
     return this.#count;
   }
 
+  /** Whether either bound is reached: nothing more is sent until an answer arrives. */
   get isFull(): boolean {
     return this.#count === this.#countMax || this.#bytes >= this.#bytesMax;
   }
@@ -56,6 +62,7 @@ export class Inflights {
     if (this.#count === 0) this.#start = 0;
   }
 
+  /** Nothing is on its way any more. */
   reset(): void {
     this.#start = 0;
     this.#count = 0;
