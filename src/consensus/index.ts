@@ -16,5 +16,6 @@ export {
   validateConfig,
 } from './config.ts';
 export { foundingClusterId } from './founding.ts';
-export { RaftNode, type RaftNodeParts } from './raft-node.ts';
+export type { RaftNodeParts } from './node-life.ts';
+export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

@@ -6,9 +6,9 @@
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
-import type { Live, NodeParts } from './assemble.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
 import { CommandKind, encodePart } from './envelope.ts';
+import { nobodyLeads } from './explain.ts';
 import { type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
@@ -19,34 +19,16 @@ import {
   checkLeavesVoter,
   removeChange,
 } from './membership-changes.ts';
+import type { NodeLife } from './node-life.ts';
 import { decodeNumber } from './replica.ts';
 import { NodeResultCode } from './sessions.ts';
-import type { Invitation, Member, ProposeResult, WaitOptions } from './types.ts';
-
-export interface MembershipDeskHost {
-  readonly parts: NodeParts;
-  readonly leader: Member | undefined;
-  /** @throws ClusterError NOT_STARTED. */
-  live(): Live;
-  /** @throws ClusterError NODE_FAILED, NODE_STOPPED, NOT_STARTED. */
-  checkTakesPart(): void;
-  /** As `checkTakesPart`, and also while the node stops. */
-  checkTakesProposals(): void;
-  /** @throws ClusterError NOT_LEADER, and as `checkTakesPart`. */
-  checkLeads(): void;
-  /** Why there is nobody to do it, with the facts. */
-  noLeader(): ClusterError;
-  deadline(options: WaitOptions): number;
-  proposePart(part: Uint8Array, repeatable: boolean, options: WaitOptions): Promise<ProposeResult>;
-  /** Resolves when the condition holds, at the latest at `until`. */
-  waitUntil(condition: () => boolean, until: number): Promise<void>;
-}
+import type { Invitation, WaitOptions } from './types.ts';
 
 export class MembershipDesk {
-  readonly #host: MembershipDeskHost;
+  readonly #life: NodeLife;
 
-  constructor(host: MembershipDeskHost) {
-    this.#host = host;
+  constructor(life: NodeLife) {
+    this.#life = life;
   }
 
   async add(
@@ -60,8 +42,8 @@ export class MembershipDesk {
     parseAddress(address);
     const call = { op: 'add', nodeId, address, wantsVote } as const;
     if (this.#isElsewhere()) return (await this.#askLeader(call, options)) as Invitation;
-    const deadline = this.#host.deadline(options);
-    const { replica, admission } = this.#host.parts;
+    const deadline = this.#life.deadline(options);
+    const { replica, admission } = this.#life.parts;
     const { members } = replica;
     const known = members.byNodeId(nodeId);
     // Asked again, because the first answer was lost: it was added, and nobody has come yet.
@@ -71,7 +53,7 @@ export class MembershipDesk {
     const check = (): void => checkIsNew(members, nodeId, address);
     check();
     const part = encodePart(CommandKind.MintMember, Buffer.from(nodeId), undefined);
-    const minted = await this.#host.proposePart(part, false, options);
+    const minted = await this.#life.proposePart(part, false, options);
     if (minted.code === NodeResultCode.MemberExists) check();
     const raftId = decodeNumber(minted.bytes);
     const plain: MemberRecord = { raftId, nodeId, address };
@@ -82,8 +64,8 @@ export class MembershipDesk {
 
   /** What the member must know to join. */
   #invitation({ raftId, nodeId }: MemberRecord): Invitation {
-    const { clusterName, clusterId } = this.#host.live().identity;
-    const members = this.#host.parts.replica.members.list();
+    const { clusterName, clusterId } = this.#life.started.identity;
+    const members = this.#life.parts.replica.members.list();
     return {
       clusterName,
       clusterId,
@@ -103,7 +85,7 @@ export class MembershipDesk {
     }
     const member = this.#memberNamed(nodeId);
     if (this.#votes(member.raftId)) return;
-    await this.#change(addVoterChange(member), this.#host.deadline(options), options.signal);
+    await this.#change(addVoterChange(member), this.#life.deadline(options), options.signal);
   }
 
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
@@ -111,42 +93,42 @@ export class MembershipDesk {
     if (this.#isElsewhere()) {
       return (await this.#askLeader({ op: 'remove', nodeId }, options)) === true;
     }
-    const { replica, transport } = this.#host.parts;
+    const { replica, transport } = this.#life.parts;
     const member = replica.members.byNodeId(nodeId);
     if (member === undefined) return false;
     const check = (): void => {
       checkLeavesVoter(replica.members, member);
       const peers = transport.status().filter((peer) => peer.connected);
-      const reached = new Set([this.#host.live().core.id, ...peers.map((peer) => peer.raftId)]);
+      const reached = new Set([this.#life.started.core.id, ...peers.map((peer) => peer.raftId)]);
       checkKeepsQuorum(replica.members, member, (voter) => reached.has(voter));
     };
     const change = removeChange(member.raftId);
-    await this.#change(change, this.#host.deadline(options), options.signal, check);
+    await this.#change(change, this.#life.deadline(options), options.signal, check);
     return true;
   }
 
   async transferLeadership(toNodeId: string, options: WaitOptions): Promise<void> {
-    const host = this.#host;
+    const life = this.#life;
     checkNodeId(toNodeId, 'toNodeId');
-    host.checkTakesPart();
+    life.checkTakesPart();
     const { signal } = options;
     checkNotAborted(signal);
-    const { core, loop } = host.live();
-    if (host.leader !== undefined && host.leader.nodeId === toNodeId) return;
+    const { core, loop } = life.started;
+    if (life.leader !== undefined && life.leader.nodeId === toNodeId) return;
     if (this.#isElsewhere()) {
       await this.#askLeader({ op: 'transfer', nodeId: toNodeId }, options);
       return;
     }
-    const deadline = host.deadline(options);
+    const deadline = life.deadline(options);
     const { raftId } = this.#memberNamed(toNodeId);
     this.#checkVotes(raftId, toNodeId);
     loop.guard(() => core.transferLeadership(raftId));
-    await host.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
+    await life.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
     if (loop.leaderId === raftId) return;
     if (signal?.aborted === true) throw abandoned(signal);
     throw new ClusterError(
       'TRANSFER_TIMED_OUT',
-      `${toNodeId} did not take over in time; ${host.leader?.nodeId ?? 'nobody'} leads: ` +
+      `${toNodeId} did not take over in time; ${life.leader?.nodeId ?? 'nobody'} leads: ` +
         'see whether it is running and has caught up, then try again',
     );
   }
@@ -154,7 +136,7 @@ export class MembershipDesk {
   /** On behalf of another node. */
   async perform(call: LeaderCall, timeoutMs: number): Promise<unknown> {
     // It was sent to the leader; where another one leads by now, the caller looks again.
-    this.#host.checkLeads();
+    this.#life.checkLeads();
     const options = { timeoutMs };
     if (call.op === 'add')
       return await this.add(call.nodeId, call.address, call.wantsVote, options);
@@ -165,24 +147,24 @@ export class MembershipDesk {
 
   /** Whether another node leads, and may be asked. @throws ClusterError NO_LEADER, NOT_LEADER. */
   #isElsewhere(): boolean {
-    const { parts, leader } = this.#host;
-    this.#host.checkTakesProposals();
-    const { core, loop } = this.#host.live();
+    const { parts, leader } = this.#life;
+    this.#life.checkTakesProposals();
+    const { core, loop } = this.#life.started;
     if (loop.leaderId === core.id) return false;
-    if (parts.config.disableProposalForwarding) this.#host.checkLeads();
-    if (leader === undefined) throw this.#host.noLeader();
+    if (parts.config.disableProposalForwarding) this.#life.checkLeads();
+    if (leader === undefined) throw nobodyLeads(this.#life.status());
     return true;
   }
 
   async #askLeader(call: LeaderCall, options: WaitOptions): Promise<unknown> {
     const { signal } = options;
     checkNotAborted(signal);
-    const deadline = this.#host.deadline(options);
-    const { leaderCalls, replica } = this.#host.parts;
-    const { promise, abandon } = leaderCalls.ask(this.#host.live().loop.leaderId, call, deadline);
+    const deadline = this.#life.deadline(options);
+    const { leaderCalls, replica } = this.#life.parts;
+    const { promise, abandon } = leaderCalls.ask(this.#life.started.loop.leaderId, call, deadline);
     const answer = await unlessAborted(signal, promise, abandon);
     const value = unpackAnswer(answer);
-    await this.#host.waitUntil(() => replica.appliedIndex >= answer.index, deadline);
+    await this.#life.waitUntil(() => replica.appliedIndex >= answer.index, deadline);
     return value;
   }
 
@@ -193,11 +175,11 @@ export class MembershipDesk {
     signal: AbortSignal | undefined,
     check?: () => void,
   ): Promise<void> {
-    this.#host.checkTakesProposals();
-    this.#host.checkLeads();
+    this.#life.checkTakesProposals();
+    this.#life.checkLeads();
     checkNotAborted(signal);
     check?.();
-    const { core, loop } = this.#host.live();
+    const { core, loop } = this.#life.started;
     const place = loop.placeOf(() => core.proposeConfChange(change));
     if (place === undefined) {
       throw new ClusterError(
@@ -207,20 +189,20 @@ export class MembershipDesk {
       );
     }
     loop.askTurn();
-    const { changes } = this.#host.parts;
+    const { changes } = this.#life.parts;
     const waiting = changes.wait(place.index, place.term, deadline);
     await unlessAborted(signal, waiting.promise, (error) => changes.abandon(waiting.change, error));
   }
 
   #memberNamed(nodeId: string): MemberRecord {
-    const { members } = this.#host.parts.replica;
+    const { members } = this.#life.parts.replica;
     const member = members.byNodeId(nodeId);
     if (member !== undefined) return member;
     throw unknownMember(nodeId, members.records());
   }
 
   #votes(raftId: RaftId): boolean {
-    const { voters } = this.#host.parts.replica.members.confState;
+    const { voters } = this.#life.parts.replica.members.confState;
     return voters.includes(raftId);
   }
 

@@ -1,0 +1,526 @@
+/**
+ * The life of a node: what it is made of, how it begins, ticks, hears of changes, and ends.
+ *
+ * A node lives once: new, starting, running, stopping, stopped; or failed, when a fault (a failed write,
+ * a broken invariant) ended its part for good. The rule that it protects: after its end nothing leaves
+ * the node any more, everybody who waits is told, and every step of a start that is overtaken by a fault
+ * or by `stop` notices it.
+ */
+import { ClusterError } from '../errors.ts';
+import { type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
+import type { Storage } from '../storage/index.ts';
+import type { Transport } from '../transport/index.ts';
+import type { World } from '../world/index.ts';
+import { Admission } from './admission.ts';
+import { assemble, handOver, type Live, type NodeParts, startTransport } from './assemble.ts';
+import { checkNotAborted, removedFrom, toFailure, unlessAborted } from './complaints.ts';
+import type { RaftNodeConfig } from './config.ts';
+import { Deadlines } from './deadlines.ts';
+import { CommandKind, encodePart } from './envelope.ts';
+import { statusOf, waitedInVain } from './explain.ts';
+import { foundOrCheck } from './founding.ts';
+import { interruptibleReader } from './interruptible.ts';
+import { LatestValue } from './latest-value.ts';
+import { type LeaderCall, LeaderCalls } from './leader-calls.ts';
+import { MembershipChanges } from './membership-changes.ts';
+import { Proposals } from './proposals.ts';
+import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
+import { Reads } from './reads.ts';
+import { ReadyObservers } from './ready-observers.ts';
+import { checkNotRemoved, markRemoved } from './removed-mark.ts';
+import { encodeNumbers, Replica } from './replica.ts';
+import { SessionExpiry } from './session-expiry.ts';
+import type { StateVerdict } from './state-hashes.ts';
+import { Ticker } from './ticker.ts';
+import type {
+  Divergence,
+  LeaderChange,
+  Member,
+  MembersChange,
+  NodePhase,
+  NodeStatus,
+  ProposeResult,
+  StateMachine,
+  WaitOptions,
+} from './types.ts';
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+/** Ticks between two looks for sessions that nobody uses. */
+const SESSION_CHECK_TICKS = 100;
+/** How often a condition is looked at while the node hands over or stops, in ms. */
+const WATCH_INTERVAL_MS = 5;
+/** Between the moment in which a node learns that it was removed and its end, in ms. */
+const REMOVED_GRACE_MS = 50;
+
+/** What a node is made of: the doors to the world, and the state that is replicated. */
+export interface RaftNodeParts {
+  readonly world: World;
+  /** Opened, and the node's own from now on: `stop` closes it. */
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly machine: StateMachine;
+}
+
+export class NodeLife {
+  readonly parts: NodeParts;
+  readonly leaderChange: LatestValue<LeaderChange>;
+  readonly membersChange: LatestValue<MembersChange>;
+  /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
+  readonly failed: Promise<Error>;
+  readonly #perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>;
+  readonly #ticker: Ticker;
+  readonly #deadlines: Deadlines;
+  readonly #sessionExpiry: SessionExpiry;
+  #live: Live | undefined;
+  #phase: NodePhase = 'new';
+  #failure: ClusterError | undefined;
+  #divergence: Divergence | undefined;
+  #resolveFailed!: (error: Error) => void;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** The mark of quarantine, or of removal, is being written. */
+  #marking: Promise<void> | undefined;
+  #ticks = 0;
+
+  /** `perform` does on this node, while it leads, what another one asks for. */
+  constructor(
+    config: RaftNodeConfig,
+    given: RaftNodeParts,
+    perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>,
+  ) {
+    this.#perform = perform;
+    this.parts = this.#makeParts(config, given);
+    const { clock } = given.world;
+    this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
+    this.#deadlines = new Deadlines(clock, () => this.#expire());
+    this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
+    const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
+    this.leaderChange = new LatestValue<LeaderChange>(nobody);
+    this.membersChange = new LatestValue<MembersChange>({ sequence: 0, index: 0, members: [] });
+    this.failed = new Promise((resolve) => {
+      this.#resolveFailed = resolve;
+    });
+  }
+
+  #makeParts(config: RaftNodeConfig, given: RaftNodeParts): NodeParts {
+    const { world, storage, transport, machine } = given;
+    const replica = new Replica(machine);
+    const now = (): number => world.clock.now();
+    const appliedIndex = (): LogIndex => replica.appliedIndex;
+    const proposals = new Proposals({
+      now,
+      appliedIndex,
+      append: (envelope) => this.started.loop.propose(envelope),
+      forward: (to, batch) =>
+        !config.disableProposalForwarding && this.started.loop.forward(to, batch),
+      answer: (to, answer) => this.started.loop.answer(to, answer),
+      explainWaiting: (stage) => waitedInVain(this.status(), stage),
+    });
+    const readHost = {
+      now,
+      appliedIndex,
+      askReadIndex: (context: Uint8Array) => this.started.loop.askReadIndex(context),
+      explainWaiting: () => waitedInVain(this.status(), 'read'),
+    };
+    const contextPrefix = world.random.below(2 ** 32);
+    return {
+      config,
+      world,
+      storage,
+      transport,
+      logger: world.logger,
+      replica,
+      proposals,
+      changes: new MembershipChanges(),
+      reads: new Reads(readHost, contextPrefix, 2 * config.heartbeatTicks + 1),
+      admission: new Admission(storage, replica.members),
+      takesPart: () => this.takesPart,
+      leadershipChanged: () => this.#leadershipChanged(),
+      restoreNewest: () => this.#restoreNewest(),
+      observers: new ReadyObservers(),
+      leaderCalls: new LeaderCalls({
+        now,
+        appliedIndex,
+        send: (to, kind, payload) =>
+          this.takesPart && this.started.loop.sendFrame(to, kind, payload),
+        perform: (call, timeoutMs) => this.#perform(call, timeoutMs),
+      }),
+      membersChanged: () => this.#membersChanged(),
+      diverged: (verdict, divergence) => this.#diverged(verdict, divergence),
+      fail: (error) => this.#fail(error),
+    };
+  }
+
+  get nodeId(): string {
+    return this.parts.config.nodeId;
+  }
+
+  get phase(): NodePhase {
+    return this.#phase;
+  }
+
+  get isLeader(): boolean {
+    return this.takesPart && this.#live?.loop.role === StateType.Leader;
+  }
+
+  get leader(): Member | undefined {
+    return this.leaderChange.value.leader;
+  }
+
+  /** Whether the core may still change and anything may still leave. */
+  get takesPart(): boolean {
+    return this.#phase === 'running' || this.#phase === 'stopping';
+  }
+
+  /** @throws ClusterError NOT_STARTED. */
+  get started(): Live {
+    if (this.#live !== undefined) return this.#live;
+    throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
+  }
+
+  status(): NodeStatus {
+    return statusOf(this.parts, this.#live, {
+      divergence: this.#divergence,
+      phase: this.#phase,
+      takesPart: this.takesPart,
+      leader: this.leader,
+      failure: this.#failure,
+    });
+  }
+
+  // ---- beginning and end -------------------------------------------------------------------------
+
+  async start(): Promise<void> {
+    if (this.#phase !== 'new') {
+      throw new ClusterError('NODE_STOPPED', `the node is ${this.#phase}: make a new one`);
+    }
+    this.#phase = 'starting';
+    this.#starting = this.#open();
+    try {
+      await this.#starting;
+    } catch (error) {
+      this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} did not start`));
+      if (this.#failure === undefined) this.#phase = 'stopped';
+      await Promise.allSettled([this.parts.transport.stop(), this.parts.storage.close()]);
+      throw error;
+    }
+  }
+
+  /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
+  async #open(): Promise<void> {
+    this.parts.storage.onFailure((error) => this.#fail(error));
+    const { random } = this.parts.world;
+    const identity = await foundOrCheck(
+      this.parts.config,
+      this.parts.storage,
+      this.parts.replica,
+      random,
+    );
+    this.#checkStillStarting();
+    await checkNotQuarantined(this.parts.storage, this.nodeId);
+    await checkNotRemoved(this.parts.storage, identity);
+    // One that joins has nothing yet: the leader's snapshot will be its first.
+    if (this.parts.storage.lastIndex() > 0) await this.#restoreNewest();
+    this.#checkStillStarting();
+    if (this.#isRemoved(identity.raftId)) throw removedFrom(identity);
+    await this.parts.admission.load();
+    this.#checkStillStarting();
+    const live = assemble(this.parts, identity);
+    this.#live = live;
+    await startTransport(this.parts, live);
+    this.#checkStillStarting();
+    this.#phase = 'running';
+    this.#ticker.start();
+    this.#announce(live);
+  }
+
+  #announce({ identity, core, loop }: Live): void {
+    const { logger, replica, storage } = this.parts;
+    const { voters } = replica.members.confState;
+    logger.info('node.started', {
+      raftId: identity.raftId,
+      term: core.term,
+      lastIndex: storage.lastIndex(),
+      appliedIndex: replica.appliedIndex,
+      voters: voters.length,
+    });
+    this.#membersChanged();
+    loop.guard(() => {
+      if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
+    });
+  }
+
+  #checkStillStarting(): void {
+    if (this.#phase === 'starting') return;
+    if (this.#failure !== undefined) throw this.#failure;
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it was starting`);
+  }
+
+  /** Whoever restores a large state is told between two chunks that nobody waits for it any more. */
+  #checkIsLiving(): void {
+    if (this.#phase === 'starting' || this.takesPart) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it restored`);
+  }
+
+  async #restoreNewest(): Promise<void> {
+    const newest = this.parts.storage.newestSnapshot;
+    if (newest === undefined) {
+      throw new ClusterError('DATA_CORRUPT', 'the data folder holds no snapshot to start from');
+    }
+    const reader = await this.parts.storage.openSnapshot(newest);
+    try {
+      const isWanted = (): void => this.#checkIsLiving();
+      await this.parts.replica.restore(interruptibleReader(reader, isWanted));
+    } finally {
+      await reader.close();
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#phase === 'running') {
+      this.#phase = 'stopping';
+      const { stopTimeoutMs } = this.parts.config;
+      const now = this.parts.world.clock.now();
+      await this.waitUntil(() => this.parts.proposals.unanswered === 0, now + stopTimeoutMs / 2);
+      await this.#handOver(now + stopTimeoutMs);
+    }
+    this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
+    if (this.#phase !== 'failed') this.#phase = 'stopped';
+    // It sees that it was stopped, and closes what it has opened.
+    const isStarted = await this.#isDoneInTime(this.#starting?.catch(() => undefined));
+    if (!isStarted) this.parts.logger.warn('node.startHangs', { phase: this.#phase });
+    await this.parts.transport.stop();
+    await this.#closeStorage();
+    this.parts.logger.info('node.stopped');
+  }
+
+  async #closeStorage(): Promise<void> {
+    const { config, logger, storage } = this.parts;
+    const settled = Promise.all([this.#live?.snapshots.settle(), this.#marking]);
+    const isClosed = await this.#isDoneInTime(settled.then(() => storage.close()));
+    if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
+  }
+
+  /** Waits for the work, but no longer than `stopTimeoutMs`. */
+  async #isDoneInTime(work: Promise<unknown> = Promise.resolve()): Promise<boolean> {
+    const { config, world } = this.parts;
+    return await new Promise<boolean>((resolve, reject) => {
+      const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
+      work.then(() => resolve(true), reject).finally(() => timer.cancel());
+    });
+  }
+
+  /** Hands leadership to the follower that is furthest, and waits until it has it. */
+  async #handOver(until: number): Promise<void> {
+    const { loop } = this.started;
+    const to = this.isLeader ? handOver(this.parts, this.started) : undefined;
+    if (to === undefined) return;
+    this.parts.logger.info('leader.handingOver', { to: to.nodeId });
+    const isDone = (): boolean => !this.isLeader && loop.leaderId !== NONE;
+    const isAlone = (): boolean => !this.parts.transport.status().some((peer) => peer.connected);
+    await this.waitUntil(() => isDone() || isAlone(), until);
+  }
+
+  /** Resolves when the condition holds, at the latest at `until`. */
+  async waitUntil(condition: () => boolean, until: number): Promise<void> {
+    const { clock } = this.parts.world;
+    while (this.takesPart && !condition() && clock.now() < until) {
+      await new Promise<void>((resolve) => clock.after(WATCH_INTERVAL_MS, resolve));
+    }
+  }
+
+  /** A fault that can not be mended here: this node stops taking part, for good. */
+  #fail(cause: unknown): void {
+    if (this.#phase === 'failed' || this.#phase === 'stopped') return;
+    const error = toFailure(cause);
+    this.#failure = error;
+    this.parts.logger.error('node.failed', { code: error.code, error: error.message });
+    const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
+    this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
+    this.#phase = 'failed';
+    void this.parts.transport.stop().catch(() => undefined);
+    this.#resolveFailed(error);
+  }
+
+  /** Everybody who waits is told; nothing ticks any more. */
+  #shutDown(error: ClusterError): void {
+    this.#ticker.stop();
+    this.#deadlines.stop();
+    this.#live?.succession.stop();
+    this.parts.proposals.failAll(error);
+    this.parts.reads.failAll(error);
+    this.parts.changes.failAll(error);
+    this.parts.leaderCalls.failAll(error);
+    const { sequence, term, leader, isLeader } = this.leaderChange.value;
+    if (leader !== undefined || isLeader) {
+      const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
+      this.leaderChange.set(next);
+    }
+    this.leaderChange.end();
+    this.membersChange.end();
+    this.parts.observers.end();
+  }
+
+  // ---- proposals ---------------------------------------------------------------------------------
+
+  /** Takes a part to the log, wherever the leader is; resolves when it is applied here. */
+  async proposePart(
+    part: Uint8Array,
+    repeatable: boolean,
+    options: WaitOptions,
+  ): Promise<ProposeResult> {
+    this.checkTakesProposals();
+    this.#checkMayForward();
+    checkNotAborted(options.signal);
+    const deadline = this.deadline(options);
+    const { promise, proposal } = this.parts.proposals.addLocal(part, repeatable, deadline);
+    this.started.loop.askTurn();
+    const give = (error: Error): void => this.parts.proposals.abandon(proposal, error);
+    return await unlessAborted(options.signal, promise, give);
+  }
+
+  // ---- what happens ------------------------------------------------------------------------------
+
+  #tick(lateMs: number): void {
+    const { core, loop, diskWatch, snapshots, promotion } = this.started;
+    loop.guard(() => {
+      this.#ticks++;
+      if (lateMs > this.parts.config.tickIntervalMs) {
+        this.parts.logger.warn('loop.late', { lateMs: Math.round(lateMs) });
+      }
+      core.tick();
+      this.parts.proposals.retryParked();
+      this.parts.reads.tick();
+      diskWatch.tick();
+      snapshots.tick();
+      promotion.tick();
+      const now = this.parts.world.clock.now();
+      if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
+    });
+  }
+
+  /** Somebody's deadline has come. Answers the next one. */
+  #expire(): number {
+    const { proposals, reads, changes, leaderCalls, world } = this.parts;
+    const why = (): ClusterError => waitedInVain(this.status(), 'appended');
+    const now = world.clock.now();
+    return Math.min(
+      proposals.expire(),
+      reads.expire(),
+      changes.expire(now, why),
+      leaderCalls.expire(now),
+    );
+  }
+
+  #expireSessions(now: number): void {
+    if (!this.isLeader) {
+      this.#sessionExpiry.reset();
+      return;
+    }
+    for (const [session, lastIndex] of this.#sessionExpiry.due(this.parts.replica.sessions, now)) {
+      const body = encodeNumbers(session, lastIndex);
+      const part = encodePart(CommandKind.ExpireSession, body, undefined);
+      this.proposePart(part, true, {}).catch(() => undefined);
+    }
+  }
+
+  #leadershipChanged(): void {
+    const { core, loop } = this.started;
+    const before = this.leaderChange.value;
+    const leader = this.#memberOf(loop.leaderId);
+    const { isLeader } = this;
+    const { term } = core;
+    const isSame = leader?.raftId === before.leader?.raftId && isLeader === before.isLeader;
+    // A term without a leader is no news; a leader in another term is another leadership.
+    if (isSame && (leader === undefined || term === before.term)) return;
+    this.leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
+    this.parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
+    this.parts.reads.leaderChanged();
+    this.parts.proposals.retryParked();
+    loop.askTurn();
+  }
+
+  #membersChanged(): void {
+    const { members, appliedIndex } = this.parts.replica;
+    const { sequence } = this.membersChange.value;
+    const list = members.list();
+    this.membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
+    const { identity } = this.started;
+    if (!this.#isRemoved(identity.raftId) || !this.takesPart) return;
+    this.#marking ??= markRemoved(this.parts.storage, identity).catch(() => undefined);
+    // What it has to say last (a commit that the others wait for) leaves first.
+    this.parts.world.clock.after(REMOVED_GRACE_MS, () => this.#fail(removedFrom(identity)));
+  }
+
+  #isRemoved(raftId: RaftId): boolean {
+    const { members } = this.parts.replica;
+    return !members.isEmpty && members.get(raftId) === undefined;
+  }
+
+  /** The nodes' states differ: the one that is wrong ends its part, and its folder is marked. */
+  #diverged(verdict: StateVerdict, divergence: Divergence): void {
+    this.#divergence = divergence;
+    this.parts.logger.error('state.diverged', { verdict, ...divergence });
+    if (verdict !== 'we-differ') return;
+    this.#marking = markQuarantined(this.parts.storage, divergence).catch(() => undefined);
+    this.#fail(stateDiverged(this.nodeId, divergence));
+  }
+
+  // ---- checks ------------------------------------------------------------------------------------
+
+  #memberOf(raftId: RaftId): Member | undefined {
+    return this.parts.replica.members.list().find((member) => member.raftId === raftId);
+  }
+
+  checkTakesPart(): void {
+    if (this.takesPart) return;
+    if (this.#failure !== undefined) {
+      const message = `node ${this.nodeId} failed: ${this.#failure.message}`;
+      throw new ClusterError('NODE_FAILED', message, { cause: this.#failure });
+    }
+    if (this.#phase === 'new' || this.#phase === 'starting') {
+      throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
+    }
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
+  }
+
+  checkTakesProposals(): void {
+    this.checkTakesPart();
+    if (this.#phase !== 'stopping') return;
+    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopping; ask another node`);
+  }
+
+  /** Where another node leads, and nothing is to be sent to it. */
+  #checkMayForward(): void {
+    if (this.parts.config.disableProposalForwarding && this.leader !== undefined) {
+      this.checkLeads();
+    }
+  }
+
+  checkLeads(): void {
+    this.checkTakesPart();
+    if (this.isLeader) return;
+    const leader = this.leader?.nodeId;
+    throw new ClusterError(
+      'NOT_LEADER',
+      `only the leader can do this; ${leader ?? 'nobody'} leads`,
+      { details: { leader: leader ?? null } },
+    );
+  }
+
+  deadline(options: WaitOptions): number {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
+      throw new ClusterError('REQUEST_INVALID', `timeoutMs is ${timeoutMs}: give 0 or more`);
+    }
+    const deadline = this.parts.world.clock.now() + timeoutMs;
+    this.#deadlines.watch(deadline);
+    return deadline;
+  }
+}
