@@ -16,6 +16,7 @@ export {
   runConformance,
   type TestFunction,
 } from './kit/index.ts';
+export { type StateMachineRig, stateMachineConformance } from './machine/index.ts';
 export {
   type ConformanceResult,
   type Failure,
