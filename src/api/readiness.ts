@@ -35,7 +35,9 @@ function knownReasons(status: NodeStatus, draining: boolean): string[] {
   } else if (draining) {
     reasons.push('the node is stopping');
   }
-  if (status.leader === undefined) {
+  if (status.leader === undefined && status.members.length === 0) {
+    reasons.push('the node was let in, and waits for the leader to send it the state');
+  } else if (status.leader === undefined) {
     reasons.push(`no leader is known: ${describeQuorum(quorumFacts(status))}`);
   }
   const behind = status.commitIndex - status.appliedIndex;

@@ -24,6 +24,7 @@ interface Running {
   readonly stop: AbortController;
   readonly stdin: PassThrough;
   readonly out: () => string;
+  readonly err: () => string;
   readonly done: Promise<Ran>;
 }
 
@@ -39,7 +40,7 @@ function begin(args: readonly string[], env: Record<string, string> = {}): Runni
   const stop = new AbortController();
   const terminal: Terminal = { stdout, stderr, stdin, env, cwd: folder, signal: stop.signal };
   const done = run(args, terminal).then((code) => ({ code, out, err }));
-  return { stop, stdin, out: () => out, done };
+  return { stop, stdin, out: () => out, err: () => err, done };
 }
 
 async function quorate(args: readonly string[], input?: string): Promise<Ran> {
@@ -319,6 +320,120 @@ describe('quorate status', () => {
     expect(JSON.parse(out)).toMatchObject({
       nodes: [{ address: node.http, reachable: true, ready: true, status: { nodeId: 'n1' } }],
     });
+  });
+});
+
+describe('quorate members', () => {
+  const members = (...args: string[]): Promise<Ran> =>
+    quorate(['members', ...args, '--nodes', node.clients]);
+
+  it('lists role, address and how far each is behind', async () => {
+    const { code, out, err } = await members();
+    expect(code).toBe(0);
+    expect(out).toMatch(/^NODE +ROLE +ADDRESS +CONNECTED +BEHIND\nn1 +leader +\S+ +yes +0\n$/);
+    expect(err).toContain('1 voter: 1 must agree, so the cluster bears 0 failures');
+    const json = JSON.parse((await members('list', '--json')).out);
+    expect(json).toMatchObject({ leader: 'n1', node: 'n1', members: [{ nodeId: 'n1' }] });
+  });
+
+  it('adds a learner, says how to start it, and removes it', async () => {
+    const added = await members('add', 'worker-4', '10.9.9.9:7100', '--learner');
+    expect(added.code).toBe(0);
+    expect(added.err).toContain('until: quorate members promote worker-4');
+    expect(added.out).toBe(
+      'quorate start --cluster-name test --node-id worker-4 --data-dir DIR ' +
+        `--listen-peers 10.9.9.9:7100 --join ${node.clients} --join-as learner\n`,
+    );
+    expect((await members()).out).toMatch(/^worker-4 +learner +10.9.9.9:7100 +no +\d+$/m);
+    const twice = await members('add', 'worker-5', '10.9.9.9:7100');
+    expect(twice.code).toBe(9);
+    expect(twice.err).toContain('address 10.9.9.9:7100 is that of member worker-4');
+    const removed = await members('remove', 'worker-4');
+    expect(removed).toMatchObject({
+      code: 0,
+      out: 'removed worker-4 (learner at 10.9.9.9:7100)\n',
+    });
+    expect(removed.err).toContain('1 voter left');
+  });
+
+  it('knows the names', async () => {
+    const gone = await members('remove', 'n2');
+    expect(gone.code).toBe(13);
+    expect(gone.err).toContain('no member is called "n2"; the members are n1');
+    for (const name of ['promote', 'transfer']) {
+      const ran = await members(name, 'n2');
+      expect(ran.code).toBe(13);
+      expect(ran.err).toContain('the members are n1');
+    }
+    const slip = await members('remov', 'n2');
+    expect(slip.code).toBe(2);
+    expect(slip.err).toContain('there is no command "members remov". Did you mean "remove"?');
+    expect((await members('add', 'n2')).code).toBe(2);
+    expect((await members('add', 'n2', 'nowhere')).err).toContain('field `address`: is not host');
+  });
+
+  it('does not remove the last voter', async () => {
+    const { code, err } = await members('remove', 'n1');
+    expect(code).toBe(1);
+    expect(err).toContain('n1 is the only voter');
+  });
+});
+
+describe('quorate start --join', () => {
+  async function joinFlags(id: string, asked: string): Promise<string[]> {
+    const peers = `127.0.0.1:${await freePort()}`;
+    return [
+      ...['start', '--cluster-name', 'test', '--node-id', id, '--listen-peers', peers],
+      ...['--join', asked, '--join-as', 'learner', '--data-dir', `data-${id}`],
+      ...['--listen-clients', '127.0.0.1:0', '--listen-http', '127.0.0.1:0'],
+      ...['--log-file', join(folder, `log-${id}`), '--raft-tick-interval-ms', '20'],
+    ];
+  }
+  const isReady = (running: Running) => () => running.out().startsWith('quorate ready');
+
+  it('is let in, goes on later without asking, and ends with 9 when it is removed', async () => {
+    const own = await joinFlags('n8', node.clients);
+    const first = begin(own);
+    await until('n8 is ready', isReady(first));
+    const clients = / clients=(\S+)/.exec(first.out())?.[1] ?? '';
+    await quorate(['kv', 'put', 'joined', 'yes', '--nodes', clients]);
+    expect((await kv('get', 'joined')).out).toBe('yes\n');
+    first.stop.abort();
+    const ran = await first.done;
+    expect(ran.code).toBe(0);
+    expect(ran.err).toContain('has added n8');
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const again = begin(own.map((part) => (part === node.clients ? nobody : part)));
+    await until('n8 is ready again', isReady(again));
+    await quorate(['members', 'remove', 'n8', '--nodes', node.clients]);
+    const ended = await again.done;
+    expect(ended.code).toBe(9);
+    expect(ended.err).not.toContain('has added');
+    expect(ended.err).toContain('what to do: nothing, if that was meant');
+    expect(ended.err).toContain(`rm -r ${join(folder, 'data-n8')}`);
+  });
+
+  it('waits for somebody to ask, says so, and leaves in good order when it is stopped', async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const waiting = begin(await joinFlags('n7', nobody));
+    await until('it says that it waits', () => waiting.err().includes('goes on asking'));
+    expect(waiting.err()).toMatch(
+      /n7 is not in cluster test yet.* goes on asking [\d.:]+: no node/,
+    );
+    expect(waiting.err()).toContain(nobody);
+    waiting.stop.abort();
+    const { code, out } = await waiting.done;
+    expect({ code, out }).toEqual({ code: 0, out: '' });
+  });
+
+  it('gives up when waiting can not help', async () => {
+    const taken = await quorate(await joinFlags('n1', node.clients));
+    expect(taken.code).toBe(9);
+    expect(taken.err).toContain('n1 can not join cluster test: node n1 is a member already');
+    const flags = await joinFlags('n6', node.clients);
+    const foreign = await quorate(flags.map((part) => (part === 'test' ? 'billing' : part)));
+    expect(foreign.code).toBe(2);
+    expect(foreign.err).toContain('this node is of cluster "test", not "billing"');
   });
 });
 

@@ -48,11 +48,13 @@ const CODE_OF_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   DATA_DIR_IN_USE: ExitCode.dataDirInUse,
   DATA_DIR_MISMATCH: ExitCode.dataDirMismatch,
   DATA_DIR_FORMAT: ExitCode.dataDirMismatch,
+  DATA_DIR_MISSING: ExitCode.notFound,
   DISK_FULL: ExitCode.diskFull,
   DISK_FAILED: ExitCode.diskFailed,
   DATA_CORRUPT: ExitCode.dataCorrupt,
   MEMBER_REMOVED: ExitCode.notMember,
   MEMBER_WIPED: ExitCode.notMember,
+  MEMBER_EXISTS: ExitCode.notMember,
   PEER_REFUSED: ExitCode.notMember,
   STATE_DIVERGED: ExitCode.stateUntrusted,
   STATE_MACHINE_FAILED: ExitCode.stateUntrusted,
@@ -66,6 +68,7 @@ const CODE_OF_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   OUTCOME_UNKNOWN: ExitCode.outcomeUnknown,
   SESSION_EXPIRED: ExitCode.outcomeUnknown,
   KEY_NOT_FOUND: ExitCode.notFound,
+  MEMBER_UNKNOWN: ExitCode.notFound,
 };
 
 /** The code that a process ends with when this error reached its top. */

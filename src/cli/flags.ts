@@ -16,6 +16,13 @@ export interface KvFlags {
   readonly json?: boolean;
 }
 
+/** Flags that all `members` commands share. */
+export interface MembersFlags {
+  readonly nodes?: string;
+  readonly timeoutMs: number;
+  readonly json?: boolean;
+}
+
 export interface ImportFlags extends KvFlags {
   readonly format: 'ndjson' | 'lines';
   readonly prefix: string;

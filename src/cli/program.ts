@@ -8,12 +8,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { CONFIG_FIELDS } from './config/fields.ts';
 import { nearestName } from './config/near-names.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
-import type { DevFlags, ImportFlags, KvFlags } from './flags.ts';
+import type { DevFlags, ImportFlags, KvFlags, MembersFlags } from './flags.ts';
 import { errorLines } from './report-error.ts';
 import { type Terminal, tell } from './terminal.ts';
 import { VERSION } from './version.ts';
 
-const COMMANDS = ['start', 'dev', 'status', 'kv', 'log'] as const;
+const COMMANDS = ['start', 'dev', 'status', 'members', 'kv', 'log'] as const;
+const MEMBER_COMMANDS = ['list', 'add', 'remove', 'promote', 'transfer'] as const;
 
 /** Sets the exit code; a command that returns nothing is done. */
 type Action = (...parameters: never[]) => Promise<number | undefined>;
@@ -72,9 +73,11 @@ function buildProgram(terminal: Terminal, action: Wrap): Command {
   addStart(program, terminal, action);
   addDev(program, terminal, action);
   addStatus(program, terminal, action);
+  const memberList = addMembers(program, terminal, action);
   addKv(program, terminal, action);
   addLog(program, terminal, action);
   for (const command of program.commands) refuseExcess(command);
+  memberList.allowExcessArguments(true);
   return program;
 }
 
@@ -87,7 +90,7 @@ function addStart(program: Command, terminal: Terminal, action: Wrap): void {
     .option('--exit-on-stdin-close', 'stop when standard input ends (for supervisors)');
   for (const field of CONFIG_FIELDS) {
     const option = new Option(`${field.flag} <${field.placeholder.toLowerCase()}>`, field.help);
-    if (field.kind === 'members') {
+    if (field.kind === 'members' || field.kind === 'addresses') {
       option.argParser((value: string, before: readonly string[] | undefined) => [
         ...(before ?? []),
         value,
@@ -159,6 +162,51 @@ function addLog(program: Command, terminal: Terminal, action: Wrap): void {
         return await inspectFolder(terminal, dir, options.json === true);
       }),
     );
+}
+
+/** Answers the command that is meant when none is named, and so gets what is misspelt. */
+function addMembers(program: Command, terminal: Terminal, action: Wrap): Command {
+  const members = program
+    .command('members')
+    .description('who is in the cluster, and changes of it');
+  const add = (name: string, help: string, isDefault = false): Command =>
+    members
+      .command(name, { isDefault })
+      .description(help)
+      .option('--nodes <addresses>', 'client addresses, comma-separated (or QUORATE_NODES)')
+      .option('--timeout-ms <ms>', 'deadline of each request', wholeNumber(1, 60_000), 5000)
+      .option('--json', 'one JSON object');
+  const load = () => import('./commands/members.ts');
+  const list = add('list', 'print them: role, address, how far behind (the default)', true);
+  list.action(
+    action(async (flags: MembersFlags) => {
+      const [unknown] = list.args;
+      if (unknown === undefined) return (await load()).list(terminal, flags);
+      const near = nearestName(unknown, MEMBER_COMMANDS);
+      const hint =
+        near === undefined
+          ? `Known are: ${MEMBER_COMMANDS.join(', ')}.`
+          : `Did you mean "${near}"?`;
+      return program.error(`quorate: there is no command "members ${unknown}". ${hint}`);
+    }),
+  );
+  add('add <id> <address>', 'add a node; address: host:port where the others dial it')
+    .option('--learner', 'without a vote, until it is promoted')
+    .action(
+      action(async (id: string, address: string, flags: MembersFlags & { learner?: boolean }) =>
+        (await load()).add(terminal, id, address, flags),
+      ),
+    );
+  add('remove <id>', 'remove a node for good').action(
+    action(async (id: string, flags: MembersFlags) => (await load()).remove(terminal, id, flags)),
+  );
+  add('promote <id>', 'give a learner its vote').action(
+    action(async (id: string, flags: MembersFlags) => (await load()).promote(terminal, id, flags)),
+  );
+  add('transfer <id>', 'hand leadership over to a voter').action(
+    action(async (id: string, flags: MembersFlags) => (await load()).transfer(terminal, id, flags)),
+  );
+  return list;
 }
 
 function addKv(program: Command, terminal: Terminal, action: Wrap): void {

@@ -13,8 +13,15 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   DISK_FAILED:
     'check the disk (dmesg, smartctl). The others go on without this node. ' +
     'Start it again only on a disk that you trust',
-  MEMBER_REMOVED: 'stop it for good',
-  MEMBER_WIPED: 'remove this member from the cluster; it can not come back under the same id',
+  MEMBER_REMOVED:
+    'nothing, if that was meant. To let it in again: empty its data folder, and start it with --join',
+  MEMBER_WIPED:
+    'let it in again as a new member: quorate members remove ID, empty its data folder, and start ' +
+    'it with --join',
+  MEMBER_EXISTS:
+    'choose another id and address; or, to replace that member: quorate members remove ID, then ' +
+    'try again',
+  CHANGE_IN_PROGRESS: 'try again in a moment; quorate members says who is a member now',
   PEER_REFUSED: 'compare cluster.name and cluster.members of both nodes',
   STATE_DIVERGED: 'keep the data folder and report it; the majority goes on without this node',
   STATE_MACHINE_FAILED: 'keep the data folder and the log, and report it: this is a bug',
@@ -27,14 +34,20 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   OUTCOME_UNKNOWN: 'read the key before you repeat the write: it may have taken effect',
 };
 
+/** Whose error it is, so that what to do can be said word for word. */
+export interface FailedNode {
+  readonly nodeId: string;
+  readonly dataDir: string;
+  /** Client addresses of other nodes, as far as they are known. */
+  readonly nodes: readonly string[];
+}
+
 /** `quorate: MESSAGE`, then what to do about it if the message does not say so itself. */
-export function errorLines(error: unknown): string[] {
+export function errorLines(error: unknown, node?: FailedNode): string[] {
   if (error instanceof ClusterError) {
-    const advice = ADVICE[error.code];
     const [first = '', ...rest] = error.message.split('\n');
     const lines = [`quorate: ${first} [${error.code}]`, ...rest];
-    if (advice !== undefined) lines.push(`  what to do: ${advice}`);
-    return lines;
+    return [...lines, ...(waysBack(error.code, node) ?? adviceLines(error.code))];
   }
   if (error instanceof Error) {
     const code = (error as NodeJS.ErrnoException).code;
@@ -45,4 +58,27 @@ export function errorLines(error: unknown): string[] {
     ];
   }
   return [`quorate: unexpected error: ${String(error)}`];
+}
+
+function adviceLines(code: ErrorCode): string[] {
+  const advice = ADVICE[code];
+  return advice === undefined ? [] : [`  what to do: ${advice}`];
+}
+
+/** The explicit step by which a node that has no place any more gets a new one. */
+function waysBack(code: ErrorCode, node: FailedNode | undefined): string[] | undefined {
+  if (node === undefined || (code !== 'MEMBER_WIPED' && code !== 'MEMBER_REMOVED'))
+    return undefined;
+  const { nodeId, dataDir, nodes } = node;
+  const doors = nodes.length === 0 ? ['HOST:PORT'] : nodes;
+  const where = nodes.length === 0 ? ' (HOST:PORT: client address of a node that runs)' : '';
+  const isWiped = code === 'MEMBER_WIPED';
+  return [
+    isWiped
+      ? `  what to do: let it in again, as a new member${where}:`
+      : `  what to do: nothing, if that was meant. To let it in again, as a new member${where}:`,
+    ...(isWiped ? [`    quorate members remove ${nodeId} --nodes ${doors.join(',')}`] : []),
+    `    rm -r ${dataDir}`,
+    `    start it as before, and with ${doors.map((door) => `--join ${door}`).join(' ')}`,
+  ];
 }

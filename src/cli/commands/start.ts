@@ -41,14 +41,14 @@ export async function start(terminal: Terminal, options: StartOptions): Promise<
   for (const warning of warnings) tell(terminal, `quorate: warning: ${warning}`);
   // A supervisor has said it for all of its nodes already.
   if (!options.exitOnStdinClose) introduce(terminal, config);
-  const daemon = new Daemon(config);
+  const daemon = new Daemon(config, (line) => tell(terminal, line));
   const asked = stopAsked(terminal, options.exitOnStdinClose);
-  const addresses = await daemon.start();
-  daemon.logger.info('daemon.listening', {
-    ...addresses,
-    dataDir: config.node.dataDir,
-    tolerates: toleranceText(config.cluster.members.length),
-  });
+  const addresses = await startUp(config, daemon, asked);
+  if (addresses === undefined) {
+    asked.forget();
+    return ExitCode.ok;
+  }
+  daemon.logger.info('daemon.listening', { ...addresses, dataDir: config.node.dataDir });
   const failed = daemon.engine.failed.then((error) => ({ error }));
   const ended = Promise.race([asked.promise, failed]);
   let isEnded = false;
@@ -62,12 +62,40 @@ export async function start(terminal: Terminal, options: StartOptions): Promise<
   return await stopInOrder(terminal, config, daemon, end.reason);
 }
 
+/** `undefined`: it was to join a cluster, and was stopped before it was let in. */
+async function startUp(
+  config: DaemonConfig,
+  daemon: Daemon,
+  asked: StopAsked,
+): Promise<DaemonAddresses | undefined> {
+  if (config.cluster.join.length === 0) return await daemon.start();
+  let isStarted = false;
+  let isStopped = false;
+  void asked.promise.then(async () => {
+    if (isStarted) return;
+    isStopped = true;
+    await daemon.stop();
+  });
+  try {
+    const addresses = await daemon.start();
+    isStarted = true;
+    return addresses;
+  } catch (error) {
+    await daemon.stop();
+    if (isStopped) return undefined;
+    throw error;
+  }
+}
+
 function introduce(terminal: Terminal, { cluster, node, listen }: DaemonConfig): void {
-  const self = cluster.members.find((member) => member.id === node.id)?.address;
+  const origin =
+    cluster.join.length === 0
+      ? toleranceText(cluster.members.length)
+      : `joins by ${cluster.join.join(', ')}, unless its data folder is in it already`;
   tell(
     terminal,
-    `quorate: node ${node.id} of cluster ${cluster.name}: ${toleranceText(cluster.members.length)}. ` +
-      `Listens for peers on ${listen.peers}; the others dial ${self}.`,
+    `quorate: node ${node.id} of cluster ${cluster.name}: ${origin}. ` +
+      `Listens for peers on ${listen.peers}; the others dial ${node.address}.`,
   );
 }
 
@@ -175,7 +203,9 @@ async function leave(
           { cause: error },
         )
       : error;
-  for (const line of errorLines(named)) tell(terminal, line);
+  const { cluster, node } = config;
+  const failedNode = { nodeId: node.id, dataDir: node.dataDir, nodes: cluster.join };
+  for (const line of errorLines(named, failedNode)) tell(terminal, line);
   await Promise.race([daemon.leave(), pause(LEAVE_MS_MAX)]);
   return code;
 }

@@ -21,7 +21,12 @@ export interface Findings {
 const ELECTION_PER_HEARTBEAT_USUAL = 5;
 
 export function checkWhole(config: DaemonConfig): Findings {
-  const errors = [...memberErrors(config), ...selfErrors(config), ...raftErrors(config)];
+  const errors = [
+    ...memberErrors(config),
+    ...selfErrors(config),
+    ...doorErrors(config),
+    ...raftErrors(config),
+  ];
   return { errors, warnings: errors.length > 0 ? [] : warningsOf(config) };
 }
 
@@ -58,20 +63,47 @@ function memberErrors({ cluster }: DaemonConfig): Finding[] {
 function selfErrors({ cluster, node, listen }: DaemonConfig): Finding[] {
   const self = cluster.members.find((member) => member.id === node.id);
   const errors: Finding[] = [];
-  if (self === undefined) {
+  const error = (path: Finding['path'], text: string): void => {
+    errors.push({ path, text });
+  };
+  if (self === undefined && cluster.join.length === 0) {
     const ids = cluster.members.map((member) => member.id).join(', ');
-    const text = `node.id is "${node.id}", but cluster.members has only ${ids}`;
-    errors.push({ path: ['node', 'id'], text });
-  } else if (isLoopback(listen.peers) && !isLoopback(self.address)) {
-    const text =
-      `listen.peers is ${listen.peers}, which only this machine reaches, but the others are told ` +
-      `${self.address}. Bind 0.0.0.0 or that address`;
-    errors.push({ path: ['listen', 'peers'], text });
+    error(
+      ['node', 'id'],
+      `node.id is "${node.id}", but cluster.members has only ${ids}. A node that is to join a ` +
+        'running cluster needs cluster.join',
+    );
+    return errors;
   }
-  if (listen.peers.endsWith(':0')) {
-    const text =
-      'listen.peers has port 0; the others dial a port that they know from cluster.members';
-    errors.push({ path: ['listen', 'peers'], text });
+  if (self !== undefined && self.address !== node.address) {
+    const known = `"${node.id}" is at ${self.address} in cluster.members`;
+    error(['node', 'address'], `node.address is ${node.address}, but ${known}`);
+  }
+  if (self === undefined && !isDialable(node.address)) {
+    error(
+      ['node', 'address'],
+      `the other members can not dial ${node.address}: give an address of this machine, with its ` +
+        'port, as node.address',
+    );
+  } else if (isLoopback(listen.peers) && !isLoopback(node.address)) {
+    error(
+      ['listen', 'peers'],
+      `listen.peers is ${listen.peers}, which only this machine reaches, but the others are told ` +
+        `${node.address}. Bind 0.0.0.0 or that address`,
+    );
+  }
+  if (listen.peers.endsWith(':0') && listen.peers !== node.address) {
+    error(['listen', 'peers'], `listen.peers has port 0, but the others dial ${node.address}`);
+  }
+  return errors;
+}
+
+function doorErrors({ cluster, listen }: DaemonConfig): Finding[] {
+  const errors: Finding[] = [];
+  for (const [i, address] of cluster.join.entries()) {
+    if (isDialable(address)) continue;
+    const text = `${address} can not be dialed: give the client address of a node that runs`;
+    errors.push({ path: ['cluster', 'join', i], text });
   }
   const doors = [
     ['peers', listen.peers],
@@ -113,7 +145,7 @@ function warningsOf({ cluster, raft, testing }: DaemonConfig): Finding[] {
     warnings.push({ path: ['raft', 'electionTicks'], text });
   }
   const voters = cluster.members.length;
-  if (voters % 2 === 0) {
+  if (voters % 2 === 0 && cluster.join.length === 0) {
     const text = `${toleranceText(voters)}, no more than ${voters - 1} would. Use ${voters + 1} or ${voters - 1}`;
     warnings.push({ path: ['cluster', 'members'], text });
   }
@@ -134,6 +166,13 @@ export function toleranceText(voters: number): string {
   const failures = failuresTolerated(voters);
   const who = voters === 1 ? '1 voter tolerates' : `${voters} voters tolerate`;
   return `${who} ${failures} failure${failures === 1 ? '' : 's'}`;
+}
+
+/** One machine's own: no wildcard that stands for all addresses of one, no port to be picked. */
+function isDialable(address: string): boolean {
+  const host = address.slice(0, address.lastIndexOf(':'));
+  const isWildcard = host === '0.0.0.0' || host === '*' || /^\[[0:.]+\]$/.test(host);
+  return !isWildcard && !address.endsWith(':0');
 }
 
 function isLoopback(address: string): boolean {

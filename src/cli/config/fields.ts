@@ -17,7 +17,7 @@ export interface ConfigField {
   readonly help: string;
   /** Completes "expected ...". */
   readonly expected: string;
-  readonly kind: 'text' | 'number' | 'members' | 'path';
+  readonly kind: 'text' | 'number' | 'members' | 'addresses' | 'path';
 }
 
 const NAME = '1 to 128 characters of A-Z a-z 0-9 . _ -';
@@ -39,11 +39,35 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
       'ID=HOST:PORT',
       'members',
       'a founding member; repeat it for each',
-      'a list of 1 to 15 founding members, each with id and address',
+      'a list of 1 to 15 founding members, each with id and address (or cluster.join instead)',
     ),
     env: 'QUORATE_MEMBERS',
   },
+  field(
+    'cluster.join',
+    '--join',
+    'HOST:PORT',
+    'addresses',
+    'join a running cluster: client address of any of its nodes; repeat it for several',
+    'a list of 1 to 15 client addresses, each host:port',
+  ),
+  field(
+    'cluster.joinAs',
+    '--join-as',
+    'ROLE',
+    'text',
+    'voter, or learner: a copy without a vote, until it is promoted',
+    'voter or learner',
+  ),
   field('node.id', '--node-id', 'ID', 'text', 'which of the members this node is', NAME),
+  field(
+    'node.address',
+    '--address',
+    'HOST:PORT',
+    'text',
+    'where the other members dial this node, if not where it listens',
+    'host:port as the other members reach it',
+  ),
   {
     ...field(
       'node.dataDir',
@@ -177,6 +201,10 @@ export function fromText(of: ConfigField, text: string | readonly string[]): unk
           ? { id: part.trim() }
           : { id: part.slice(0, at).trim(), address: part.slice(at + 1).trim() };
       });
+  }
+  if (of.kind === 'addresses') {
+    const parts = texts.flatMap((part) => part.split(',')).map((part) => part.trim());
+    return parts.filter((part) => part !== '');
   }
   const last = texts[texts.length - 1] ?? '';
   if (of.kind === 'number' && /^-?\d+(\.\d+)?$/.test(last)) return Number(last);

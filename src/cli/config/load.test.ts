@@ -81,8 +81,66 @@ describe('loadConfig', () => {
       { QUORATE_CLUSTER_NAME: 'x', QUORATE_DATA_DIR: 'd', QUORATE_RAFT_ELECTION_TICKS: '20' },
     );
     expect(config.cluster.members.map((member) => member.id)).toEqual(['a', 'b', 'c']);
-    expect(config.node).toEqual({ id: 'b', dataDir: join(folder, 'd') });
+    expect(config.node).toEqual({ id: 'b', dataDir: join(folder, 'd'), address: 'h2:1' });
     expect(config.raft.electionTicks).toBe(20);
+  });
+
+  const JOINER = 'cluster:\n  name: test\nnode: { id: n4, dataDir: d }\n';
+  const joining = { 'cluster.join': ['h1:7200,h2:7200', 'h3:7200'] };
+
+  it('takes a node that joins without members, from the file, flags or a variable', () => {
+    const { config, warnings } = load(JOINER, { ...joining, 'listen.peers': '10.0.0.4:7100' });
+    expect(config.cluster).toEqual({
+      name: 'test',
+      members: [],
+      join: ['h1:7200', 'h2:7200', 'h3:7200'],
+      joinAs: 'voter',
+    });
+    expect(config.node.address).toBe('10.0.0.4:7100');
+    expect(config.listen.peers).toBe('10.0.0.4:7100');
+    expect(warnings).toEqual([]);
+    const env = { QUORATE_JOIN: 'h1:7200', QUORATE_JOIN_AS: 'learner', QUORATE_ADDRESS: 'h4:7100' };
+    const byEnv = load(JOINER, { 'listen.peers': '0.0.0.0:7100' }, env).config;
+    expect(byEnv.cluster).toMatchObject({ join: ['h1:7200'], joinAs: 'learner' });
+    expect(byEnv.node.address).toBe('h4:7100');
+    const file = load(JOINER.replace('test\n', 'test\n  join: [h1:7200]\n')).config;
+    expect(file.cluster.join).toEqual(['h1:7200']);
+    expect(file.node.address).toBe('127.0.0.1:7100');
+  });
+
+  it('takes a founding member that joins anew: the list then only gives addresses', () => {
+    const { config } = load(GOOD, joining);
+    expect(config.cluster.members).toHaveLength(3);
+    expect(config.node.address).toBe('127.0.0.1:7101');
+  });
+
+  it('refuses a node that neither founds nor joins, and one that nobody could dial', () => {
+    expect(problemsOf(JOINER)).toContain(
+      'cluster.members is missing: expected a list of 1 to 15 founding members, each with id and ' +
+        'address (or cluster.join instead)',
+    );
+    expect(problemsOf(GOOD.replace('id: n1\n', 'id: n9\n'))).toContain('needs cluster.join');
+    for (const peers of ['0.0.0.0:7100', '[::]:7100', '10.0.0.4:0']) {
+      expect(problemsOf(JOINER, { ...joining, 'listen.peers': peers })).toContain(
+        `the other members can not dial ${peers}: give an address of this machine`,
+      );
+    }
+    const elsewhere = {
+      ...joining,
+      'node.address': '10.0.0.4:7100',
+      'listen.peers': '127.0.0.1:1',
+    };
+    expect(problemsOf(JOINER, elsewhere)).toContain('which only this machine reaches');
+    expect(problemsOf(GOOD, { 'node.address': 'h9:1' })).toContain(
+      '--address: node.address is h9:1, but "n1" is at 127.0.0.1:7101 in cluster.members',
+    );
+    expect(problemsOf(JOINER, { 'cluster.join': 'h1' })).toContain(
+      '--join: cluster.join[0] is "h1": expected host:port of a client door',
+    );
+    expect(problemsOf(JOINER, { 'cluster.join': 'h1:0' })).toContain('--join: h1:0 can not be');
+    expect(problemsOf(JOINER, { ...joining, 'cluster.joinAs': 'boss' })).toContain(
+      '--join-as: cluster.joinAs is "boss": expected voter or learner',
+    );
   });
 
   it('names line and nearest key for an unknown key', () => {

@@ -178,6 +178,7 @@ function expectedText(path: readonly (string | number)[], of: ConfigField | unde
     if (path[3] === 'id') return '1 to 128 characters of A-Z a-z 0-9 . _ -';
     return path[3] === 'address' ? 'host:port' : 'a member with id and address';
   }
+  if (path[1] === 'join' && path.length > 2) return 'host:port of a client door';
   return of?.expected ?? 'something else';
 }
 

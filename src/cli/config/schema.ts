@@ -13,9 +13,18 @@ export type TestingDisk = 'real' | 'power-loss' | 'power-loss-no-sync' | 'failin
 export interface DaemonConfig {
   readonly cluster: {
     readonly name: string;
+    /** Who founds the cluster; empty on a node that joins and was told nothing else. */
     readonly members: readonly { readonly id: string; readonly address: string }[];
+    /** Client addresses of a running cluster that this node joins instead of founding one. */
+    readonly join: readonly string[];
+    readonly joinAs: 'voter' | 'learner';
   };
-  readonly node: { readonly id: string; readonly dataDir: string };
+  readonly node: {
+    readonly id: string;
+    readonly dataDir: string;
+    /** Where the other members dial this node. */
+    readonly address: string;
+  };
   readonly listen: { readonly peers: string; readonly clients: string; readonly http: string };
   readonly raft: {
     readonly tickIntervalMs: number;
@@ -53,9 +62,16 @@ const fileSchema = z.strictObject({
     members: z
       .array(z.strictObject({ id: nodeId, address }))
       .min(1)
-      .max(15),
+      .max(15)
+      .optional(),
+    join: z.array(address).min(1).max(15).optional(),
+    joinAs: z.enum(['voter', 'learner']).default('voter'),
   }),
-  node: z.strictObject({ id: nodeId, dataDir: z.string().min(1) }),
+  node: z.strictObject({
+    id: nodeId,
+    dataDir: z.string().min(1),
+    address: address.optional(),
+  }),
   listen: z
     .strictObject({
       peers: address.optional(),
@@ -98,17 +114,32 @@ export function parseConfig(
   raw: unknown,
 ): { readonly config: DaemonConfig } | { readonly issues: readonly SchemaIssue[] } {
   const parsed = fileSchema.safeParse(raw);
-  if (!parsed.success)
-    return { issues: parsed.error.issues.flatMap((issue) => issuesOf(raw, issue)) };
-  const { listen, log, ...rest } = parsed.data;
-  const self = rest.cluster.members.find((member) => member.id === rest.node.id);
+  const issues = [
+    ...(parsed.error?.issues.flatMap((issue) => issuesOf(raw, issue)) ?? []),
+    ...withoutOrigin(raw),
+  ];
+  if (!parsed.success || issues.length > 0) return { issues };
+  const { listen, log, cluster, node, ...rest } = parsed.data;
+  const { members = [], join = [] } = cluster;
+  const self = members.find((member) => member.id === node.id)?.address;
+  const peers = listen.peers ?? self ?? node.address ?? '127.0.0.1:7100';
   return {
     config: {
       ...rest,
-      listen: { ...listen, peers: listen.peers ?? self?.address ?? '127.0.0.1:7100' },
+      cluster: { ...cluster, members, join },
+      node: { ...node, address: node.address ?? self ?? peers },
+      listen: { ...listen, peers },
       log: { level: log.level, file: log.file },
     },
   };
+}
+
+/** A node belongs to a cluster by founding it or by joining it; one of the two must be said. */
+function withoutOrigin(raw: unknown): SchemaIssue[] {
+  const cluster = valueAt(raw, ['cluster']);
+  if (typeof cluster !== 'object' || cluster === null || Array.isArray(cluster)) return [];
+  if ('members' in cluster || 'join' in cluster) return [];
+  return [{ path: ['cluster', 'members'], kind: 'missing' }];
 }
 
 function issuesOf(raw: unknown, issue: z.core.$ZodIssue): SchemaIssue[] {

@@ -17,6 +17,7 @@ import { formatAddress } from '../../transport/index.ts';
 import { type Logger, pinoLogger, realWorld } from '../../world/index.ts';
 import { type DaemonConfig, splitAddress } from '../config/schema.ts';
 import { VERSION } from '../version.ts';
+import { askToJoin } from './join-request.ts';
 import { diskFor } from './testing-disk.ts';
 
 export interface DaemonAddresses {
@@ -32,9 +33,11 @@ export class Daemon {
   readonly #config: DaemonConfig;
   readonly #http: HttpServer;
   readonly #clients: ClientServer;
+  /** Ends the waiting of a node that is to join. */
+  readonly #leaving: AbortController = new AbortController();
 
-  /** @throws ClusterError CONFIG_INVALID. */
-  constructor(config: DaemonConfig) {
+  /** `tell`: for people. @throws ClusterError CONFIG_INVALID. */
+  constructor(config: DaemonConfig, tell: (line: string) => void) {
     this.#config = config;
     this.logger = loggerOf(config);
     const world = realWorld({
@@ -43,7 +46,7 @@ export class Daemon {
     });
     const machine = new KvMachine();
     this.engine = new EmbeddedEngine({
-      config: raftConfig(config),
+      config: this.#raftConfig(tell),
       dataDir: config.node.dataDir,
       listen: splitAddress(config.listen.peers),
       world,
@@ -56,7 +59,10 @@ export class Daemon {
     this.#clients = new ClientServer({ api, logger, ...splitAddress(config.listen.clients) });
   }
 
-  /** Listens on all doors when it resolves. What was started is stopped again when a part fails. */
+  /**
+   * Listens on all doors when it resolves. What was started is stopped again when a part fails. A node
+   * that is to join waits in here until it is let in, or until `stop`.
+   */
   async start(): Promise<DaemonAddresses> {
     mkdirSync(this.#config.node.dataDir, { recursive: true });
     await this.engine.start();
@@ -75,9 +81,27 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
+    this.#leaving.abort();
     this.api.draining = true;
     await Promise.all([this.#http.stop(), this.#clients.stop()]);
     await this.engine.stop();
+  }
+
+  #raftConfig(tell: (line: string) => void): RaftNodeConfig {
+    const { cluster, node, raft } = this.#config;
+    const config: RaftNodeConfig = {
+      ...defaultConfig(),
+      ...raft,
+      nodeId: node.id,
+      cluster: {
+        name: cluster.name,
+        members: cluster.members.map(({ id, address }) => ({ nodeId: id, address })),
+      },
+    };
+    if (cluster.join.length === 0) return config;
+    const { logger } = this;
+    const host = { config: { cluster, node }, logger, signal: this.#leaving.signal, tell };
+    return { ...config, join: () => askToJoin(host) };
   }
 
   /** After a fault: nobody is told anything any more but that the node is gone. */
@@ -97,18 +121,6 @@ function loggerOf({ log, node, cluster }: DaemonConfig): Logger {
     to: log.file === undefined ? 'stderr' : { file: log.file },
     fields: { cluster: cluster.name, node: node.id },
   });
-}
-
-function raftConfig({ cluster, node, raft }: DaemonConfig): RaftNodeConfig {
-  return {
-    ...defaultConfig(),
-    ...raft,
-    nodeId: node.id,
-    cluster: {
-      name: cluster.name,
-      members: cluster.members.map(({ id, address }) => ({ nodeId: id, address })),
-    },
-  };
 }
 
 /** Whoever asks a node for its status sees that it runs on a disk that is no disk. */
