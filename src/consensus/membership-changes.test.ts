@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { TestCluster } from '../../sim/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
-import { MembershipChanges } from './membership-changes.ts';
+import { decodeMember, encodeMember, MembershipChanges } from './membership-changes.ts';
 
 async function codeOf(promise: Promise<unknown> | undefined): Promise<string> {
   try {
@@ -76,4 +76,23 @@ describe('those who wait', () => {
     changes.skippedTo(8);
     expect([await late, await skipped]).toEqual(['NO_QUORUM', 'OUTCOME_UNKNOWN']);
   });
+});
+
+describe('a record of a member', () => {
+  const member = { raftId: 4, nodeId: 'n4', address: 'n4:7000' } as const;
+
+  it('comes back as it was', () => {
+    for (const each of [member, { ...member, wantsVote: true as const }]) {
+      expect(decodeMember(encodeMember(each))).toEqual(each);
+    }
+    expect(decodeMember(new Uint8Array(0))).toBeUndefined();
+  });
+
+  it.each(['{', 'null', '7', '{}', '{"raftId":0,"nodeId":"a","address":"b:1"}'])(
+    '%s is refused by code',
+    (text) => {
+      const refusal = expect.objectContaining({ code: 'CODEC_INVALID' });
+      expect(() => decodeMember(Buffer.from(text))).toThrow(refusal);
+    },
+  );
 });

@@ -14,9 +14,23 @@ export function encodeMember(member: MemberRecord): Uint8Array {
   return Buffer.from(JSON.stringify(member));
 }
 
+/** `undefined`: the change says nothing about a member. @throws ClusterError CODEC_INVALID. */
 export function decodeMember(context: Uint8Array): MemberRecord | undefined {
   if (context.length === 0) return undefined;
-  return JSON.parse(Buffer.from(context).toString('utf8')) as MemberRecord;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(context).toString('utf8'));
+  } catch (cause) {
+    throw new ClusterError('CODEC_INVALID', 'a record of a member is no JSON', { cause });
+  }
+  const { raftId, nodeId, address, wantsVote } = (value ?? {}) as Partial<MemberRecord>;
+  const isId = Number.isSafeInteger(raftId) && (raftId as number) > 0;
+  if (!isId || typeof nodeId !== 'string' || typeof address !== 'string') {
+    const what = 'a record of a member lacks raft id, node id or address';
+    throw new ClusterError('CODEC_INVALID', what);
+  }
+  const member: MemberRecord = { raftId: raftId as number, nodeId, address };
+  return wantsVote === true ? { ...member, wantsVote } : member;
 }
 
 function single(type: ConfChangeType, nodeId: number, context: Uint8Array): ConfChangeV2 {
