@@ -11,53 +11,61 @@ import { EmbeddedEngine } from './embedded-engine.ts';
 
 /** What must be known to start a node; all else has a default. */
 export interface StartNodeOptions {
-  /** 1 to 128 of `A-Za-z0-9._-`; one of `members`. */
+  /** 1 to 128 of `A-Za-z0-9._-`; one of `members`, unless it joins. */
   readonly nodeId: string;
-  /** The founding members: the same list on each of them. */
-  readonly members: readonly FoundingMember[];
+  /** The founding members: the same list on each of them. Not needed by a node that joins. */
+  readonly members?: readonly FoundingMember[];
+  /** What `addNode` of a running member gave, or how to get it; see `RaftNodeConfig.join`. */
+  readonly join?: RaftNodeConfig['join'];
   /** The node's own folder; made when it does not exist. */
   readonly dataDir: string;
   readonly machine: StateMachine;
-  /** Default `default`. Clusters that could ever meet on a network need different names. */
+  /** Default: the invitation's, or `default`. Clusters that could ever meet on a network need different names. */
   readonly clusterName?: string;
-  /** Where to listen for peers; default: the node's own address in `members`. */
+  /** Where to listen for peers; default: the node's own address in `members` or in the invitation. */
   readonly listen?: Address;
   /** Timing and bounds, where the defaults of `defaultConfig()` do not fit. */
-  readonly raft?: Partial<Omit<RaftNodeConfig, 'nodeId' | 'cluster'>>;
+  readonly raft?: Partial<Omit<RaftNodeConfig, 'nodeId' | 'cluster' | 'join'>>;
   /** Default: the real one, without a log. */
   readonly world?: World;
 }
 
 /** @throws ClusterError CONFIG_INVALID, DATA_DIR_*, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID. */
 export async function startNode(options: StartNodeOptions): Promise<EmbeddedEngine> {
-  const { nodeId, members, dataDir, machine } = options;
+  const { nodeId, members = [], join, dataDir, machine } = options;
+  const invitedTo = typeof join === 'object' ? join.clusterName : undefined;
   const config: RaftNodeConfig = {
     ...defaultConfig(),
     ...options.raft,
     nodeId,
-    cluster: { name: options.clusterName ?? 'default', members },
+    cluster: { name: options.clusterName ?? invitedTo ?? 'default', members },
+    ...(join === undefined ? {} : { join }),
   };
   const engine = new EmbeddedEngine({
     config,
     dataDir,
     machine,
-    listen: options.listen ?? ownAddress(nodeId, members),
+    listen: options.listen ?? ownAddress(config),
     world: options.world ?? { ...realWorld(), logger: nullLogger },
   });
   await engine.start();
   return engine;
 }
 
-function ownAddress(nodeId: string, members: readonly FoundingMember[]): Address {
-  const address = members.find((member) => member.nodeId === nodeId)?.address ?? '';
+function ownAddress({ nodeId, cluster, join }: RaftNodeConfig): Address {
+  const invited = typeof join === 'object' ? join.members : [];
+  const own = [...cluster.members, ...invited].find((member) => member.nodeId === nodeId);
+  const address = own?.address ?? '';
   const colon = address.lastIndexOf(':');
   const port = Number(address.slice(colon + 1));
   if (colon > 0 && Number.isInteger(port) && port > 0 && port < 65_536) {
     return { host: address.slice(0, colon), port };
   }
-  throw new ClusterError(
-    'CONFIG_INVALID',
-    `nodeId is ${JSON.stringify(nodeId)}: members must list it with an address host:port`,
-    { details: { field: 'members', value: address } },
-  );
+  const rule =
+    join === undefined
+      ? 'members must list it with an address host:port'
+      : 'say where it listens (listen), since no invitation at hand gives its address';
+  throw new ClusterError('CONFIG_INVALID', `nodeId is ${JSON.stringify(nodeId)}: ${rule}`, {
+    details: { field: join === undefined ? 'members' : 'listen', value: address },
+  });
 }
