@@ -28,20 +28,22 @@ export type Purpose = 'messages' | 'bulk';
 const PURPOSES: readonly Purpose[] = ['messages', 'bulk'];
 
 /** Why a handshake is refused: a stable name, for people and for tests. */
-export type RefusalCode =
-  | 'version'
-  | 'cluster-name'
-  | 'cluster-id'
-  | 'self'
-  | 'identity'
-  | 'wrong-node'
-  | 'unknown-node'
-  | 'incarnation'
-  | 'removed'
-  | 'rejected'
-  | 'duplicate'
-  | 'busy'
-  | 'malformed';
+export const REFUSAL_CODES = [
+  'version',
+  'cluster-name',
+  'cluster-id',
+  'self',
+  'identity',
+  'wrong-node',
+  'unknown-node',
+  'incarnation',
+  'removed',
+  'rejected',
+  'duplicate',
+  'busy',
+  'malformed',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** A node as it presents itself. */
 export interface Identity {

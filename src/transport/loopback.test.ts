@@ -2,11 +2,14 @@
  * Transports over the real network on the loopback interface: the scenarios S-40 to S-54, S-98 and
  * S-99 as a user of the package meets them. Waits are for events, never for time.
  */
-import { afterEach, describe, expect, it } from 'vitest';
 
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type RigNode, rigNode } from '../../sim/transport-rig.ts';
+import { HANDSHAKES_PER_ADDRESS_MAX } from '../limits.ts';
 import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
-import { realClock, realNetwork, realRandom } from '../world/index.ts';
+import { type Network, realClock, realNetwork, realRandom } from '../world/index.ts';
+import { encodeFrame, FrameType } from './frame.ts';
 
 const running: RigNode[] = [];
 
@@ -14,12 +17,17 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((node) => node.transport.stop()));
 });
 
-async function node(id: number, port = 0): Promise<RigNode> {
+interface Place {
+  readonly host?: string;
+  readonly network?: Network;
+}
+
+async function node(id: number, port = 0, place: Place = {}): Promise<RigNode> {
   const made = rigNode(id, {
-    network: realNetwork(),
+    network: place.network ?? realNetwork(),
     clock: realClock(),
     random: realRandom(),
-    host: '127.0.0.1',
+    host: place.host ?? '127.0.0.1',
     port,
   });
   await made.start({ address: '127.0.0.1:1' });
@@ -180,6 +188,64 @@ describe('on loopback', () => {
       expect(one.log.filter((line) => line.startsWith('connected')).length).toBe(4);
       expect(one.log.length).toBe(4);
     }
+  });
+
+  it('a name is resolved at each dial: a peer that moved is found under its new address', async () => {
+    let home = '127.0.0.2';
+    const asked: string[] = [];
+    const network = realNetwork({
+      resolve: async (host) => {
+        if (host !== 'node-2.test') return [host];
+        asked.push(home);
+        return [home];
+      },
+    });
+    const a = await node(1, 0, { network });
+    const b = await node(2, 0, { host: '127.0.0.2' });
+    const port = Number(b.transport.boundAddress.split(':')[1]);
+    a.transport.addPeer({ raftId: 2, nodeId: 'n2', address: `node-2.test:${port}` });
+    await a.until(() => a.log.includes('connected 2'));
+    await b.transport.stop();
+    await a.until(() => a.log.includes('unreachable 2 refused'));
+    const moved = await node(2, port, { host: '127.0.0.3' });
+    home = '127.0.0.3';
+    await a.until(() => a.status[0]?.connected === true);
+    send(a, heartbeat(1, 2, 4));
+    await moved.until(() => moved.messages.length === 1);
+    expect([asked[0], asked.at(-1)]).toEqual(['127.0.0.2', '127.0.0.3']);
+  });
+
+  it('hundreds of silent connections and garbage: few places, and peers still come in', async () => {
+    const a = await node(1);
+    const port = Number(a.transport.boundAddress.split(':')[1]);
+    const garbage = Buffer.concat(encodeFrame(FrameType.Node, 1, [Buffer.alloc(60_000)]));
+    let open = 0;
+    let changed = (): void => {};
+    const strangers = Array.from({ length: 400 }, (_, at) => {
+      const socket = connect(port, '127.0.0.1');
+      open += 1;
+      socket.on('error', () => {});
+      socket.on('connect', () => {
+        if (at % 2 === 0) socket.write(garbage);
+      });
+      socket.on('close', () => {
+        open -= 1;
+        changed();
+      });
+      return socket.resume();
+    });
+    await new Promise<void>((done) => {
+      changed = () => {
+        if (open <= HANDSHAKES_PER_ADDRESS_MAX) done();
+      };
+      changed();
+    });
+    const b = await node(2);
+    add(b, a);
+    await b.until(() => b.log.includes('connected 1'));
+    expect(open).toBeLessThanOrEqual(HANDSHAKES_PER_ADDRESS_MAX);
+    expect(a.warnings).toContain('peer.refused malformed');
+    for (const socket of strangers) socket.destroy();
   });
 
   it('bulk: a few MiB arrive whole', async () => {
