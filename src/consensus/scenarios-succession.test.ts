@@ -31,11 +31,12 @@ async function led(stage: Stage): Promise<[Made, ...Made[]]> {
   return [leader, ...nodes.filter((it) => it !== leader)];
 }
 
-/** Counts the requests for pre-votes and votes that the node sends from now on. */
-function countRequests({ transport }: Made): { preVotes: number; votes: number } {
-  const counts = { preVotes: 0, votes: 0 };
+/** Counts the heartbeats and the requests for pre-votes and votes that the node sends from now on. */
+function countSent({ transport }: Made): { heartbeats: number; preVotes: number; votes: number } {
+  const counts = { heartbeats: 0, preVotes: 0, votes: 0 };
   const send = transport.send.bind(transport);
   transport.send = (message) => {
+    if (message.type === MessageType.Heartbeat) counts.heartbeats++;
     if (message.type === MessageType.PreVote) counts.preVotes++;
     if (message.type === MessageType.Vote) counts.votes++;
     send(message);
@@ -86,7 +87,7 @@ describe('a dead process', () => {
     await using stage = new Stage(3, NEVER);
     const [leader, one, other] = (await led(stage)) as [Made, Made, Made];
     const term = termOf(leader);
-    const requests = countRequests(other);
+    const requests = countSent(other);
     stage.kill(one);
     await proposeMany(leader, 50);
     expect(leader.node.isLeader).toBe(true);
@@ -102,7 +103,7 @@ describe('a leader that lives', () => {
     const leader = await leaderOf(nodes);
     const [apart, other] = nodes.filter((it) => it !== leader) as [Made, Made];
     const term = termOf(leader);
-    const requests = countRequests(apart);
+    const requests = countSent(apart);
     stage.break(idOf(leader), idOf(apart), 'refused');
     let writes = 0;
     while (requests.preVotes < 8) {
@@ -147,10 +148,12 @@ describe('a leader that lives', () => {
       await using stage = new Stage(3, NEVER);
       const [leader, ...rest] = await led(stage);
       const term = termOf(leader);
-      const requests = rest.map(countRequests);
+      const requests = rest.map(countSent);
+      const sent = countSent(leader);
       for (const peer of rest) stage.break(idOf(leader), idOf(peer), reason);
       const during = leader.node.propose(Buffer.from('during'));
-      await until('the loss is known', () => rest.every((it) => !it.node.isLeader));
+      // Longer than heirs of a dead leader would wait.
+      await until('ticks have passed', () => sent.heartbeats >= 2 * 15);
       stage.reconnect(idOf(leader), rest.map(idOf));
       expect(await during).toMatchObject({ code: 0 });
       expect(leader.node.isLeader).toBe(true);
