@@ -133,37 +133,6 @@ function addDev(program: Command, terminal: Terminal, action: Wrap): void {
     );
 }
 
-/** As commander hands them over. */
-function addStatus(program: Command, terminal: Terminal, action: Wrap): void {
-  program
-    .command('status')
-    .description('who leads, how far each node is, what is wrong')
-    .option('--nodes <addresses>', 'HTTP addresses, comma-separated (or QUORATE_HTTP)')
-    .option('--timeout-ms <ms>', 'how long to wait for each node', wholeNumber(1, 60_000), 2000)
-    .option('--json', 'one JSON object')
-    .action(
-      action(async (options: { nodes?: string; timeoutMs: number; json?: boolean }) => {
-        const { status } = await import('./commands/status.ts');
-        return await status(terminal, options);
-      }),
-    );
-}
-
-function addLog(program: Command, terminal: Terminal, action: Wrap): void {
-  program
-    .command('log')
-    .description('look into a data folder')
-    .command('inspect <dir>')
-    .description('print what a data folder holds; changes nothing')
-    .option('--json', 'one JSON object')
-    .action(
-      action(async (dir: string, options: { json?: boolean }) => {
-        const { inspectFolder } = await import('./commands/log-inspect.ts');
-        return await inspectFolder(terminal, dir, options.json === true);
-      }),
-    );
-}
-
 /** Answers the command that is meant when none is named, and so gets what is misspelt. */
 function addMembers(program: Command, terminal: Terminal, action: Wrap): Command {
   const members = program
@@ -207,6 +176,36 @@ function addMembers(program: Command, terminal: Terminal, action: Wrap): Command
     action(async (id: string, flags: MembersFlags) => (await load()).transfer(terminal, id, flags)),
   );
   return list;
+}
+
+function addStatus(program: Command, terminal: Terminal, action: Wrap): void {
+  program
+    .command('status')
+    .description('who leads, how far each node is, what is wrong')
+    .option('--nodes <addresses>', 'HTTP addresses, comma-separated (or QUORATE_HTTP)')
+    .option('--timeout-ms <ms>', 'how long to wait for each node', wholeNumber(1, 60_000), 2000)
+    .option('--json', 'one JSON object')
+    .action(
+      action(async (options: { nodes?: string; timeoutMs: number; json?: boolean }) => {
+        const { status } = await import('./commands/status.ts');
+        return await status(terminal, options);
+      }),
+    );
+}
+
+function addLog(program: Command, terminal: Terminal, action: Wrap): void {
+  program
+    .command('log')
+    .description('look into a data folder')
+    .command('inspect <dir>')
+    .description('print what a data folder holds; changes nothing')
+    .option('--json', 'one JSON object')
+    .action(
+      action(async (dir: string, options: { json?: boolean }) => {
+        const { inspectFolder } = await import('./commands/log-inspect.ts');
+        return await inspectFolder(terminal, dir, options.json === true);
+      }),
+    );
 }
 
 function addKv(program: Command, terminal: Terminal, action: Wrap): void {
