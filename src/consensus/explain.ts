@@ -119,12 +119,15 @@ export function waitedInVain(
         `${nodeId} at ${address}${lastError ? ` (${lastError})` : ''}`,
     )
     .join(', ');
-  const seen =
-    `node ${status.nodeId} reaches ${quorum.reached} of the ${quorum.needed} voters needed` +
-    `${who === '' ? '' : `; missing: ${who}`}`;
+  const isJoining = status.members.length === 0;
+  const seen = isJoining
+    ? `node ${status.nodeId} is joining, and waits for the leader to bring it the log`
+    : `node ${status.nodeId} reaches ${quorum.reached} of the ${quorum.needed} voters needed` +
+      `${who === '' ? '' : `; missing: ${who}`}`;
   const leads = leader === undefined ? `no leader in term ${term}` : `leader is ${leader.nodeId}`;
-  const advice =
-    quorum.reached < quorum.needed
+  const advice = isJoining
+    ? 'see whether the cluster has a leader that can dial this node'
+    : quorum.reached < quorum.needed
       ? 'start the missing nodes or mend the network between them, then try again'
       : 'try again; an election or an overload may be passing';
   if (stage === 'queued' || stage === 'read') {

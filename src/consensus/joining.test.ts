@@ -79,6 +79,7 @@ describe('a node that joins', () => {
     expect(node.status()).toMatchObject({ role: 'follower', term: 0, members: [] });
     const error = await node.propose(text('y'), { timeoutMs: 30 }).catch((it: unknown) => it);
     expect(error).toMatchObject({ code: expect.stringMatching(/NO_LEADER|NO_QUORUM/) });
+    expect(String(error)).toMatch(/n4 is joining, and waits for the leader/);
   });
 
   it('is refused by its own folder when the invitation is for another life of it', async () => {
@@ -170,6 +171,42 @@ describe('a member that is removed', () => {
 });
 
 describe('changes of members', () => {
+  it('asked for at the same time wait for each other', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const { node } = await cluster.leader();
+    const names = ['n4', 'n5', 'n6', 'n7'];
+    await Promise.all(names.map((name) => node.addLearner(name, `${name}:1`)));
+    await Promise.all([...names.map((name) => node.removeNode(name)), node.removeNode('n4')]);
+    expect(node.status().members.length).toBe(3);
+  });
+
+  it('give no vote to a learner that is away where the others could then decide nothing', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await cluster.start('n1');
+    await node.readIndex();
+    await node.addLearner('n2', 'n2:1');
+    await expect(node.promoteLearner('n2')).rejects.toMatchObject({
+      code: 'CONF_CHANGE_INVALID',
+      message: expect.stringMatching(
+        /with the vote of node n2 2 of 2 voters .* n2 can not be reached/,
+      ),
+    });
+    await node.propose(text('goes on'));
+  });
+
+  it('take the address of the log where it is newer than the configuration', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [{ node }] = cluster.followers(leader) as [TestNode];
+    const name = node.nodeId;
+    await leader.node.removeNode(name);
+    await leader.node.addLearner(name, 'elsewhere:9');
+    const address = leader.node.status().members.find(({ nodeId }) => nodeId === name)?.address;
+    expect(address).toBe('elsewhere:9');
+  });
+
   it('are a stream of newest values on every node', async () => {
     await using cluster = new TestCluster(3);
     await cluster.startAll();

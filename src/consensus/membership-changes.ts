@@ -4,7 +4,7 @@
  * here that it did not happen.
  */
 import { ClusterError } from '../errors.ts';
-import type { ConfChangeV2, LogIndex, Term } from '../raft/index.ts';
+import type { ConfChangeV2, LogIndex, RaftId, Term } from '../raft/index.ts';
 import { ConfChangeTransition, ConfChangeType } from '../raft/index.ts';
 import type { MemberRecord, MemberTable } from './members.ts';
 
@@ -83,26 +83,24 @@ export function checkLeavesVoter(members: MemberTable, { raftId, nodeId }: Membe
 }
 
 /**
- * What is left must be able to decide: with a majority of the remaining voters out of reach, the very
- * removal could not be undone any more. @throws ClusterError CONF_CHANGE_INVALID.
+ * Whoever votes after the change must be able to decide: with a majority of them out of reach, the very
+ * change could not be undone any more. @throws ClusterError CONF_CHANGE_INVALID.
  */
 export function checkKeepsQuorum(
   members: MemberTable,
-  { raftId, nodeId }: MemberRecord,
-  isReachable: (voter: number) => boolean,
+  votersAfter: readonly RaftId[],
+  what: string,
+  isReachable: (voter: RaftId) => boolean,
 ): void {
-  const { voters } = members.confState;
-  if (!voters.includes(raftId)) return;
-  const rest = voters.filter((voter) => voter !== raftId);
-  const needed = Math.floor(rest.length / 2) + 1;
-  const missing = rest.filter((voter) => !isReachable(voter));
-  if (rest.length - missing.length >= needed) return;
+  const needed = Math.floor(votersAfter.length / 2) + 1;
+  const missing = votersAfter.filter((voter) => !isReachable(voter));
+  if (votersAfter.length - missing.length >= needed) return;
   const names = missing.map((voter) => members.get(voter)?.nodeId ?? String(voter)).join(', ');
   throw new ClusterError(
     'CONF_CHANGE_INVALID',
-    `without node ${nodeId} ${needed} of ${rest.length} voters are needed, and ${names} can not be ` +
+    `${what} ${needed} of ${votersAfter.length} voters are needed, and ${names} can not be ` +
       'reached: start what is down, or remove what is gone for good, first',
-    { details: { nodeId, needed, missing: names } },
+    { details: { needed, voters: votersAfter.length, missing: names } },
   );
 }
 

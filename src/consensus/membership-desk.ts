@@ -24,6 +24,10 @@ import { decodeNumber } from './replica.ts';
 import { NodeResultCode } from './sessions.ts';
 import type { Invitation, WaitOptions } from './types.ts';
 
+/** Between two tries to get a place for a change, in ms: about what a change takes. */
+const RETRY_MS = 10;
+
+/** See the file's head. */
 export class MembershipDesk {
   readonly #life: NodeLife;
 
@@ -84,8 +88,16 @@ export class MembershipDesk {
       return;
     }
     const member = this.#memberNamed(nodeId);
-    if (this.#votes(member.raftId)) return;
-    await this.#change(addVoterChange(member), this.#life.deadline(options), options.signal);
+    const { members } = this.#life.parts.replica;
+    const check = (): void => {
+      this.#memberNamed(nodeId);
+      const votersAfter = [...members.confState.voters, member.raftId];
+      checkKeepsQuorum(members, votersAfter, `with the vote of node ${nodeId}`, this.#reachable());
+    };
+    const isDone = (): boolean => this.#votes(member.raftId);
+    if (isDone()) return;
+    const change = addVoterChange(member);
+    await this.#change(change, this.#life.deadline(options), options.signal, check, isDone);
   }
 
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
@@ -93,18 +105,28 @@ export class MembershipDesk {
     if (this.#isElsewhere()) {
       return (await this.#askLeader({ op: 'remove', nodeId }, options)) === true;
     }
-    const { replica, transport } = this.#life.parts;
-    const member = replica.members.byNodeId(nodeId);
+    const { members } = this.#life.parts.replica;
+    const member = members.byNodeId(nodeId);
     if (member === undefined) return false;
+    const { raftId } = member;
     const check = (): void => {
-      checkLeavesVoter(replica.members, member);
-      const peers = transport.status().filter((peer) => peer.connected);
-      const reached = new Set([this.#life.started.core.id, ...peers.map((peer) => peer.raftId)]);
-      checkKeepsQuorum(replica.members, member, (voter) => reached.has(voter));
+      checkLeavesVoter(members, member);
+      const { voters } = members.confState;
+      const votersAfter = voters.filter((voter) => voter !== raftId);
+      if (votersAfter.length === voters.length) return;
+      checkKeepsQuorum(members, votersAfter, `without node ${nodeId}`, this.#reachable());
     };
-    const change = removeChange(member.raftId);
-    await this.#change(change, this.#life.deadline(options), options.signal, check);
+    const isDone = (): boolean => members.get(raftId) === undefined;
+    const deadline = this.#life.deadline(options);
+    await this.#change(removeChange(raftId), deadline, options.signal, check, isDone);
     return true;
+  }
+
+  /** Whom this node has a connection with, at this moment. */
+  #reachable(): (voter: RaftId) => boolean {
+    const peers = this.#life.parts.transport.status().filter((peer) => peer.connected);
+    const reached = new Set([this.#life.started.core.id, ...peers.map((peer) => peer.raftId)]);
+    return (voter) => reached.has(voter);
   }
 
   async transferLeadership(toNodeId: string, options: WaitOptions): Promise<void> {
@@ -168,17 +190,42 @@ export class MembershipDesk {
     return value;
   }
 
-  /** `check` is run in the step in which the change gets its place: the members can not change between. */
+  /**
+   * Makes the change, again while it gets no place because another one is not finished yet: nothing was
+   * changed then. `check` is run in the step in which it gets its place: the members can not change
+   * between. `isDone` says that somebody else has done it meanwhile.
+   */
   async #change(
     change: ConfChangeV2,
     deadline: number,
     signal: AbortSignal | undefined,
-    check?: () => void,
+    check: () => void,
+    isDone: () => boolean = () => false,
+  ): Promise<void> {
+    const { clock } = this.#life.parts.world;
+    for (;;) {
+      try {
+        await this.#changeOnce(change, deadline, signal, check);
+        return;
+      } catch (error) {
+        const mayCome = this.#life.isLeader && clock.now() + RETRY_MS < deadline;
+        if (!isForLater(error) || !mayCome) throw error;
+      }
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+      if (isDone()) return;
+    }
+  }
+
+  async #changeOnce(
+    change: ConfChangeV2,
+    deadline: number,
+    signal: AbortSignal | undefined,
+    check: () => void,
   ): Promise<void> {
     this.#life.checkTakesProposals();
     this.#life.checkLeads();
     checkNotAborted(signal);
-    check?.();
+    check();
     const { core, loop } = this.#life.started;
     const place = loop.placeOf(() => core.proposeConfChange(change));
     if (place === undefined) {
@@ -214,4 +261,10 @@ export class MembershipDesk {
       { details: { nodeId } },
     );
   }
+}
+
+/** Nothing was changed, and after a while it may go. */
+function isForLater(error: unknown): boolean {
+  if (!(error instanceof ClusterError)) return false;
+  return error.code === 'CHANGE_IN_PROGRESS' || error.code === 'PROPOSAL_DROPPED';
 }

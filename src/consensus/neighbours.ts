@@ -1,7 +1,8 @@
 /**
  * The node's side of the transport: whom it knows, and what follows when a peer comes, goes or refuses.
- * The transport knows exactly the members of the replicated state; where the configuration gives an
- * address it is taken instead, because it is newer than the log's.
+ * The transport knows exactly the members of the replicated state. Where the configuration gives the
+ * address of one that was there when the node started, that is taken instead: it is newer than what the
+ * log said then. What the log says while the node runs is newer than the configuration.
  */
 import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
@@ -32,6 +33,8 @@ export interface NeighboursHost {
 export class Neighbours {
   readonly #host: NeighboursHost;
   readonly #refusedBy = new Set<RaftId>();
+  /** Members that were there at the start. */
+  #atStart: ReadonlySet<RaftId> | undefined;
 
   constructor(host: NeighboursHost) {
     this.#host = host;
@@ -43,12 +46,13 @@ export class Neighbours {
     const configured = new Map(config.cluster.members.map((m) => [m.nodeId, m.address]));
     const records = members.contacts();
     const present = new Set(records.map(({ raftId }) => raftId));
+    this.#atStart ??= present;
     for (const { raftId } of transport.status()) {
       if (!present.has(raftId)) transport.removePeer(raftId);
     }
     for (const { raftId, nodeId, address } of records) {
       if (raftId === self) continue;
-      const given = configured.get(nodeId);
+      const given = this.#atStart.has(raftId) ? configured.get(nodeId) : undefined;
       if (given !== undefined) transport.addPeer({ raftId, nodeId, address: given });
       else this.#addFromLog({ raftId, nodeId, address });
     }
