@@ -1,7 +1,7 @@
 /**
- * `npm run acceptance -- survive|bad-input|wire [--quick] [--seed N] [--seconds N]`: the programs that try
- * the whole thing, with real daemons, real faults and real data. What they do is in test/acceptance/;
- * here is only the set-up, so that they work straight after a clone.
+ * `npm run acceptance -- survive|bad-input|wire|snapshot [--quick] [--seed N] [--seconds N]`: the programs
+ * that try the whole thing, with real processes, real faults and real data. What they do is in
+ * test/acceptance/; here is only the set-up, so that they work straight after a clone.
  */
 import { join } from 'node:path';
 

@@ -38,6 +38,11 @@ const STEPS_OF_ALL = [
     needs: ['scripts/acceptance.mjs', 'test/acceptance/wire.ts'],
     run: ['scripts/acceptance.mjs', 'wire', '--quick'],
   },
+  {
+    title: 'Acceptance: snapshot',
+    needs: ['scripts/acceptance.mjs', 'test/acceptance/snapshot.ts'],
+    run: ['scripts/acceptance.mjs', 'snapshot', '--quick'],
+  },
 ];
 
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs');

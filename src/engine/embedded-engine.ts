@@ -19,8 +19,8 @@ import {
   type WaitOptions,
 } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import { openDiskStorage } from '../storage/index.ts';
-import { TcpTransport } from '../transport/index.ts';
+import { type DiskStorageTuning, openDiskStorage } from '../storage/index.ts';
+import { TcpTransport, type TransportOptions } from '../transport/index.ts';
 import type { Address, World } from '../world/index.ts';
 import type { Engine, ReadOptions } from './types.ts';
 
@@ -33,6 +33,10 @@ export interface EmbeddedEngineOptions {
   readonly listen: Address;
   readonly world: World;
   readonly machine: StateMachine;
+  /** How many snapshots are kept, how large segments are; what is left out has a default. */
+  readonly storage?: DiskStorageTuning;
+  /** Time limits between peers, and the bytes a second of a snapshot's transfer; likewise. */
+  readonly transport?: TransportOptions;
 }
 
 /**
@@ -87,12 +91,15 @@ export class EmbeddedEngine implements Engine {
   async #start(): Promise<void> {
     const { config, dataDir, listen, world, machine } = this.#options;
     const { disk, clock, random, network, logger } = world;
-    const storage = await openDiskStorage({ disk, clock, random, logger, directory: dataDir });
+    const { storage: options = {}, transport: wire = {} } = this.#options;
+    const folder = { disk, clock, random, logger, directory: dataDir };
+    const storage = await openDiskStorage({ ...folder, options });
     try {
       if (this.#isStopped) {
         throw new ClusterError('NODE_STOPPED', 'the engine was stopped while it was starting');
       }
-      const transport = new TcpTransport({ network, clock, random, logger, listen });
+      const door = { network, clock, random, logger, listen };
+      const transport = new TcpTransport({ ...door, options: wire });
       this.#node = new RaftNode(config, { world, storage, transport, machine });
     } catch (error) {
       await storage.close();

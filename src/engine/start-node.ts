@@ -6,6 +6,8 @@
 import type { StateMachine } from '../consensus/index.ts';
 import { defaultConfig, type FoundingMember, type RaftNodeConfig } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
+import type { DiskStorageTuning } from '../storage/index.ts';
+import type { TransportOptions } from '../transport/index.ts';
 import { type Address, nullLogger, realWorld, type World } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';
 
@@ -26,6 +28,10 @@ export interface StartNodeOptions {
   readonly listen?: Address;
   /** Timing and bounds, where the defaults of `defaultConfig()` do not fit. */
   readonly raft?: Partial<Omit<RaftNodeConfig, 'nodeId' | 'cluster' | 'join'>>;
+  /** How many snapshots are kept (`snapshotsKept`, default 2), how large segments are. */
+  readonly storage?: DiskStorageTuning;
+  /** Time limits between peers; `bulkBytesPerSecond` slows down the sending of snapshots (default: no limit). */
+  readonly transport?: TransportOptions;
   /** Default: the real one, without a log. */
   readonly world?: World;
 }
@@ -47,6 +53,8 @@ export async function startNode(options: StartNodeOptions): Promise<EmbeddedEngi
     machine,
     listen: options.listen ?? ownAddress(config),
     world: options.world ?? { ...realWorld(), logger: nullLogger },
+    ...(options.storage === undefined ? {} : { storage: options.storage }),
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
   });
   await engine.start();
   return engine;
