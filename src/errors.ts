@@ -61,6 +61,7 @@ export const ERROR_CODES = {
     retryable: 'no',
     meaning: 'The data folder is no folder, or may not be written to.',
   },
+  DATA_DIR_MISSING: { retryable: 'no', meaning: 'There is no data folder at that path.' },
   DATA_CORRUPT: {
     retryable: 'no',
     meaning: 'Stored data is damaged; the message names file and offset.',

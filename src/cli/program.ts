@@ -198,12 +198,13 @@ function addLog(program: Command, terminal: Terminal, action: Wrap): void {
     .command('log')
     .description('look into a data folder')
     .command('inspect <dir>')
-    .description('print what a data folder holds; changes nothing')
-    .option('--json', 'one JSON object')
+    .description('print what a data folder holds, and what is wrong with it; changes nothing')
+    .option('--entries <range>', 'print entries instead: FROM..TO, FROM.., ..TO or one index')
+    .option('--json', 'one JSON object; with --entries one a line')
     .action(
-      action(async (dir: string, options: { json?: boolean }) => {
+      action(async (dir: string, options: { entries?: string; json?: boolean }) => {
         const { inspectFolder } = await import('./commands/log-inspect.ts');
-        return await inspectFolder(terminal, dir, options.json === true);
+        return await inspectFolder(terminal, dir, options);
       }),
     );
 }

@@ -485,7 +485,7 @@ describe('the folder', () => {
     const bytes = disk.peek(path);
     bytes[bytes.length - 60]! ^= 1;
     disk.poke(path, bytes);
-    expect((await inspect(disk, FOLDER)).damage.join()).toContain(path);
+    expect(JSON.stringify((await inspect(disk, FOLDER)).damage)).toContain(path);
   });
 });
 

@@ -18,6 +18,10 @@ export {
   type SegmentReport,
   type SnapshotReport,
 } from './inspect.ts';
+export type { DamageReport } from './inspect-damage.ts';
+export { inspectEntries } from './inspect-entries.ts';
+export type { FactReport, LeftoverReport } from './inspect-files.ts';
+export { readSnapshotSection } from './inspect-section.ts';
 export { MemoryStorage, type MemoryStorageOptions } from './memory-storage.ts';
 export type { TermRun } from './term-runs.ts';
 export type {

@@ -33,7 +33,11 @@ export async function loadEntries(
   const length = end.offset + end.size - from;
   const bytes = asBuffer(await wal.read(span.segment, from, length));
   const lists = span.records.map(({ offset, size }) => ({
-    entries: decodeAt(bytes, span.segment, offset, size, from),
+    entries: decodeEntriesAt(
+      bytes.subarray(offset - from, offset - from + size),
+      span.segment,
+      offset,
+    ),
   }));
   // While the read was under way the log may have been compacted or its end replaced. An entry that has
   // the term which the log knows for its index is the right one.
@@ -64,14 +68,12 @@ function planSpan(wal: Wal, lo: LogIndex, hi: LogIndex, maxBytes: number): Span 
   return { segment, records };
 }
 
-function decodeAt(
-  bytes: Buffer,
+/** `record`: what lies at `offset` of the segment. @throws ClusterError DATA_CORRUPT. */
+export function decodeEntriesAt(
+  record: Buffer,
   segment: Segment,
   offset: number,
-  size: number,
-  base: number,
 ): readonly Entry[] {
-  const record = bytes.subarray(offset - base, offset - base + size);
   const header = decodeHeaderOf(record, 0, segment.generation, offset);
   const body =
     header !== undefined && isWhole(record, header) ? decodeBody(record, header) : undefined;

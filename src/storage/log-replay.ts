@@ -12,7 +12,7 @@ import { EMPTY_HARD_STATE, type LogContents, type LogPosition } from './log-memo
 import type { BaseMark, EntryList, RecordBody } from './record.ts';
 import { type Segment, SegmentIndex, type SegmentStart } from './segment.ts';
 import { corrupt } from './storage-errors.ts';
-import { TermRuns } from './term-runs.ts';
+import { type TermRun, TermRuns } from './term-runs.ts';
 
 export class LogReplay {
   readonly index: SegmentIndex = new SegmentIndex();
@@ -35,6 +35,11 @@ export class LogReplay {
 
   get last(): LogPosition {
     return { index: this.#last, term: this.#lastTerm() ?? 0 };
+  }
+
+  /** Terms of the entries that were seen, each from its index on. */
+  get runs(): readonly TermRun[] {
+    return this.#runs.list;
   }
 
   /** A segment begins. */

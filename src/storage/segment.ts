@@ -177,6 +177,13 @@ export class SegmentIndex {
     return undefined;
   }
 
+  /** Where the entries of the record behind this one begin; infinite behind the last. */
+  nextFirst(found: { readonly segment: Segment; readonly record: number }): LogIndex {
+    const { segment, record } = found;
+    if (record + 1 < segment.table.count) return segment.table.first(record + 1);
+    return this.#nextFirst(this.segments.indexOf(segment));
+  }
+
   /**
    * Takes out the oldest segments that hold no entry above `base`; the active one always stays.
    * A segment's entries end where the next record of a later segment begins.

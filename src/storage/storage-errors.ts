@@ -18,7 +18,7 @@ export function corrupt(
 ): ClusterError {
   const where = offset === undefined ? '' : ` at offset ${offset}`;
   return new ClusterError('DATA_CORRUPT', `${path} is damaged${where}: ${what}. ${advice}`, {
-    details: { path, what, ...(offset === undefined ? {} : { offset }) },
+    details: { path, what, advice, ...(offset === undefined ? {} : { offset }) },
   });
 }
 

@@ -73,7 +73,9 @@ export async function judgeTail(
   const survey = await surveyTail(source, generation, offset, record);
   if (survey.end === offset) return { kind: 'clean' };
   if (survey.later !== undefined) {
-    return damaged(`a record that was written later begins or ends at offset ${survey.later}`);
+    return damaged(
+      `the record here is not whole, although a later one was written, at offset ${survey.later}`,
+    );
   }
   const bytes = survey.end - offset;
   if (header === undefined) return judgeHeader(survey, offset, bytes);

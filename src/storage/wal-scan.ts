@@ -68,7 +68,15 @@ interface Opening {
   readonly body: RecordBody;
 }
 
-export async function scanLog(disk: Disk, directory: string): Promise<LogScan> {
+/**
+ * Reads the whole log. `replay` holds what was read so far when damage ends the scan.
+ * @throws ClusterError DATA_CORRUPT, DATA_DIR_FORMAT.
+ */
+export async function scanLog(
+  disk: Disk,
+  directory: string,
+  replay: LogReplay = new LogReplay(),
+): Promise<LogScan> {
   const names = (await disk.list(directory)).flatMap((info) => {
     const sequence = info.kind === 'file' ? segmentSequence(info.name) : undefined;
     return sequence === undefined ? [] : [{ sequence, path: join(directory, info.name) }];
@@ -77,7 +85,7 @@ export async function scanLog(disk: Disk, directory: string): Promise<LogScan> {
   const openings: Opening[] = [];
   for (const { sequence, path } of names) openings.push(await readStart(disk, path, sequence));
   const row = unbrokenRow(openings);
-  const scanner = new Scanner(disk);
+  const scanner = new Scanner(disk, replay);
   for (let i = row; i < openings.length; i++) {
     await scanner.segment(openings[i]!, openings[i + 1]?.start);
   }
@@ -111,14 +119,15 @@ function unbrokenRow(openings: readonly Opening[]): number {
 }
 
 class Scanner {
-  readonly replay: LogReplay = new LogReplay();
+  readonly replay: LogReplay;
   torn: TornTail | undefined;
   lastRecord: { readonly offset: number; readonly size: number } | undefined;
   isSealed = false;
   readonly #disk: Disk;
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, replay: LogReplay) {
     this.#disk = disk;
+    this.replay = replay;
   }
 
   /** `next`: the Start of the segment behind it; the last one has none. */

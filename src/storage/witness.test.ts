@@ -45,7 +45,7 @@ it('a log that ends before the snapshot that was taken of it is refused', async 
   await expect(open(after, ROOMY)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
   await expect(open(after.clone(), ROOMY)).rejects.toThrow(/the log ends here, but it was durable/);
   expect(after.paths()).toEqual(paths);
-  expect((await inspect(after, FOLDER)).damage.join()).toContain(
+  expect(JSON.stringify((await inspect(after, FOLDER)).damage)).toContain(
     `${lastSegment(after)} is damaged`,
   );
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { type ChildPrograms, childPrograms, ended, line } from '../../test/house/child-program.ts';
+import { folderHolder } from './directory-lock.ts';
 import { realDisk } from './real-disk.ts';
 
 const disk = realDisk();
@@ -63,6 +64,18 @@ it('names a holder that is stopped and can not answer', async () => {
   await expect(disk.lock(folder)).rejects.toThrow(`process ${child.pid} `);
   child.kill('SIGKILL');
   await ended(child);
+});
+
+it('says who holds a folder, without touching it', async () => {
+  expect(await folderHolder(folder)).toBeUndefined();
+  const child = programs.start(HOLDER, [folder]);
+  await line(child, 'locked');
+  expect(await folderHolder(folder)).toMatchObject({ pid: child.pid });
+  child.kill('SIGKILL');
+  await ended(child);
+  const names = await readdir(folder);
+  expect(await folderHolder(folder)).toBeUndefined();
+  expect(await readdir(folder)).toEqual(names);
 });
 
 it('keeps no process alive', async () => {

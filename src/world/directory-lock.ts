@@ -50,6 +50,12 @@ interface Holder {
   readonly startTicks: string;
 }
 
+/** Absent fields: it did not say. */
+export interface FolderHolder {
+  readonly pid?: number;
+  readonly host?: string;
+}
+
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const folder = resolve(directory);
   const identity = await identityOf(folder);
@@ -72,6 +78,21 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     kernelServer?.close();
     throw diskFault('lock the folder', folder, cause);
   }
+}
+
+/** Who holds the folder, without touching it. `undefined`: no live process does. */
+export async function folderHolder(directory: string): Promise<FolderHolder | undefined> {
+  const folder = resolve(directory);
+  const kernelName = kernelNameOf(await identityOf(folder));
+  const names = process.platform === 'win32' ? [] : [join(folder, SOCKET_FILE)];
+  for (const name of kernelName === undefined ? names : [kernelName, ...names]) {
+    // A path that is too long for a socket can not be asked; the kernel's name could.
+    const found = await ask(name).catch(() => ({ isAlive: false }) as const);
+    if (!found.isAlive) continue;
+    const holder = ('holder' in found ? found.holder : undefined) ?? (await readHolder(folder));
+    return holder === undefined ? {} : { pid: holder.pid, host: holder.host };
+  }
+  return undefined;
 }
 
 class SocketLock implements DirectoryLock {

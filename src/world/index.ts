@@ -1,5 +1,6 @@
 /** The door of world/: the contract of the world, and the real one. */
 
+export { type FolderHolder, folderHolder } from './directory-lock.ts';
 export { nullLogger } from './null-logger.ts';
 export { type LogOptions, pinoLogger } from './pino-logger.ts';
 export { type PowerLossOptions, powerLossDisk } from './power-loss-disk.ts';

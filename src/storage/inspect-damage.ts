@@ -1,0 +1,25 @@
+/** Damage as an inspection tells of it: taken apart, so that a person sees place, fault and advice. */
+import { ClusterError } from '../errors.ts';
+
+/** Something that is not as it was written. */
+export interface DamageReport {
+  readonly message: string;
+  readonly path?: string;
+  readonly offset?: number;
+  /** What is wrong, and what to do, without the place. */
+  readonly what: string;
+  readonly advice?: string;
+}
+
+export function damageOf(error: unknown): DamageReport {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ClusterError)) return { message, what: message };
+  const { path, offset, what, advice } = error.details;
+  return {
+    message,
+    ...(typeof path === 'string' ? { path } : {}),
+    ...(typeof offset === 'number' ? { offset } : {}),
+    what: typeof what === 'string' ? what : message,
+    ...(typeof advice === 'string' ? { advice } : {}),
+  };
+}
