@@ -166,6 +166,7 @@ function strange(caseId: string, error: unknown): ConformanceFailure {
 /** The part of `it` (vitest, node:test, jest, mocha) that is needed here. */
 export interface TestFunction {
   (title: string, body: () => Promise<void>): unknown;
+  /** `it.skip`: a test that is listed and not run. */
   readonly skip: (title: string, body: () => Promise<void>) => unknown;
 }
 

@@ -1,9 +1,12 @@
 /** Repeatable randomness for suites: same seed, same run, so that a failure can be looked at again. */
 
+/** Chance that a seed brings back. */
 export interface ConformanceDice {
   /** A whole number in `[0, bound)`. */
   below(bound: number): number;
+  /** So many bytes. */
   bytes(length: number): Uint8Array;
+  /** One of the list. */
   pick<T>(list: readonly [T, ...T[]]): T;
 }
 

@@ -4,6 +4,7 @@
 import type { StateMachine } from '../../src/consensus/index.ts';
 import type { ConformanceDice } from '../kit/index.ts';
 
+/** How the suite gets machines, and what to feed them. */
 export interface StateMachineRig<Machine extends StateMachine = StateMachine> {
   /** A new, empty machine. Several are used at the same time. */
   machine(): Promise<Machine> | Machine;

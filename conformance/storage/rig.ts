@@ -19,6 +19,7 @@ export interface StoragePlace {
   crash?(): Promise<void> | void;
   /** Ability `hold`. From now on nothing becomes durable until `release`: a disk that takes its time. */
   hold?(): void;
+  /** Ability `hold`. The disk goes on: what waited becomes durable, in order. */
   release?(): void;
   /** Ability `failWrites`. The next write or sync of the log fails as a broken or full disk would make it. */
   failWrites?(): void;
@@ -29,6 +30,7 @@ export interface StoragePlace {
 /** What a place can do to its storage beyond opening it. */
 export type StorageAbility = 'crash' | 'hold' | 'failWrites';
 
+/** How the suite gets storages. */
 export interface StorageRig {
   /**
    * Cases that need another ability are skipped, and say so. Without `crash` nothing is shown about

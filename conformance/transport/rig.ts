@@ -24,6 +24,7 @@ export interface TransportNet {
   breakLinks?(a: RaftId, b: RaftId): void;
   /** Ability `cut`. Nothing passes between the two until `heal`, and nobody is told. */
   cut?(a: RaftId, b: RaftId): void;
+  /** Ability `cut`. Things pass between the two again. */
   heal?(a: RaftId, b: RaftId): void;
   /**
    * Lets time pass until `isReached`, at most `withinMs` of it; says whether it was. Give it where the
@@ -40,9 +41,11 @@ export interface TransportNet {
  */
 export type TransportAbility = 'move' | 'break' | 'cut' | 'handshake';
 
+/** How the suite gets transports. */
 export interface TransportRig {
   /** Cases that need another ability are skipped, and say so. */
   readonly offers: readonly TransportAbility[];
+  /** A fresh network, on which nobody is yet. */
   net(): Promise<TransportNet> | TransportNet;
   /** The longest that anything may take: finding out a silent link, connecting again. Default 20,000 ms. */
   readonly patienceMs?: number;
