@@ -11,6 +11,7 @@ export {
   ConformanceFailure,
   type ConformanceReport,
   conformanceDice,
+  type FailureFacts,
   type RunOptions,
   registerCases,
   runConformance,

@@ -13,4 +13,4 @@ export {
 } from './cases.ts';
 export { Checks, nextTurn, pollUntil, SETTLE_MS_MAX, withDeadline } from './checks.ts';
 export { type ConformanceDice, conformanceDice } from './dice.ts';
-export { ConformanceFailure, codeOf, shown, textOf } from './failure.ts';
+export { ConformanceFailure, codeOf, type FailureFacts, shown, textOf } from './failure.ts';
