@@ -1,0 +1,164 @@
+/** When snapshots are taken, on whole nodes; and that large ones hold up nobody who stops. */
+import { describe, expect, it } from 'vitest';
+import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
+import { MemoryStorage, type SnapshotSection } from '../storage/index.ts';
+import { interruptibleReader } from './interruptible.ts';
+import { isSnapshotDue } from './snapshots.ts';
+
+const MIB = 1024 * 1024;
+const config = { snapshotIntervalEntries: 1_000, snapshotIntervalBytes: 64 * MIB };
+
+describe('a snapshot is due', () => {
+  it.each([
+    ['not before its interval', 999, MIB, 0, false],
+    ['after so many entries', 1_000, 10, SNAPSHOT_CHEAP_BYTES, true],
+    ['after so many bytes', 1, 64 * MIB, 0, true],
+    ['not for a large state and a little log', 1_000, MIB, 1024 * MIB, false],
+    ['not for a large state after its interval of bytes', 1, 64 * MIB, 1024 * MIB, false],
+    ['for a large state and a quarter of it as log', 1_000, 256 * MIB, 1024 * MIB, true],
+    ['for a large state after very many small entries', 50_000, MIB, 1024 * MIB, true],
+  ])('%s', (_, entries, bytes, stateBytes, isDue) => {
+    expect(isSnapshotDue(config, { entries, bytes, stateBytes })).toBe(isDue);
+  });
+});
+
+describe('a change of members', () => {
+  it('takes no snapshot; a newcomer that the newest does not name gets one when it comes', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    for (let i = 0; i < 20; i++) await leader.node.propose(text(`${i}`));
+    await leader.node.snapshot();
+    const before = leader.node.status().snapshotIndex;
+    const join = await leader.node.addLearner('n4', 'n4:1');
+    await leader.node.addLearner('n5', 'n5:1');
+    await leader.node.removeNode('n5');
+    await leader.node.propose(text('after'));
+    expect(leader.node.status().snapshotIndex).toBe(before);
+    const joined = await cluster.start('n4', new MemoryStorage(), { join });
+    await until('n4 has it', () => joined.machine.journal.includes('after'));
+    const after = leader.node.status().snapshotIndex;
+    expect(after).toBeGreaterThan(before);
+    // The next change finds a snapshot that names n4; nobody needs another one.
+    await leader.node.promoteLearner('n4');
+    await leader.node.propose(text('last'));
+    await until('n4 has that too', () => joined.machine.journal.includes('last'));
+    expect(leader.node.status().snapshotIndex).toBe(after);
+  });
+
+  it('survives a restart without one: it is in the log', async () => {
+    await using cluster = new TestCluster(1);
+    const { node, storage } = await cluster.start('n1');
+    await node.readIndex();
+    await node.addLearner('n2', 'n2:1');
+    await node.stop();
+    const again = await cluster.start('n1', (storage as MemoryStorage).crash());
+    await again.node.readIndex();
+    const names = again.node.status().members.map(({ nodeId, role }) => `${nodeId} ${role}`);
+    expect(names).toEqual(['n1 voter', 'n2 learner']);
+  });
+});
+
+/** Its state is endless, to save and to restore; `goesOn` is called for each chunk. */
+class EndlessMachine extends JournalMachine {
+  chunks = 0;
+  isEndless = false;
+
+  override snapshot(): readonly SnapshotSection[] {
+    if (!this.isEndless) return super.snapshot();
+    return [{ name: 'app.journal', chunks: this.#endless() }];
+  }
+
+  override async restore(reader: {
+    section(name: string): AsyncIterable<Uint8Array> | undefined;
+  }): Promise<void> {
+    if (!this.isEndless) return await super.restore(reader);
+    for (;;) {
+      for await (const _chunk of reader.section('app.journal') ?? []) {
+        this.chunks++;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+
+  async *#endless(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      this.chunks++;
+      await new Promise((resolve) => setImmediate(resolve));
+      yield Buffer.from('more');
+    }
+  }
+}
+
+describe('a node that is stopped', () => {
+  it('while it saves a large state ends at the next chunk', async () => {
+    await using cluster = new TestCluster(1);
+    const machine = new EndlessMachine();
+    const { node, storage } = await cluster.start('n1', new MemoryStorage(), { machine });
+    await node.propose(text('x'));
+    machine.isEndless = true;
+    const saving = node.snapshot().catch((error: { code: string }) => error.code);
+    await until('it is saving', () => machine.chunks > 3);
+    await node.stop();
+    expect(await saving).toBe('NODE_STOPPED');
+    const seen = machine.chunks;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(machine.chunks).toBe(seen);
+    await expect(storage.readFact('x')).rejects.toMatchObject({ code: 'STORAGE_CLOSED' });
+  });
+
+  it('while it restores a large state, at its start, ends at the next chunk', async () => {
+    await using cluster = new TestCluster(1);
+    const first = await cluster.start('n1');
+    await first.node.propose(text('x'));
+    await first.node.stop();
+    const machine = new EndlessMachine();
+    machine.isEndless = true;
+    const storage = (first.storage as MemoryStorage).crash();
+    const starting = cluster
+      .start('n1', storage, { machine })
+      .catch((error: { code: string }) => error.code);
+    await until('it is restoring', () => machine.chunks > 3);
+    await cluster.nodes.get('n1')?.node.stop();
+    expect(await starting).toBe('NODE_STOPPED');
+  });
+
+  it('while its machine hangs in a restore is not waited for longer than its bound', async () => {
+    await using cluster = new TestCluster(1, { stopTimeoutMs: 50 });
+    const first = await cluster.start('n1');
+    await first.node.stop();
+    const machine = new JournalMachine();
+    let isHanging = false;
+    machine.restore = () => {
+      isHanging = true;
+      return new Promise(() => {});
+    };
+    const storage = (first.storage as MemoryStorage).crash();
+    void cluster.start('n1', storage, { machine }).catch(() => undefined);
+    await until('it hangs', () => isHanging);
+    await cluster.nodes.get('n1')?.node.stop();
+    expect(cluster.nodes.get('n1')?.node.phase).toBe('stopped');
+  });
+});
+
+describe('an interruptible reader', () => {
+  it('gives chunk after chunk, until nobody wants them any more', async () => {
+    let left = 2;
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      for (;;) yield Buffer.from('chunk');
+    }
+    const section = (name: string): AsyncIterable<Uint8Array> | undefined =>
+      name === 'a' ? chunks() : undefined;
+    const reader = interruptibleReader({ section }, () => {
+      if (left-- === 0) throw new Error('enough');
+    });
+    expect(reader.section('b')).toBeUndefined();
+    let seen = 0;
+    const read = async (): Promise<void> => {
+      for await (const _chunk of reader.section('a') ?? []) seen++;
+    };
+    await expect(read()).rejects.toThrow('enough');
+    expect(seen).toBe(2);
+  });
+});
