@@ -3,6 +3,8 @@
  * transport, a state machine, an engine. Each is a function from a rig, which makes the part, to a list
  * of cases; docs/guides/conformance.md shows how. And the raft core against scripts in the data-driven
  * format of etcd-io/raft (see raft/run.ts).
+ *
+ * @module quorate/conformance
  */
 export {
   type CaseResult,

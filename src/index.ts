@@ -4,6 +4,8 @@
  * Embedded: `startNode` with a state machine (your own, or `KvMachine`) gives an `Engine` that
  * proposes, reads, leads. Over the network: `connect` gives a client of running nodes. Parts of the
  * house have doors of their own: `quorate/raft`, `quorate/consensus`, `quorate/storage`, ...
+ *
+ * @module quorate
  */
 export { type ConnectOptions, connect, type QuorateClient, toText } from './client/index.ts';
 export {

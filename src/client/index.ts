@@ -1,6 +1,8 @@
 /**
  * client/: the network client that programs and the command line use. The frames of its protocol are
  * exported too: the server's door speaks them, and others may write clients of their own.
+ *
+ * @module quorate/client
  */
 export * from './bodies.ts';
 export { connect } from './client.ts';

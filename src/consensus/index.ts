@@ -6,6 +6,8 @@
  * lost or undone; all nodes apply the same commands in the same order; a read after `readIndex` sees
  * every write that was acknowledged before it. What the caller must do: bring a deterministic state
  * machine, a storage that keeps its word, and give each request that it may retry an id.
+ *
+ * @module quorate/consensus
  */
 export {
   type ClusterConfig,

@@ -1,4 +1,8 @@
-/** The door of engine/: what agreement offers, and the embedded Raft that gives it. */
+/**
+ * The door of engine/: what agreement offers, and the embedded Raft that gives it.
+ *
+ * @module quorate/engine
+ */
 export { EmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.ts';
 export { type StartNodeOptions, startNode } from './start-node.ts';
 export type { Engine, ReadOptions } from './types.ts';

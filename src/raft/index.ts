@@ -59,6 +59,8 @@
  * `step` and the proposing calls throw what the caller should know (PROPOSAL_DROPPED, STEP_LOCAL,
  * STEP_PEER_UNKNOWN, CODEC_INVALID for a malformed change); nothing has changed then. INVARIANT
  * means that a rule was broken, by a bug or by a disk that lost what it had synced: stop the node.
+ *
+ * @module quorate/raft
  */
 export {
   DecodeBudget,

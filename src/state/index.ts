@@ -1,4 +1,8 @@
-/** The replicated state machines: keys and values with revisions and watch, and how machines are composed. */
+/**
+ * The replicated state machines: keys and values with revisions and watch, and how machines are composed.
+ *
+ * @module quorate/state
+ */
 export type { HistoryBounds } from './change-history.ts';
 export { decodeCommand, encodeCommand, KV_TAG } from './command-codec.ts';
 export {

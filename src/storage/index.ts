@@ -1,4 +1,8 @@
-/** The door of storage/: the contract, the storage on disk, the storage in memory. */
+/**
+ * The door of storage/: the contract, the storage on disk, the storage in memory.
+ *
+ * @module quorate/storage
+ */
 
 export {
   decodeSnapshotDescriptor,

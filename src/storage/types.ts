@@ -2,17 +2,9 @@
  * Storage: what a Raft node must not forget, and how it asks for it.
  *
  * One `Storage` belongs to one node and one data folder. Reads that the core makes (`LogStorage`) are
- * answered from memory; everything that touches the disk is a promise. Contract:
+ * answered from memory; everything that touches the disk is a promise.
  *
- * - `append` calls take effect in the order in which they are made; each resolves when its batch is
- *   durable. Several that wait at the same time share one write and one sync (group commit). What an
- *   `append` holds is visible to `term`, `entries` and `lastIndex` at once, when the call returns.
- * - Entries that overlap the log's tail replace it from their first index on. A gap is refused.
- * - After a failed write or sync of the log or of a fact the storage is finished: that call and every
- *   later one reject with DISK_FAILED or DISK_FULL, and nothing is retried on the same file. `failure`
- *   says so too. A snapshot that can not be written rejects with the same codes and ends nothing:
- *   nothing that was promised rests on it.
- * - Whatever resolved is there after any crash; what did not may be there, in whole batches, in order.
+ * The contract stands at the interface `Storage`; `conformance/` holds every storage to it.
  */
 import type {
   ConfState,
@@ -85,7 +77,19 @@ export interface SnapshotReceiver {
   abort(): Promise<void>;
 }
 
-/** What a node must not forget. The module's own comment is its contract. */
+/**
+ * What a node must not forget.
+ *
+ * - `append` calls take effect in the order in which they are made; each resolves when its batch is
+ *   durable. Several that wait at the same time share one write and one sync (group commit). What an
+ *   `append` holds is visible to `term`, `entries` and `lastIndex` at once, when the call returns.
+ * - Entries that overlap the log's tail replace it from their first index on. A gap is refused.
+ * - After a failed write or sync of the log or of a fact the storage is finished: that call and every
+ *   later one reject with DISK_FAILED or DISK_FULL, and nothing is retried on the same file. `failure`
+ *   says so too. A snapshot that can not be written rejects with the same codes and ends nothing:
+ *   nothing that was promised rests on it.
+ * - Whatever resolved is there after any crash; what did not may be there, in whole batches, in order.
+ */
 export interface Storage extends LogStorage {
   /** `undefined` for a fresh folder: call `found` before anything else is written. */
   readonly identity: Identity | undefined;

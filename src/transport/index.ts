@@ -1,4 +1,8 @@
-/** The door of transport/: peers over TCP. */
+/**
+ * The door of transport/: peers over TCP.
+ *
+ * @module quorate/transport
+ */
 
 export { formatAddress, parseAddress } from './address.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';

@@ -2,17 +2,7 @@
  * Transport: how members of one group reach each other.
  *
  * One connection per pair of peers carries messages both ways; a second one carries bulk (snapshots).
- * Contract:
- *
- * - `send` and `sendFrame` never wait and never throw for a peer that is away: what can not be queued
- *   is dropped, counted, and `unreachable` is reported. Only a peer that nobody added is an error.
- * - Appends, proposals and frames of the node arrive at a peer in the order in which they were sent,
- *   each at most once, or not at all; what follows a loss may arrive. Heartbeats, votes, read indexes
- *   and all answers keep an order of their own and may overtake the others.
- * - Whatever may have been lost is followed by `unreachable` of that peer: after it, nothing that was
- *   sent before can be counted on.
- * - No event runs inside a call. Events of one peer are in order.
- * - Nothing is delivered before `start` resolved or after `stop` was called.
+ * The contract stands at the interface `Transport`; `conformance/` holds every transport to it.
  */
 import type { Message, RaftId } from '../raft/index.ts';
 
@@ -104,7 +94,19 @@ export interface PeerStatus {
   readonly lastError: string | undefined;
 }
 
-/** How members of one group reach each other. The module's own comment is its contract. */
+/**
+ * How members of one group reach each other.
+ *
+ * - `send` and `sendFrame` never wait and never throw for a peer that is away: what can not be queued
+ *   is dropped, counted, and `unreachable` is reported. Only a peer that nobody added is an error.
+ * - Appends, proposals and frames of the node arrive at a peer in the order in which they were sent,
+ *   each at most once, or not at all; what follows a loss may arrive. Heartbeats, votes, read indexes
+ *   and all answers keep an order of their own and may overtake the others.
+ * - Whatever may have been lost is followed by `unreachable` of that peer: after it, nothing that was
+ *   sent before can be counted on.
+ * - No event runs inside a call. Events of one peer are in order.
+ * - Nothing is delivered before `start` resolved or after `stop` was called.
+ */
 export interface Transport {
   /** `host:port` that was bound; known after `start`. */
   readonly boundAddress: string;

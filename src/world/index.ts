@@ -1,4 +1,8 @@
-/** The door of world/: the contract of the world, and the real one. */
+/**
+ * The door of world/: the contract of the world, and the real one.
+ *
+ * @module quorate/world
+ */
 
 export { type FolderHolder, folderHolder } from './directory-lock.ts';
 export { nullLogger } from './null-logger.ts';
