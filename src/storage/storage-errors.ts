@@ -64,7 +64,13 @@ export function openFailure(directory: string, error: unknown): ClusterError {
   return diskFailure(`open the data folder ${directory}`, error);
 }
 
-const UNUSABLE: ReadonlySet<string> = new Set(['denied', 'read-only', 'not-a-directory', 'exists']);
+const UNUSABLE: ReadonlySet<string> = new Set([
+  'denied',
+  'read-only',
+  'not-a-directory',
+  'exists',
+  'missing',
+]);
 
 export function closed(): ClusterError {
   return new ClusterError('STORAGE_CLOSED', 'the storage was closed; open the data folder again');

@@ -103,6 +103,27 @@ it('names: makes folders, lists, renames over, removes, syncs', async () => {
   expect(await disk.freeBytes(folder)).toBeGreaterThan(0);
 });
 
+it('makes folders where the file system says that a parent is missing which is there', async () => {
+  // Recursive mkdir of Node never ends below /proc.
+  if ((await disk.info('/proc/self')) === undefined) return;
+  expect(await faultOf(disk.makeDirectory('/proc/quorate-test/data'))).toBe('missing');
+  expect(await faultOf(disk.makeDirectory('/proc/self/quorate-test'))).toBe('missing');
+  await disk.makeDirectory('/');
+  const deep = join(folder, 'a', 'b', 'c');
+  await Promise.all([disk.makeDirectory(deep), disk.makeDirectory(join(deep, 'd'))]);
+  expect(await disk.info(join(deep, 'd'))).toMatchObject({ kind: 'directory' });
+});
+
+it('says which part of a path is a file', async () => {
+  await (await disk.open(join(folder, 'file'), 'create')).close();
+  await expect(disk.makeDirectory(join(folder, 'file'))).rejects.toThrow(
+    `can not make the folder ${join(folder, 'file')}: a file has that name; move it away`,
+  );
+  await expect(disk.makeDirectory(join(folder, 'file', 'x', 'y'))).rejects.toThrow(
+    `${join(folder, 'file')} is a file; move it away`,
+  );
+});
+
 it('names faults: a missing folder, a file where a folder should be', async () => {
   await (await disk.open(join(folder, 'file'), 'create')).close();
   expect(await faultOf(disk.list(join(folder, 'none')))).toBe('missing');

@@ -35,12 +35,7 @@ const makeDirectory = promisify(mkdir);
 export function realDisk(): Disk {
   const names = new Ordered();
   return {
-    makeDirectory: (path) =>
-      names.run([folder(path)], async () => {
-        await said('make the folder', path, () =>
-          makeDirectory(path, { recursive: true, mode: DIRECTORY_MODE }),
-        );
-      }),
+    makeDirectory: (path) => names.run([folder(path)], () => makeFolder(folder(path))),
     list: (path) => names.run([folder(path)], () => list(path)),
     info: (path) => names.run([parent(path)], () => info(path)),
     open: (path, mode) => names.run([parent(path)], () => openFile(path, mode)),
@@ -71,16 +66,44 @@ async function said<T>(doing: string, path: string, work: () => Promise<T>): Pro
   try {
     return await work();
   } catch (cause) {
-    if (isCode(cause, 'EEXIST') && doing === 'make the folder') {
-      throw new DiskError(
-        'not-a-directory',
-        path,
-        `can not make the folder ${path}: a file has that name; move it away`,
-        cause,
-      );
-    }
     throw diskFault(doing, path, cause);
   }
+}
+
+/**
+ * One folder after the other. Node's own recursive mkdir goes round in circles for ever where a file system
+ * answers "no such folder" although the parent is there, as /proc does.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeDirectory(path, { mode: DIRECTORY_MODE });
+    return;
+  } catch (cause) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory()) return;
+    if (found !== undefined) throw notAFolder(path, path, cause);
+    const above = dirname(path);
+    const parent = await stat(above).catch(() => undefined);
+    if (parent !== undefined && !parent.isDirectory()) throw notAFolder(path, above, cause);
+    const isOnlyMissing = isCode(cause, 'ENOENT') && parent === undefined && above !== path;
+    if (!isOnlyMissing && !isCode(cause, 'ENOTDIR'))
+      throw diskFault('make the folder', path, cause);
+    await makeFolder(above);
+  }
+  // Somebody else may have been faster.
+  await makeDirectory(path, { mode: DIRECTORY_MODE }).catch(async (cause: unknown) => {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isDirectory()) throw diskFault('make the folder', path, cause);
+  });
+}
+
+function notAFolder(path: string, file: string, cause: unknown): DiskError {
+  return new DiskError(
+    'not-a-directory',
+    path,
+    `can not make the folder ${path}: ${file === path ? 'a file has that name' : `${file} is a file`}; move it away`,
+    cause,
+  );
 }
 
 async function openFile(path: string, mode: OpenMode): Promise<DiskFile> {

@@ -15,8 +15,11 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ChildPrograms {
-  /** Starts `text` as a module; `DOOR` in it stands for the URL of the translated `src` folder. */
-  start(text: string, args?: readonly string[]): ChildProcess;
+  /**
+   * Starts `text` as a module; `DOOR` in it stands for the URL of the translated `src` folder. `through`:
+   * a command that gets "node FILE ARGS" as its last arguments.
+   */
+  start(text: string, args?: readonly string[], through?: readonly string[]): ChildProcess;
   dispose(): void;
 }
 
@@ -27,13 +30,15 @@ export function childPrograms(rooms: readonly string[]): ChildPrograms {
   const folder = mkdtempSync(join(parent, 'program-'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const room of rooms) translate(join('src', room), folder);
+  for (const file of ['errors.ts', 'limits.ts']) translateFile(join('src', file), folder);
   let started = 0;
   return {
-    start: (text, args = []) => {
+    start: (text, args = [], through = []) => {
       started += 1;
       const file = join(folder, `program-${started}.js`);
       writeFileSync(file, text.replaceAll('DOOR', pathToFileURL(join(folder, 'src')).href));
-      return spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+      const [command = process.execPath, ...rest] = [...through, process.execPath, file, ...args];
+      return spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
     },
     dispose: () => rmSync(folder, { recursive: true, force: true }),
   };
@@ -42,18 +47,22 @@ export function childPrograms(rooms: readonly string[]): ChildPrograms {
 function translate(room: string, folder: string): void {
   for (const name of readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
-    const target = join(folder, room, name.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    const { outputText } = ts.transpileModule(readFileSync(join(ROOT, room, name), 'utf8'), {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        rewriteRelativeImportExtensions: true,
-        verbatimModuleSyntax: true,
-      },
-    });
-    writeFileSync(target, outputText);
+    translateFile(join(room, name), folder);
   }
+}
+
+function translateFile(path: string, folder: string): void {
+  const target = join(folder, path.replace(/\.ts$/, '.js'));
+  mkdirSync(dirname(target), { recursive: true });
+  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, path), 'utf8'), {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      rewriteRelativeImportExtensions: true,
+      verbatimModuleSyntax: true,
+    },
+  });
+  writeFileSync(target, outputText);
 }
 
 /** Everything that the process writes until it ends, and how it ended. */
