@@ -319,11 +319,13 @@ class Inbox {
     if (waiting === undefined) {
       throw new ClusterError('CODEC_INVALID', 'a handshake message came out of turn');
     }
-    this.#waiting = undefined;
-    this.#hasLast = message.type === HandshakeType.Confirm;
-    if (this.#bytes.length > 0 && !this.#hasLast) {
+    const isLast = message.type === HandshakeType.Confirm;
+    if (this.#bytes.length > 0 && !isLast) {
+      // Thrown while somebody still waits: it is he who is told.
       throw new ClusterError('CODEC_INVALID', 'something follows a handshake message out of turn');
     }
+    this.#hasLast = isLast;
+    this.#waiting = undefined;
     waiting.resolve(message);
   }
 

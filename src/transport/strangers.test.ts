@@ -187,6 +187,24 @@ describe('strangers', () => {
     them.connection.write([encodeHandshake(helloTo(a)), Buffer.alloc(100)]);
     await w.clock.advance(5);
     expect([them.state.isClosed, a.log]).toEqual([true, []]);
+    expect(a.warnings).toEqual(['peer.refused malformed']);
+  });
+
+  it('each of them gives its place back, or a few would shut out everybody', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    for (let count = 0; count < 2 * HANDSHAKES_PER_ADDRESS_MAX; count++) {
+      const them = await stranger(w);
+      them.connection.write([encodeHandshake(helloTo(a)), Buffer.alloc(100)]);
+      await w.clock.advance(5);
+    }
+    expect(a.warnings).toEqual(['peer.refused malformed']);
+    const them = await stranger(w);
+    them.connection.write([encodeHandshake(helloTo(a))]);
+    await w.clock.advance(5);
+    const answer = decodeHandshake(Buffer.concat(them.heard))?.message;
+    expect(answer).toMatchObject({ type: HandshakeType.Accept });
   });
 });
 
