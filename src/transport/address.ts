@@ -25,6 +25,7 @@ export function parseAddress(text: string): Address {
   return { host, port };
 }
 
+/** `host:port`; an IPv6 address in brackets. */
 export function formatAddress(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;

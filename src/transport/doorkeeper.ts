@@ -86,7 +86,10 @@ export class Doorkeeper {
   }
 
   #leave(guest: Guest | undefined): void {
-    if (guest !== undefined) this.#guests.delete(guest);
+    if (guest === undefined || !this.#guests.delete(guest)) return;
+    // The crowd is gone: the next one is news again.
+    const isLast = ![...this.#guests].some(({ host }) => host === guest.host);
+    if (isLast) this.#logged.delete(`${guest.host} full`);
   }
 
   async #handshake(guest: Guest): Promise<void> {

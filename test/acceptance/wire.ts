@@ -4,7 +4,8 @@
  *
  * - A and B in turn, so that a noisy machine disturbs both: all alive; one follower stopped by SIGSTOP.
  *   The gaps to the *other* follower must not grow: p99.9 of B at most 1.5 times that of A, and no
- *   election. In the quick form, which is too short for a p99.9 that means something, it is the p99.
+ *   election. In the quick form, which is too short for a p99.9 that means something, it is the p99, and
+ *   if that misses its bound, as many turns again are measured, once, and all of them are judged.
  * - C: the stopped one goes on, 64 MiB behind, and catches up: heartbeats to it pass what it is sent, and
  *   those to the other one do not wait for it. The machine works harder than in A, so the gaps of C are
  *   not compared with A's, but with an election timeout.
@@ -12,6 +13,7 @@
  *   on, nobody is elected, and links that are cut meanwhile come back.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 
 import { Cluster } from './cluster.ts';
 import type { Report } from './report.ts';
@@ -39,7 +41,7 @@ const GAP_MS_MAX = (ELECTION_TICKS * TICK_MS) / 3;
 const RECONNECT_MS_MAX = 1_000;
 const FLOOD_CONNECTIONS = 500;
 const FLOOD_DIALS_PER_SECOND = 400;
-const FLOOD_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
+const FLOOD_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 interface Scene {
@@ -72,9 +74,12 @@ export async function wire(report: Report, options: WireOptions): Promise<void> 
       .filter((id) => id !== leader);
     load = await WireLoad.start([cluster.node(leader).clients, cluster.node(other).clients]);
     const scene = { report, cluster, tap, load, leader, victim, other, ...options };
+    report.note(
+      `load of this machine before: ${(loadavg()[0] ?? 0).toFixed(1)} of ${cpus().length}`,
+    );
     report.note(`leader ${leader}; ${victim} is going to be stopped, ${other} must not notice`);
     await settle();
-    await stopped(scene, options.seconds ?? (options.isQuick ? 8 : 32));
+    await stopped(scene, options.seconds ?? (options.isQuick ? 8 : 28));
     await catchingUp(scene);
     await flooded(scene);
   } finally {
@@ -92,43 +97,66 @@ async function settle(): Promise<void> {
 // ---- A and B ------------------------------------------------------------------------------------
 
 async function stopped(scene: Scene, seconds: number): Promise<void> {
-  const { report, cluster, tap, load, leader, victim, other, isQuick } = scene;
+  const { report, cluster, load, leader, victim, other, isQuick } = scene;
   report.section(`A, all alive; B, ${victim} stopped by SIGSTOP; in turn`);
   const termBefore = (await cluster.report(leader))?.term;
-  const [gapsA, gapsB]: [number[], number[]] = [[], []];
+  const part = isQuick ? 0.99 : 0.999;
+  const least = isQuick ? 600 : 2_000;
   const turns = Math.max(1, Math.round(seconds / TURN_SECONDS));
-  const writtenBefore = load.written;
+  const found: Gaps = { a: [], b: [] };
+  const [beginMs, writtenBefore] = [performance.now(), load.written];
+  await inTurn(scene, turns, found);
+  if (isQuick && ratio(found, part) > RATIO_MAX) {
+    report.note(`${ratio(found, part).toFixed(2)} times: too few gaps to tell, as many again`);
+    await goOn(scene);
+    await inTurn(scene, turns, found);
+  }
+  const rate = (load.written - writtenBefore) / ((performance.now() - beginMs) / 1_000);
+  report.note(`about ${Math.round(rate)} writes a second`);
+  header(report);
+  row(report, `A to ${other}`, found.a);
+  row(report, `B to ${other}`, found.b);
+  report.check(
+    found.a.length >= least && found.b.length >= least,
+    `at least ${least} gaps in each`,
+    `${found.a.length} and ${found.b.length}`,
+  );
+  report.check(
+    ratio(found, part) <= RATIO_MAX,
+    `p${part * 100} of the gaps to ${other} with ${victim} stopped is at most ${RATIO_MAX} times that before`,
+    `${quantile(found.b, part).toFixed(1)} ms against ${quantile(found.a, part).toFixed(1)} ms: ` +
+      `${ratio(found, part).toFixed(2)} times`,
+  );
+  await sameTerm(scene, termBefore, 'no election while one follower was stopped');
+}
+
+interface Gaps {
+  readonly a: number[];
+  readonly b: number[];
+}
+
+function ratio({ a, b }: Gaps, part: number): number {
+  return quantile(b, part) / quantile(a, part);
+}
+
+/** Leaves the victim stopped. */
+async function inTurn(scene: Scene, turns: number, found: Gaps): Promise<void> {
+  const { cluster, tap, leader, victim, other } = scene;
   for (let turn = 0; turn < turns; turn++) {
-    gapsA.push(...gaps(await during(tap, () => pause(TURN_SECONDS * 1_000)), leader, other));
-    const isLast = turn === turns - 1;
-    const seen = await during(tap, async () => {
+    if (turn > 0) await goOn(scene);
+    const alive = await during(tap, () => pause(TURN_SECONDS * 1_000));
+    found.a.push(...gaps(alive, leader, other));
+    const without = await during(tap, async () => {
       signal(cluster, victim, 'SIGSTOP');
       await pause(TURN_SECONDS * 1_000);
     });
-    gapsB.push(...gaps(seen, leader, other));
-    if (isLast) break;
-    signal(cluster, victim, 'SIGCONT');
-    await caughtUp(cluster, leader, victim);
+    found.b.push(...gaps(without, leader, other));
   }
-  const rate = (load.written - writtenBefore) / (2 * turns * TURN_SECONDS);
-  report.note(`about ${Math.round(rate)} writes a second`);
-  header(report);
-  row(report, `A to ${other}`, gapsA);
-  row(report, `B to ${other}`, gapsB);
-  const part = isQuick ? 0.99 : 0.999;
-  const [a, b] = [quantile(gapsA, part), quantile(gapsB, part)];
-  const least = isQuick ? 600 : 2_000;
-  report.check(
-    gapsA.length >= least && gapsB.length >= least,
-    `at least ${least} gaps in each`,
-    `${gapsA.length} and ${gapsB.length}`,
-  );
-  report.check(
-    b <= RATIO_MAX * a,
-    `p${part * 100} of the gaps to ${other} with ${victim} stopped is at most ${RATIO_MAX} times that before`,
-    `${b.toFixed(1)} ms against ${a.toFixed(1)} ms: ${(b / a).toFixed(2)} times`,
-  );
-  await sameTerm(scene, termBefore, 'no election while one follower was stopped');
+}
+
+async function goOn({ cluster, leader, victim }: Scene): Promise<void> {
+  signal(cluster, victim, 'SIGCONT');
+  await caughtUp(cluster, leader, victim);
 }
 
 // ---- C ------------------------------------------------------------------------------------------
@@ -195,7 +223,7 @@ async function flooded(scene: Scene): Promise<void> {
   }, 100);
   const writtenBefore = load.written;
   const errorsBefore = load.errors.length;
-  const seconds = isQuick ? 5 : 12;
+  const seconds = isQuick ? 4 : 8;
   const seen = await during(tap, () => pause(seconds * 1_000));
   const written = load.written - writtenBefore;
   await linksCut(scene);
