@@ -37,6 +37,7 @@ export interface CaseResult {
   readonly durationMs: number;
 }
 
+/** What came of all cases. */
 export interface ConformanceReport {
   readonly passed: number;
   readonly failed: number;
@@ -44,6 +45,7 @@ export interface ConformanceReport {
   readonly results: readonly CaseResult[];
 }
 
+/** How cases are run. */
 export interface RunOptions {
   /** Told after each case, in order. */
   readonly onResult?: (result: CaseResult) => void;

@@ -11,6 +11,7 @@
 const SHOWN_CHARS_MAX = 400;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
+/** What a failed case found. */
 export interface FailureFacts {
   /** Of the case, such as `storage/append/gap-refused`. */
   readonly caseId: string;

@@ -12,6 +12,7 @@ const MAGIC = 0x445351; // "QSD"
 const VERSION = 1;
 const BYTES = 16;
 
+/** What a Snapshot message says of the file that it stands for. */
 export interface SnapshotDescriptor {
   /** Of the whole file. */
   readonly bytes: number;
@@ -19,6 +20,7 @@ export interface SnapshotDescriptor {
   readonly checksum: number;
 }
 
+/** As the `data` of a Snapshot message. */
 export function encodeSnapshotDescriptor(descriptor: SnapshotDescriptor): Uint8Array {
   const buffer = Buffer.alloc(BYTES);
   buffer.writeUInt32LE(MAGIC + VERSION * 0x1_00_00_00, 0);

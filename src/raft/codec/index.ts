@@ -73,6 +73,7 @@ export function encodeInto(message: Message, buffer: Uint8Array, offset: number)
   return end;
 }
 
+/** The message in raftpb's bytes. */
 export function encodeMessage(message: Message): Uint8Array {
   return encode(message, messageSize(message), writeMessage);
 }
@@ -82,6 +83,7 @@ export function decodeMessage(bytes: Uint8Array, budget?: DecodeBudget): Message
   return readMessage(new Reader(bytes, budget));
 }
 
+/** The entry in raftpb's bytes. */
 export function encodeEntry(entry: Entry): Uint8Array {
   return encode(entry, checkedEntrySize(entry), writeEntry);
 }
@@ -93,46 +95,57 @@ export function encodeEntryInto(entry: Entry, buffer: Uint8Array, offset: number
   return end;
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeEntry(bytes: Uint8Array): Entry {
   return readEntry(new Reader(bytes));
 }
 
+/** The hard state in raftpb's bytes. */
 export function encodeHardState(state: HardState): Uint8Array {
   return encode(state, hardStateSize(state), writeHardState);
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeHardState(bytes: Uint8Array): HardState {
   return readHardState(new Reader(bytes));
 }
 
+/** The snapshot in raftpb's bytes. */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   return encode(snapshot, snapshotSize(snapshot), writeSnapshot);
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   return readSnapshot(new Reader(bytes));
 }
 
+/** The membership in raftpb's bytes. */
 export function encodeConfState(state: ConfState): Uint8Array {
   return encode(state, confStateSize(state), writeConfState);
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeConfState(bytes: Uint8Array): ConfState {
   return readConfState(new Reader(bytes));
 }
 
+/** The change in raftpb's bytes: the data of an entry of type `ConfChange`. */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   return encode(change, confChangeSize(change), writeConfChange);
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeConfChange(bytes: Uint8Array): ConfChange {
   return readConfChange(new Reader(bytes));
 }
 
+/** The change in raftpb's bytes: the data of an entry of type `ConfChangeV2`. */
 export function encodeConfChangeV2(change: ConfChangeV2): Uint8Array {
   return encode(change, confChangeV2Size(change), writeConfChangeV2);
 }
 
+/** @throws ClusterError CODEC_INVALID. */
 export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   return readConfChangeV2(new Reader(bytes));
 }

@@ -52,6 +52,10 @@ function idListSize(ids: readonly RaftId[], name: string): number {
   return size;
 }
 
+/**
+ * Bytes of the entry in raftpb's form: what `maxSizePerMsg` counts. @throws ClusterError
+ * CODEC_INVALID where a number is out of range.
+ */
 export function checkedEntrySize(entry: Entry): number {
   checkUnsigned(entry.term, 'entry.term');
   checkUnsigned(entry.index, 'entry.index');
