@@ -196,7 +196,8 @@ describe('strangers', () => {
     await a.start();
     for (let count = 0; count < 2 * HANDSHAKES_PER_ADDRESS_MAX; count++) {
       const them = await stranger(w);
-      them.connection.write([encodeHandshake(helloTo(a)), Buffer.alloc(100)]);
+      // In one piece, so that it is all there when the handshake is looked at.
+      them.connection.write([Buffer.concat([encodeHandshake(helloTo(a)), Buffer.alloc(100)])]);
       await w.clock.advance(5);
     }
     expect(a.warnings).toEqual(['peer.refused malformed']);
