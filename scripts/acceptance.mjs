@@ -1,5 +1,5 @@
 /**
- * `npm run acceptance -- survive|bad-input|wire|snapshot [--quick] [--seed N] [--seconds N]`: the programs
+ * `npm run acceptance -- survive|bad-input|members|wire|snapshot [--quick] [--seed N] [--seconds N]`: the programs
  * that try the whole thing, with real processes, real faults and real data. What they do is in
  * test/acceptance/; here is only the set-up, so that they work straight after a clone.
  */

@@ -34,6 +34,11 @@ const STEPS_OF_ALL = [
     run: ['scripts/acceptance.mjs', 'bad-input', '--quick'],
   },
   {
+    title: 'Acceptance: members',
+    needs: ['scripts/acceptance.mjs', 'test/acceptance/members.ts'],
+    run: ['scripts/acceptance.mjs', 'members', '--quick'],
+  },
+  {
     title: 'Acceptance: wire',
     needs: ['scripts/acceptance.mjs', 'test/acceptance/wire.ts'],
     run: ['scripts/acceptance.mjs', 'wire', '--quick'],

@@ -61,10 +61,11 @@ const READ_OPERATIONS: ReadonlySet<string> = new Set([
   'status',
   'members.list',
 ]);
-/** Change something, and nothing more when they are done twice. A removal answers differently then. */
+/** Change something, and nothing more when they are done twice. */
 const REPEATABLE_OPERATIONS: ReadonlySet<string> = new Set([
   'members.add',
   'members.promote',
+  'members.remove',
   'leader.transfer',
 ]);
 

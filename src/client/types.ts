@@ -180,9 +180,9 @@ export interface QuorateClient extends AsyncDisposable {
   /** @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS. */
   promoteLearner(nodeId: string, options?: ClientCallOptions): Promise<void>;
   /**
-   * False: nobody is called so, and nothing was done.
-   * @throws ClusterError CONF_CHANGE_INVALID when those who remain could not decide anything,
-   * OUTCOME_UNKNOWN when the answer was lost: `members` tells.
+   * False: nobody is called so. That may be because an attempt of this very call has removed it, and its
+   * answer was lost: above all when the node that is asked is the one that goes. Either way it is gone.
+   * @throws ClusterError CONF_CHANGE_INVALID when those who remain could not decide anything.
    */
   removeNode(nodeId: string, options?: ClientCallOptions): Promise<boolean>;
   /** Resolves when that node leads. @throws ClusterError MEMBER_UNKNOWN, TRANSFER_TIMED_OUT. */

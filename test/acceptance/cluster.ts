@@ -22,6 +22,7 @@ export interface NodeFacts {
 /** The fields of `/v1/status` that are looked at. */
 export interface NodeReport {
   readonly nodeId: string;
+  readonly raftId: number;
   readonly role: string;
   readonly phase: string;
   readonly term: number;
@@ -30,11 +31,14 @@ export interface NodeReport {
   readonly revision: number;
   readonly stateHash: string;
   readonly version: string;
+  readonly members: readonly { readonly nodeId: string; readonly role: string }[];
 }
 
 export interface ClusterOptions {
   readonly name: string;
   readonly nodes?: number;
+  /** Further nodes, n4 and so on, which join by the founding ones when they are started. */
+  readonly newcomers?: number;
   /** Further groups of the configuration, as YAML. */
   readonly extra?: string;
 }
@@ -43,18 +47,21 @@ const READY_MS = 30_000;
 
 export class Cluster {
   readonly folder: string;
-  readonly nodes: readonly NodeFacts[];
+  readonly #known: readonly NodeFacts[];
+  readonly #present: Set<string>;
   readonly #processes = new Map<string, CommandProcess>();
 
-  private constructor(folder: string, nodes: readonly NodeFacts[]) {
+  private constructor(folder: string, known: readonly NodeFacts[], present: Set<string>) {
     this.folder = folder;
-    this.nodes = nodes;
+    this.#known = known;
+    this.#present = present;
   }
 
-  static async make({ name, nodes: count = 3, extra = '' }: ClusterOptions): Promise<Cluster> {
+  static async make(options: ClusterOptions): Promise<Cluster> {
+    const { name, nodes: count = 3, newcomers = 0, extra = '' } = options;
     const folder = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
-    const ports = await freePorts(count * 3);
-    const facts = Array.from({ length: count }, (_, i): NodeFacts => {
+    const ports = await freePorts((count + newcomers) * 3);
+    const facts = Array.from({ length: count + newcomers }, (_, i): NodeFacts => {
       const id = `n${i + 1}`;
       const at = (door: number): string => `127.0.0.1:${ports[i * 3 + door]}`;
       const own = join(folder, id);
@@ -68,9 +75,28 @@ export class Cluster {
         config: join(own, 'config.yaml'),
       };
     });
-    const members = facts.map((node) => `    - { id: ${node.id}, address: "${node.peers}" }`);
-    for (const node of facts) writeFileSync(node.config, configText(name, members, node, extra));
-    return new Cluster(folder, facts);
+    const founders = facts.slice(0, count);
+    const members = founders.map((node) => `    - { id: ${node.id}, address: "${node.peers}" }`);
+    const founding = ['  members:', ...members];
+    const joining = ['  join:', ...founders.map((node) => `    - "${node.clients}"`)];
+    for (const [i, node] of facts.entries()) {
+      const origin = i < count ? founding : joining;
+      writeFileSync(node.config, configText(name, origin, node, extra));
+    }
+    return new Cluster(folder, facts, new Set(founders.map((node) => node.id)));
+  }
+
+  /** Those that count as members at present: the founding ones, at first. */
+  get nodes(): readonly NodeFacts[] {
+    return this.#known.filter((node) => this.#present.has(node.id));
+  }
+
+  joined(id: string): void {
+    this.#present.add(this.node(id).id);
+  }
+
+  left(id: string): void {
+    this.#present.delete(id);
   }
 
   get clientAddresses(): string[] {
@@ -78,7 +104,7 @@ export class Cluster {
   }
 
   node(id: string): NodeFacts {
-    const found = this.nodes.find((node) => node.id === id);
+    const found = this.#known.find((node) => node.id === id);
     if (found === undefined) throw new Error(`no node ${id}`);
     return found;
   }
@@ -87,8 +113,12 @@ export class Cluster {
     return this.#processes.get(id);
   }
 
-  start(id: string): CommandProcess {
-    const started = new CommandProcess(['start', '--config', this.node(id).config]);
+  start(id: string, flags: readonly string[] = []): CommandProcess {
+    return this.keep(id, new CommandProcess(['start', '--config', this.node(id).config, ...flags]));
+  }
+
+  /** A node that was started by other means. */
+  keep(id: string, started: CommandProcess): CommandProcess {
     this.#processes.set(id, started);
     return started;
   }
@@ -154,13 +184,13 @@ export class Cluster {
 
 function configText(
   name: string,
-  members: readonly string[],
+  origin: readonly string[],
   node: NodeFacts,
   extra: string,
 ): string {
   return [
-    `cluster:\n  name: ${name}\n  members:`,
-    ...members,
+    `cluster:\n  name: ${name}`,
+    ...origin,
     `node: { id: ${node.id}, dataDir: data }`,
     `listen: { peers: "${node.peers}", clients: "${node.clients}", http: "${node.http}" }`,
     'log: { file: log }',

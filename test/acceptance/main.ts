@@ -1,16 +1,18 @@
-/** The acceptance programs: `survive`, `bad-input`, `wire` and `snapshot`. See scripts/acceptance.mjs. */
+/** The acceptance programs: `survive`, `bad-input`, `members`, `wire` and `snapshot`. See scripts/acceptance.mjs. */
 import { badInput } from './bad-input.ts';
+import { members } from './members.ts';
 import { Report } from './report.ts';
 import { snapshot } from './snapshot.ts';
 import { survive } from './survive.ts';
 import { wire } from './wire.ts';
 
 const USAGE =
-  'usage: npm run acceptance -- survive|bad-input|wire|snapshot [--quick] [--seed N] [--seconds N]\n';
+  'usage: npm run acceptance -- survive|bad-input|members|wire|snapshot [--quick] [--seed N] [--seconds N]\n';
 
 const PROGRAMS = {
   survive: (report: Report, chosen: Arguments) => survive(report, chosen),
   'bad-input': (report: Report) => badInput(report),
+  members: (report: Report, chosen: Arguments) => members(report, chosen),
   wire: (report: Report, chosen: Arguments) => wire(report, chosen),
   snapshot: (report: Report, chosen: Arguments) => snapshot(report, chosen),
 } as const;

@@ -118,8 +118,9 @@ export async function remove(
   const outcome = await withClient(terminal, flags, async (client) => {
     const { members } = await client.members();
     const member = members.find((one) => one.nodeId === nodeId);
-    // This node may not know yet of a member that was added just now: the leader has the last word.
-    const removed = await removedOnce(client, nodeId, member !== undefined);
+    // This node may not know yet of a member that was added just now: the leader has the last word. One
+    // that was there and is not any more was removed, also when the answer that said so was lost.
+    const removed = (await client.removeNode(nodeId)) || member !== undefined;
     return { members, member, removed };
   });
   const { members, member, removed } = outcome;
@@ -140,29 +141,6 @@ export async function remove(
       'ends with exit code 9. To let it in again: empty its data folder, and start it with --join',
   );
   return ExitCode.ok;
-}
-
-/**
- * An answer may be lost, above all that of a leader that removes itself. That the member was there before
- * and is not any more is answer enough then.
- */
-async function removedOnce(
-  client: QuorateClient,
-  nodeId: string,
-  wasThere: boolean,
-): Promise<boolean> {
-  try {
-    return await client.removeNode(nodeId);
-  } catch (error) {
-    if (!(error instanceof ClusterError) || error.retryable !== 'unknown-outcome') throw error;
-    if (!wasThere || !(await isGone(client, nodeId))) throw error;
-    return true;
-  }
-}
-
-async function isGone(client: QuorateClient, nodeId: string): Promise<boolean> {
-  const { members, leader } = await client.members();
-  return leader !== null && members.every((member) => member.nodeId !== nodeId);
 }
 
 export async function promote(
