@@ -49,6 +49,38 @@ describe('SendQueue', () => {
     expect([queue.isEmpty, queue.bytes]).toEqual([true, 0]);
   });
 
+  it('a heartbeat that waits is replaced by the next one, unless it confirms reads', () => {
+    const queue = new SendQueue();
+    const beat = (commit: number, term: number, context?: string): Message =>
+      makeMessage({
+        type: MessageType.Heartbeat,
+        to: 2,
+        from: 1,
+        term,
+        commit,
+        ...(context === undefined ? {} : { context: Buffer.from(context) }),
+      });
+    for (let commit = 1; commit <= 500; commit++) queue.pushMessage(beat(commit, 1));
+    queue.pushMessage(beat(501, 1, 'read'));
+    queue.pushMessage(beat(502, 1));
+    queue.pushMessage(beat(503, 1));
+    queue.pushMessage(beat(503, 2));
+    const bytes = queue.bytes;
+    const seen: string[] = [];
+    const reader = new FrameReader();
+    const chunks: Uint8Array[] = [];
+    queue.take(chunks, FRAGMENT_BYTES_MAX);
+    reader.push(Buffer.concat(chunks), (_type, _kind, payload) => {
+      for (const { term, commit, context } of decodeMessages(payload, () => {})) {
+        seen.push(`${term} ${commit} ${context === undefined ? '' : Buffer.from(context)}`);
+      }
+      return true;
+    });
+    expect(seen).toEqual(['1 501 read', '1 503 ', '2 503 ']);
+    expect(bytes).toBeLessThan(500);
+    expect([queue.isEmpty, queue.bytes]).toEqual([true, 0]);
+  });
+
   it('keeps appends and frames of the node in the order of the calls', () => {
     const queue = new SendQueue();
     queue.pushMessage(append(1));

@@ -17,6 +17,10 @@
  * What does matter, appends among themselves, is in one lane: a gap would send the leader back to
  * probing.
  *
+ * A heartbeat that waits is replaced by the next one, which says the same and more. Otherwise a peer
+ * that did not answer for seconds gets hundreds of them at once when it is back, answers each, and
+ * each answer makes the leader send it another append. One with a context confirms reads: it stays.
+ *
  * When a lane is full the newest is dropped: what was queued before it can still be used, while a
  * message that follows a gap is of no use.
  */
@@ -56,6 +60,17 @@ export function isUrgent(message: Message): boolean {
   return URGENT_TYPES.has(message.type);
 }
 
+/** Whether a heartbeat says all that an earlier one did. */
+function supersedes(message: Message, earlier: Message): boolean {
+  return (
+    message.type === MessageType.Heartbeat &&
+    earlier.type === MessageType.Heartbeat &&
+    message.term === earlier.term &&
+    message.from === earlier.from &&
+    (earlier.context === undefined || earlier.context.length === 0)
+  );
+}
+
 /** A message, or the payload of a frame of the node's own. `size`: bytes in the frame. */
 type Item =
   | { readonly message: Message; readonly size: number }
@@ -78,6 +93,15 @@ class Lane {
   push(item: Item): void {
     this.#items.push(item);
     this.bytes += item.size + ITEM_BYTES;
+  }
+
+  /** Puts `item` in the place of the newest one if `isReplaced` says so of that. */
+  replaceLast(item: Item, isReplaced: (last: Message) => boolean): boolean {
+    const last = this.#items.at(-1);
+    if (last?.message === undefined || !isReplaced(last.message)) return false;
+    this.#items[this.#items.length - 1] = item;
+    this.bytes += item.size - last.size;
+    return true;
   }
 
   shift(): Item {
@@ -119,7 +143,11 @@ export class SendQueue {
     const size = LENGTH_BYTES + messageSize(message);
     if (size > FRAME_BYTES_MAX) return 'oversized';
     const isInUrgentLane = size <= URGENT_MESSAGE_BYTES_MAX && isUrgent(message);
-    if (isInUrgentLane) return this.#push(this.#urgent, { message, size }, URGENT_QUEUE_BYTES_MAX);
+    if (isInUrgentLane) {
+      const item = { message, size };
+      if (this.#urgent.replaceLast(item, (last) => supersedes(message, last))) return 'queued';
+      return this.#push(this.#urgent, item, URGENT_QUEUE_BYTES_MAX);
+    }
     return this.#push(this.#regular, { message, size }, this.#queueBytesMax);
   }
 

@@ -202,7 +202,7 @@ describe('a peer that is away', () => {
     const a = w.node(1);
     await a.start();
     a.transport.addPeer(peer(2));
-    for (let i = 0; i < 10; i++) send(a, heartbeat(1, 2));
+    for (let index = 0; index < 10; index++) send(a, append(1, 2, index));
     await w.clock.advance(5_000);
     expect(a.status[0]?.breaker).toBe('open');
     expect(a.status[0]?.droppedFrames).toBe(10);

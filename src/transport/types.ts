@@ -102,6 +102,7 @@ export interface PeerStatus {
  * - Appends, proposals and frames of the node arrive at a peer in the order in which they were sent,
  *   each at most once, or not at all; what follows a loss may arrive. Heartbeats, votes, read indexes
  *   and all answers keep an order of their own and may overtake the others.
+ * - A heartbeat that still waits is replaced by the next one of its term, unless it confirms reads.
  * - Whatever may have been lost is followed by `unreachable` of that peer: after it, nothing that was
  *   sent before can be counted on.
  * - No event runs inside a call. Events of one peer are in order.
