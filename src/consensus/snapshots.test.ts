@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
 import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
-import { MemoryStorage, type SnapshotSection } from '../storage/index.ts';
+import type { Snapshot } from '../raft/index.ts';
+import { MemoryStorage, type SnapshotReceiver, type SnapshotSection } from '../storage/index.ts';
 import { interruptibleReader } from './interruptible.ts';
 import { isSnapshotDue } from './snapshots.ts';
 
@@ -60,7 +61,62 @@ describe('a change of members', () => {
   });
 });
 
-/** Its state is endless, to save and to restore; `goesOn` is called for each chunk. */
+/** What arrives waits until the test lets it through. */
+class GatedStorage extends MemoryStorage {
+  receipts = 0;
+  #open: () => void = () => {};
+  readonly #gate: Promise<void> = new Promise((resolve) => {
+    this.#open = resolve;
+  });
+
+  openGate(): void {
+    this.#open();
+  }
+
+  override async receiveSnapshot(descriptor: Snapshot): Promise<SnapshotReceiver> {
+    this.receipts++;
+    const receiver = await super.receiveSnapshot(descriptor);
+    return {
+      received: receiver.received,
+      write: async (chunk) => {
+        await this.#gate;
+        await receiver.write(chunk);
+      },
+      finish: () => receiver.finish(),
+      abort: () => receiver.abort(),
+    };
+  }
+}
+
+describe('the log of the leader', () => {
+  it('waits for a follower that is sent a snapshot, which then needs no other', async () => {
+    await using cluster = new TestCluster(3, {
+      snapshotIntervalEntries: 10,
+      snapshotCatchUpEntries: 5,
+    });
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    for (let i = 0; i < 30; i++) await leader.node.propose(text(`before ${i}`));
+    const join = await leader.node.addLearner('n4', 'n4:1');
+    const storage = new GatedStorage();
+    const joined = await cluster.start('n4', storage, { join });
+    await until('its snapshot is on its way', () => storage.receipts === 1);
+    const sent = leader.node.status().snapshotIndex;
+    for (let i = 0; i < 100; i++) await leader.node.propose(text(`meanwhile ${i}`));
+    const status = leader.node.status();
+    expect(status.snapshotIndex).toBeGreaterThan(sent + 50);
+    expect(status.firstIndex).toBeLessThanOrEqual(sent + 1);
+    // The others, which need none of it, keep none of it.
+    const [other] = cluster.followers(leader).filter(({ node }) => node !== joined.node);
+    expect(other?.node.status().firstIndex).toBeGreaterThan(sent + 50);
+    storage.openGate();
+    await until('n4 has all', () => joined.machine.journal.length === 130);
+    expect(storage.receipts).toBe(1);
+    await until('nothing is held any more', () => leader.node.status().firstIndex > sent + 50);
+  });
+});
+
+/** Its state is endless, to save and to restore. */
 class EndlessMachine extends JournalMachine {
   chunks = 0;
   isEndless = false;

@@ -182,6 +182,65 @@ describe('bulk', () => {
     expect([sink.chunks.length, transfer.result]).toEqual([1, undefined]);
   });
 
+  it('holds no more in memory on both sides than the window and a chunk, however slow the disk', async () => {
+    const windowBytes = BULK_CHUNK_BYTES * 4;
+    const { clock, sink, send } = await setup({ bulkWindowBytes: windowBytes });
+    const content = contentOf(BULK_CHUNK_BYTES * 40 + 1);
+    let [read, written, high] = [0, 0, 0];
+    sink.onWrite = async () => {
+      await new Promise<void>((resolve) => clock.after(7, resolve));
+      written = sink.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    };
+    const transfer = send(content);
+    const original = transfer.source.read.bind(transfer.source);
+    transfer.source.read = async (position, length) => {
+      const chunk = await original(position, length);
+      read += chunk.length;
+      high = Math.max(high, read - written);
+      return chunk;
+    };
+    await clock.until(() => transfer.result !== undefined, 60_000);
+    expect([transfer.result, written]).toEqual(['done', content.length]);
+    expect(high).toBeLessThanOrEqual(windowBytes + BULK_CHUNK_BYTES);
+    expect(high).toBeGreaterThan(BULK_CHUNK_BYTES);
+  });
+
+  it('S-103 cut at any chunk it goes on where the receiver was, until it is whole', async () => {
+    const chunks = 6;
+    const content = contentOf(BULK_CHUNK_BYTES * chunks);
+    for (let cut = 0; cut < chunks; cut++) {
+      for (const byte of [1, BULK_CHUNK_BYTES / 2, BULK_CHUNK_BYTES]) {
+        const { clock, network, b, send } = await setup();
+        const kept: Uint8Array[] = [];
+        const starts: number[] = [];
+        b.bulk = async () => {
+          const sink = new Sink();
+          sink.received = kept.reduce((sum, chunk) => sum + chunk.length, 0);
+          starts.push(sink.received);
+          const write = sink.write.bind(sink);
+          sink.write = async (chunk) => {
+            await write(chunk);
+            kept.push(chunk);
+          };
+          return sink;
+        };
+        network.resetAfter('n1', 'n2', cut * BULK_CHUNK_BYTES + byte);
+        const first = send(content);
+        await clock.until(() => first.result !== undefined, 60_000);
+        expect(first.result).toContain('TRANSFER_FAILED');
+        await clock.advance(2_000);
+        const second = send(content);
+        await clock.until(() => second.result !== undefined, 60_000);
+        expect(second.result).toBe('done');
+        expect(Buffer.concat(kept).equals(content)).toBe(true);
+        // Whole chunks that had arrived were not sent again.
+        const resumedAt = starts[starts.length - 1];
+        expect(resumedAt).toBeGreaterThanOrEqual(Math.max(0, cut - 1) * BULK_CHUNK_BYTES);
+        expect(resumedAt).toBeLessThanOrEqual((cut + 1) * BULK_CHUNK_BYTES);
+      }
+    }
+  });
+
   it('a heartbeat passes a snapshot', async () => {
     const { clock, a, b, sink, send } = await setup();
     sink.onWrite = never;
