@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{src,sim,conformance,test,bench,examples}/**/*.test.ts'],
+    include: ['{src,sim,conformance,test,bench,examples,fuzz}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
