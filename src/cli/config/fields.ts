@@ -143,6 +143,22 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
     WHOLE,
   ),
   field(
+    'raft.snapshotsKept',
+    '--raft-snapshots-kept',
+    'N',
+    'number',
+    'newest snapshots kept on the disk',
+    'a whole number of 1 to 100',
+  ),
+  field(
+    'raft.snapshotBytesPerSecond',
+    '--raft-snapshot-bytes-per-second',
+    'N',
+    'number',
+    'bytes a second of a snapshot that is sent to another node; 0: no limit',
+    'a whole number of bytes, at least 65536, or 0',
+  ),
+  field(
     'shutdown.timeoutMs',
     '--shutdown-timeout-ms',
     'MS',

@@ -32,6 +32,9 @@ export interface DaemonConfig {
     readonly heartbeatTicks: number;
     readonly snapshotIntervalEntries: number;
     readonly snapshotCatchUpEntries: number;
+    readonly snapshotsKept: number;
+    /** 0: as fast as it goes. */
+    readonly snapshotBytesPerSecond: number;
   };
   readonly shutdown: { readonly timeoutMs: number };
   readonly log: { readonly level: LogLevel; readonly file: string | undefined };
@@ -86,6 +89,10 @@ const fileSchema = z.strictObject({
       heartbeatTicks: count.default(1),
       snapshotIntervalEntries: count.default(10_000),
       snapshotCatchUpEntries: count.default(5_000),
+      snapshotsKept: z.number().int().min(1).max(100).default(2),
+      snapshotBytesPerSecond: z
+        .union([z.literal(0), z.number().int().min(65_536).max(1e12)])
+        .default(0),
     })
     .prefault({}),
   shutdown: z

@@ -45,12 +45,15 @@ export class Daemon {
       logger: this.logger,
     });
     const machine = new KvMachine();
+    const { snapshotsKept, snapshotBytesPerSecond: rate } = config.raft;
     this.engine = new EmbeddedEngine({
       config: this.#raftConfig(tell),
       dataDir: config.node.dataDir,
       listen: splitAddress(config.listen.peers),
       world,
       machine,
+      storage: { snapshotsKept },
+      transport: rate === 0 ? {} : { bulkBytesPerSecond: rate },
     });
     this.api = createApi({ engine: this.engine, kv: machine, version: versionText(config) });
     const logger = this.logger;
