@@ -355,7 +355,9 @@ export class MemoryDisk implements Disk {
     this.#locks.add(directory);
     return {
       release: async (): Promise<void> => {
-        await this.#enter('look', directory);
+        // The kernel takes a lock back; no disk can fail that.
+        await this.#gate;
+        if (this.#isDead) await new Promise<never>(() => {});
         this.#locks.delete(directory);
       },
     };

@@ -417,6 +417,7 @@ export class DiskStorage implements Storage {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#witness.stop();
+    this.#wal?.fail(error);
     this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
     for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
   }

@@ -149,11 +149,22 @@ export class Wal {
     } catch (error) {
       this.#fail(diskFailure(`seal ${this.index.active.path}`, error), []);
     }
+    await this.#files.close();
+    await this.#letGo(this.#file);
+  }
+
+  /** All that was promised is synced before; should it fail, what is lost is a descriptor. */
+  async #letGo(file: DiskFile): Promise<void> {
     try {
-      await this.#files.close();
-    } finally {
-      await this.#file.close();
+      await file.close();
+    } catch (error) {
+      this.#options.logger.warn('storage.file-not-closed', { error: String(error) });
     }
+  }
+
+  /** Something else in the folder could not be written: nothing is written any more. */
+  fail(error: ClusterError): void {
+    if (this.#failure === undefined) this.#fail(error, []);
   }
 
   /** The folder is not opened after all: nothing is written, everything is given back. */
@@ -257,7 +268,7 @@ export class Wal {
     const old = this.#file;
     this.#file = file;
     this.index.segments.push(segment);
-    await old.close();
+    await this.#letGo(old);
     this.#options.logger.debug('storage.segment-begun', {
       path: segment.path,
       bytes: segment.segmentBytes,
