@@ -7,6 +7,12 @@
  * @module quorate/conformance
  */
 export {
+  type EngineAbility,
+  type EngineCluster,
+  type EngineRig,
+  engineConformance,
+} from './engine/index.ts';
+export {
   type CaseResult,
   type ConformanceCase,
   type ConformanceDice,

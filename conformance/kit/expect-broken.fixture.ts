@@ -6,17 +6,20 @@ import { failedIds } from './override.fixture.ts';
 export interface ExpectedFailures {
   /** All of them, without the suite's name; the one that names the mistake comes first. */
   readonly fails: readonly string[];
+  /** Those in which the mistake shows or not, as timing will have it. */
+  readonly mayFail?: readonly string[];
   /** What the first one says. */
   readonly says: RegExp;
 }
 
 export async function expectBroken(
   cases: readonly ConformanceCase[],
-  { fails, says }: ExpectedFailures,
+  { fails, mayFail = [], says }: ExpectedFailures,
 ): Promise<void> {
   const report = await runConformance(cases);
   const messages = report.results.map(({ failure }) => failure?.message ?? '');
-  expect(failedIds(report).sort(), messages.join('\n')).toEqual([...fails].sort());
+  const found = failedIds(report).filter((id) => !mayFail.includes(id));
+  expect(found.sort(), messages.join('\n')).toEqual([...fails].sort());
   const named = report.results.find(({ id }) => id.endsWith(`/${fails[0]}`));
   expect(named?.failure?.message).toMatch(says);
 }
