@@ -15,6 +15,7 @@ import {
   EntryType,
   type LogRead,
   type Message,
+  NO_LIMIT,
   type RaftId,
   type ReadState,
   type Ready,
@@ -31,6 +32,11 @@ export class CacheLog extends MemoryLog {
   override entries(lo: number, hi: number, maxBytes: number): readonly Entry[] | undefined {
     const found = super.entries(lo, hi, maxBytes);
     return lo < this.cachedFrom ? undefined : found;
+  }
+
+  /** What is stored, in memory or not. */
+  allEntries(): readonly Entry[] {
+    return super.entries(this.firstIndex(), this.lastIndex() + 1, NO_LIMIT) ?? [];
   }
 }
 
@@ -81,8 +87,9 @@ export class TestNode {
   }
 
   /** Takes a Ready and puts the work into the queues; returns it with the messages to peers. */
-  takeReady(): { ready: Ready; outgoing: Message[] } {
+  takeReady(onReady: (ready: Ready) => void = () => {}): { ready: Ready; outgoing: Message[] } {
     const ready = this.raw.ready();
+    onReady(ready);
     this.readStates.push(...ready.readStates);
     this.logReads.push(...ready.logReads);
     const outgoing: Message[] = [];
@@ -209,6 +216,8 @@ export class TestGroup {
   wire: Message[] = [];
   /** Messages that get lost in `settle`. */
   isLost: (message: Message) => boolean = () => false;
+  onReady: (node: TestNode, ready: Ready) => void = () => {};
+  onSend: (messages: readonly Message[]) => void = () => {};
 
   constructor(
     voters: readonly RaftId[],
@@ -240,7 +249,7 @@ export class TestGroup {
   settle(): void {
     for (let isBusy = true; isBusy; ) {
       isBusy = false;
-      for (const node of this.nodes) isBusy = this.#work(node) || isBusy;
+      for (const node of this.nodes) isBusy = this.work(node) || isBusy;
       const wire = this.wire;
       this.wire = [];
       for (const message of wire) {
@@ -251,15 +260,25 @@ export class TestGroup {
     }
   }
 
-  #work(node: TestNode): boolean {
+  /** All that the node can do by itself. False when there was nothing. */
+  work(node: TestNode): boolean {
     let isBusy = false;
     while (node.raw.hasReady()) {
       isBusy = true;
-      this.wire.push(...node.takeReady().outgoing);
-      while (node.appendQueue.length > 0) this.wire.push(...node.writeOne());
-      while (node.applyQueue.length > 0) this.wire.push(...node.applyOne());
+      this.takeReady(node);
+      while (node.appendQueue.length > 0) this.send(node.writeOne());
+      while (node.applyQueue.length > 0) this.send(node.applyOne());
     }
     return isBusy;
+  }
+
+  takeReady(node: TestNode): void {
+    this.send(node.takeReady((ready) => this.onReady(node, ready)).outgoing);
+  }
+
+  send(messages: readonly Message[]): void {
+    this.onSend(messages);
+    this.wire.push(...messages);
   }
 
   elect(id: RaftId): TestNode {
