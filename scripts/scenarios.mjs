@@ -23,7 +23,8 @@ const TEST_FOLDERS = ['src', 'sim', 'conformance', 'test', 'bench', 'fuzz', 'exa
 /** Where checks are written as texts of our own and not as vitest titles. */
 const CHECK_FOLDERS = ['conformance/', 'test/acceptance/'];
 const NUMBER = /\b([A-Z])-([1-9]\d*)\b/g;
-const BEGINS_WITH_NUMBER = /^[A-Z]-[1-9]\d*\b/;
+/** A number alone is data, not a title. */
+const BEGINS_WITH_NUMBER = /^(?:[A-Z]-[1-9]\d*,? )+\S/;
 const TEST_WORDS = ['it', 'test', 'describe'];
 const SWITCHED_OFF = ['skip', 'todo'];
 

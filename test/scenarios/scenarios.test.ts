@@ -43,6 +43,7 @@ describe('titles', () => {
     "it.todo('S-1 to be written');",
     "describe.skip('a group that is off', () => { it('S-1 inner', () => {}); });",
     "expect('S-1 is no title');",
+    "it.each([['a source', ['S-1']]])('%s', () => {});",
     "fit('S-1 another function', () => {});",
     "it('UTF-8 and SHA-256 and S-0 are no scenarios', () => {});",
   ])('not in: %s', (text) => {
