@@ -1,0 +1,86 @@
+/**
+ * Measuring small pieces of work against each other. All candidates take turns in each round, so that a
+ * busy machine slows all of them and the ratios stay true; the median of the rounds is what counts.
+ */
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+
+/** Odd, so that the median is a run. */
+export const ROUNDS = 7;
+/** Of each candidate in each round: long enough for the clock, short enough for seven rounds. */
+const ROUND_MS = 120;
+const WARM_UP_MS = 250;
+
+export interface Candidate {
+  readonly name: string;
+  /** One operation. What it returns is kept, so that it can not be left out. */
+  readonly run: () => unknown;
+}
+
+/** One question, and the candidates that answer it. The first candidate is ours. */
+export interface Comparison {
+  readonly title: string;
+  readonly candidates: readonly Candidate[];
+}
+
+export interface Benchmark {
+  readonly name: string;
+  comparisons(): readonly Comparison[];
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly nsPerOperation: number;
+  /** Slowest round by fastest round. */
+  readonly spread: number;
+}
+
+let sink: unknown;
+
+/** Operations a batch, so that looking at the clock costs nothing. */
+function batchOf(run: () => unknown): number {
+  const endMs = performance.now() + WARM_UP_MS;
+  let count = 0;
+  while (performance.now() < endMs) {
+    sink = run();
+    count++;
+  }
+  return Math.max(1, Math.ceil((count / WARM_UP_MS) * 2));
+}
+
+function round(run: () => unknown, batch: number): number {
+  const startMs = performance.now();
+  let operations = 0;
+  let nowMs = startMs;
+  while (nowMs - startMs < ROUND_MS) {
+    for (let i = 0; i < batch; i++) sink = run();
+    operations += batch;
+    nowMs = performance.now();
+  }
+  return ((nowMs - startMs) * 1e6) / operations;
+}
+
+export function measure(candidates: readonly Candidate[]): Measured[] {
+  const batches = candidates.map(({ run }) => batchOf(run));
+  const times = candidates.map((): number[] => []);
+  for (let count = 0; count < ROUNDS; count++) {
+    for (const [at, { run }] of candidates.entries()) times[at]!.push(round(run, batches[at]!));
+  }
+  return candidates.map(({ name }, at) => {
+    const sorted = times[at]!.sort((a, b) => a - b);
+    const nsPerOperation = sorted[Math.floor(ROUNDS / 2)]!;
+    return { name, nsPerOperation, spread: sorted.at(-1)! / sorted[0]! };
+  });
+}
+
+/** For reading the figures a year later. */
+export function machine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const load = loadavg()[0]!.toFixed(1);
+  const processor = `${availableParallelism()} x ${cpus()[0]?.model ?? 'processor'}`;
+  return `Node.js ${process.version}, ${processor}, ${memory} GiB, load ${load}`;
+}
+
+/** So that nobody can say that nothing was kept. */
+export function lastResult(): unknown {
+  return sink;
+}
