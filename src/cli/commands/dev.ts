@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { ClusterError } from '../../errors.ts';
 import { DiskError, realDisk } from '../../world/index.ts';
 import { toleranceText } from '../config/check.ts';
-import { planCluster, removeCluster, writeCluster } from '../dev/layout.ts';
+import { type DevNode, planCluster, removeCluster, writeCluster } from '../dev/layout.ts';
 import { type NodeLife, NodeProcess } from '../dev/node-process.ts';
 import { Screen } from '../dev/screen.ts';
 import {
@@ -55,7 +55,7 @@ export async function dev(
     if (plan.isContinued) tell(terminal, `going on with the data in ${flags.dir}`);
     tell(terminal, `starting ${plan.nodes.length} nodes: ${toleranceText(plan.nodes.length)}`);
     const cluster = new DevCluster(terminal, flags, overrides);
-    for (const [i, node] of plan.nodes.entries()) cluster.add(node.id, node.http, configs[i] ?? '');
+    for (const [i, node] of plan.nodes.entries()) cluster.add(node, configs[i] ?? '');
     return await cluster.run();
   } finally {
     await lock.release();
@@ -76,6 +76,7 @@ async function lockFolder(dir: string): Promise<{ release(): Promise<void> }> {
 interface Member {
   readonly id: string;
   readonly http: string;
+  readonly clients: string;
   readonly process: NodeProcess;
   status: SeenStatus | undefined;
 }
@@ -99,7 +100,7 @@ class DevCluster {
     this.#screen = terminal.stdout.isTTY === true ? new Screen(terminal.stdout) : undefined;
   }
 
-  add(id: string, http: string, configFile: string): void {
+  add({ id, http, clients }: DevNode, configFile: string): void {
     const main = fileURLToPath(new URL('../main.js', import.meta.url));
     const command = this.#overrides.command ?? [process.execPath, main];
     const node = new NodeProcess({
@@ -112,7 +113,7 @@ class DevCluster {
         ? {}
         : { restartDelaysMs: this.#overrides.restartDelaysMs }),
     });
-    this.#members.push({ id, http, process: node, status: undefined });
+    this.#members.push({ id, http, clients, process: node, status: undefined });
   }
 
   async run(): Promise<number> {
@@ -164,9 +165,9 @@ class DevCluster {
 
   #show(): void {
     if (this.#isStopping) return;
-    const views = this.#members.map(
-      ({ id, http, process: node, status }): NodeView => ({ id, http, life: node.life, status }),
-    );
+    const views = this.#members.map(({ id, http, clients, process: node, status }): NodeView => {
+      return { id, http, clients, life: node.life, status };
+    });
     if (!this.#isReadySaid && views.every((view) => view.life.state === 'ready')) {
       this.#isReadySaid = true;
       for (const line of readyBlock(views, this.#flags.dir)) this.#print(line);

@@ -33,7 +33,9 @@ interface Status {
     readonly nodeId: string;
     readonly role: string;
     readonly address: string;
+    readonly connected?: boolean;
   }[];
+  readonly divergence?: { readonly index: number; readonly hashes: Record<string, string> };
   readonly failure?: { readonly code: string; readonly message: string };
 }
 
@@ -137,7 +139,7 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
     const names = known.map((s) => `${s.nodeId}: ${s.clusterName} ${s.clusterId}`).join(', ');
     hints.push(`! these nodes are of different clusters: ${names}`);
   }
-  hints.push(...toleranceHints(known), ...lagHints(known));
+  hints.push(...divergenceHints(known), ...toleranceHints(known), ...lagHints(known));
   return hints;
 }
 
@@ -148,9 +150,15 @@ function toleranceHints(known: readonly Status[]): string[] {
   );
   if (newest === undefined) return [];
   const voters = newest.members.filter((member) => member.role === 'voter');
-  const up = voters.filter((voter) =>
-    known.some((s) => s.nodeId === voter.nodeId && s.phase === 'running'),
+  const running = known.filter((s) => s.phase === 'running');
+  const asked = voters.filter(({ nodeId }) => running.some((s) => s.nodeId === nodeId));
+  // Of those that were not asked the others know whether they are there.
+  const heardOf = voters.filter(
+    (voter) =>
+      !known.some((s) => s.nodeId === voter.nodeId) &&
+      running.some((s) => s.members.some((it) => it.nodeId === voter.nodeId && it.connected)),
   );
+  const up = [...asked, ...heardOf];
   const needed = Math.floor(voters.length / 2) + 1;
   const names = newest.members
     .map((member) =>
@@ -162,8 +170,27 @@ function toleranceHints(known: readonly Status[]): string[] {
     spare < 0
       ? `! Only ${up.length} of the ${needed} voters needed answer: writes wait. Start ${missing(voters, up)}.`
       : `  ${up.length} of ${voters.length} voters up: bears ${spare} more failure${spare === 1 ? '' : 's'}` +
-        ` (all up: ${failuresTolerated(voters.length)}).`;
+        ` (all up: ${failuresTolerated(voters.length)}).${heardOfText(heardOf)}`;
   return [`  cluster ${newest.clusterName}, members: ${names}`, able];
+}
+
+function heardOfText(nodes: readonly { readonly nodeId: string }[]): string {
+  if (nodes.length === 0) return '';
+  return ` Not asked, but connected: ${nodes.map(({ nodeId }) => nodeId).join(', ')}.`;
+}
+
+/** Two nodes applied the same and have different states: nothing on a page of status is worse. */
+function divergenceHints(known: readonly Status[]): string[] {
+  const seen = known.find(({ divergence }) => divergence !== undefined);
+  if (seen?.divergence === undefined) return [];
+  const { index, hashes } = seen.divergence;
+  const who = Object.entries(hashes)
+    .map(([nodeId, hash]) => `${nodeId} ${hash}`)
+    .join(', ');
+  return [
+    `! the states of nodes differ at log index ${index}: ${who}. Keep their data folders and report ` +
+      'it; a node that disagrees with a majority takes itself out',
+  ];
 }
 
 function missing(

@@ -15,7 +15,7 @@ import { dev } from '../commands/dev.ts';
 import type { Terminal } from '../terminal.ts';
 import { isPortFree, planCluster, removeCluster, writeCluster } from './layout.ts';
 import { type NodeLife, NodeProcess } from './node-process.ts';
-import { changeLines, type NodeView, readyLine, tableLines } from './view.ts';
+import { changeLines, type NodeView, readyBlock, readyLine, tableLines } from './view.ts';
 
 /** Answers status, says ready, ends with the code in the file `exit` beside its configuration. */
 const FAKE_DAEMON = `
@@ -286,6 +286,7 @@ describe('the view', () => {
   const node = (id: string, role: string, life: NodeLife): NodeView => ({
     id,
     http: `127.0.0.1:730${id.slice(1)}`,
+    clients: `127.0.0.1:720${id.slice(1)}`,
     life,
     status:
       life.state === 'ready'
@@ -323,6 +324,20 @@ describe('the view', () => {
     const after = [{ ...(before[0] as NodeView), status }];
     expect(changeLines(before, after)).toEqual([]);
     expect(changeLines([], after)).toEqual(['n1 leader term=4 applied=999 pid=7']);
+  });
+
+  it('names commands that find the cluster, also in another folder', () => {
+    const nodes = [node('n1', 'leader', up), node('n2', 'follower', up)];
+    expect(readyBlock(nodes, '.quorate')).toContain('    npx quorate kv get greeting');
+    const elsewhere = readyBlock(nodes, 'other').join('\n');
+    expect(elsewhere).toContain('kv get greeting --nodes 127.0.0.1:7201,127.0.0.1:7202');
+    expect(elsewhere).toContain('status --nodes 127.0.0.1:7301,127.0.0.1:7302');
+    expect(elsewhere).toContain('cat other/n1/pid');
+  });
+
+  it('keeps its columns while a node asks for votes', () => {
+    const [head = '', row = ''] = tableLines([node('n1', 'pre-candidate', up)], false);
+    expect(row.indexOf('4 ')).toBe(head.indexOf('term'));
   });
 
   it('words the ready line for each size', () => {

@@ -20,6 +20,7 @@ export interface SeenStatus {
 export interface NodeView {
   readonly id: string;
   readonly http: string;
+  readonly clients: string;
   readonly life: NodeLife;
   readonly status: SeenStatus | undefined;
 }
@@ -46,18 +47,23 @@ export function readyLine(
   return `ready: ${word} node${nodes.length === 1 ? '' : 's'} ${list}`;
 }
 
+/** The folder in which the other commands look for a cluster by themselves. */
+export const USUAL_DIR = '.quorate';
+
 export function readyBlock(
-  nodes: readonly { readonly id: string; readonly http: string }[],
+  nodes: readonly { readonly id: string; readonly http: string; readonly clients: string }[],
   dir: string,
 ): string[] {
   const first = nodes[0]?.http ?? '127.0.0.1:7301';
+  const by = (door: 'clients' | 'http'): string =>
+    dir === USUAL_DIR ? '' : ` --nodes ${nodes.map((node) => node[door]).join(',')}`;
   return [
     readyLine(nodes),
     '',
     '  Try it, in another terminal:',
     `    curl -X PUT --data-binary hello http://${first}/v1/kv/greeting`,
-    '    npx quorate kv get greeting',
-    '    npx quorate status',
+    `    npx quorate kv get greeting${by('clients')}`,
+    `    npx quorate status${by('http')}`,
     '',
     `  Kill a node and read again: kill -9 $(cat ${dir}/${nodes[0]?.id ?? 'n1'}/pid)`,
     `  Data and logs of the nodes: ${dir}`,
@@ -108,7 +114,8 @@ export function tableLines(nodes: readonly NodeView[], color: boolean): string[]
 }
 
 function row(...cells: readonly string[]): string {
-  const widths = [8, 12, 6, 10, 10, 8, 0];
+  // As wide as the longest that stands there: pre-candidate.
+  const widths = [8, 13, 6, 10, 10, 8, 0];
   return cells
     .map((cell, i) => cell.padEnd(widths[i] ?? 0))
     .join(' ')
