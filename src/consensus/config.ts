@@ -64,7 +64,10 @@ export interface RaftNodeConfig {
   readonly maxInflightBytes: number;
   /** Bytes appended by the leader and not committed yet; beyond it proposals wait in the queue. */
   readonly maxUncommittedBytes: number;
-  /** Entries applied between two snapshots. Small: more work; large: longer restarts. */
+  /**
+   * Entries applied between two snapshots. Small: more work; large: longer restarts. A state above 16 MiB
+   * waits until the log has also grown by a quarter of it, or for 50 times as many entries.
+   */
   readonly snapshotIntervalEntries: number;
   /** Bytes of entries applied between two snapshots, whichever comes first. */
   readonly snapshotIntervalBytes: number;
