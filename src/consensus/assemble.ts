@@ -3,51 +3,21 @@
  * and those who listen to the transport. Wiring only; each part's rules stand in its own file.
  */
 import { type RaftId, RawNode, StateType } from '../raft/index.ts';
-import type { Identity, Storage } from '../storage/index.ts';
-import type { Transport } from '../transport/index.ts';
-import type { Logger, World } from '../world/index.ts';
-import type { Admission } from './admission.ts';
-import type { RaftNodeConfig } from './config.ts';
+import type { Identity } from '../storage/index.ts';
 import { DiskWatch } from './disk-watch.ts';
-import type { LeaderCalls } from './leader-calls.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
-import { addVoterChange, type MembershipChanges } from './membership-changes.ts';
+import { addVoterChange } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
+import type { NodeParts } from './node-parts.ts';
 import { Promotion } from './promotion.ts';
-import type { Proposals } from './proposals.ts';
-import type { Reads } from './reads.ts';
-import type { ReadyObservers } from './ready-observers.ts';
-import { hashText, type Replica } from './replica.ts';
+import { hashText } from './replica.ts';
 import { Snapshots } from './snapshots.ts';
-import { type StateClaim, StateHashes, type StateVerdict } from './state-hashes.ts';
+import { type StateClaim, StateHashes } from './state-hashes.ts';
 import { Succession } from './succession.ts';
-import type { Divergence } from './types.ts';
 
 /** Committed bytes applied in one round, so that applying never holds the loop for long. */
 const APPLY_BYTES_MAX = 1024 * 1024;
-
-/** What the node has from its making on, and how the parts reach back to it. */
-export interface NodeParts {
-  readonly config: RaftNodeConfig;
-  readonly world: World;
-  readonly storage: Storage;
-  readonly transport: Transport;
-  readonly logger: Logger;
-  readonly replica: Replica;
-  readonly proposals: Proposals;
-  readonly changes: MembershipChanges;
-  readonly reads: Reads;
-  readonly admission: Admission;
-  readonly observers: ReadyObservers;
-  readonly leaderCalls: LeaderCalls;
-  takesPart(): boolean;
-  leadershipChanged(): void;
-  membersChanged(): void;
-  diverged(verdict: StateVerdict, divergence: Divergence): void;
-  restoreNewest(): Promise<void>;
-  fail(error: unknown): void;
-}
 
 /** What exists from `start` on. */
 export interface Live {

@@ -6,7 +6,8 @@ import { ClusterError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import type { RaftStatus } from '../raft/index.ts';
 import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
-import type { Live, NodeParts } from './assemble.ts';
+import type { Live } from './assemble.ts';
+import type { NodeParts } from './node-parts.ts';
 import type { LocalProposal } from './proposals.ts';
 import type { Divergence, Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
 

@@ -18,6 +18,6 @@ export {
   validateConfig,
 } from './config.ts';
 export { foundingClusterId } from './founding.ts';
-export type { RaftNodeParts } from './node-life.ts';
+export type { RaftNodeParts } from './node-parts.ts';
 export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

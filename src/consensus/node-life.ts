@@ -7,28 +7,20 @@
  * or by `stop` notices it.
  */
 import { ClusterError } from '../errors.ts';
-import { type LogIndex, NONE, type RaftId, StateType } from '../raft/index.ts';
-import type { Storage } from '../storage/index.ts';
-import type { Transport } from '../transport/index.ts';
-import type { World } from '../world/index.ts';
-import { Admission } from './admission.ts';
-import { assemble, handOver, type Live, type NodeParts, startTransport } from './assemble.ts';
+import { NONE, type RaftId, StateType } from '../raft/index.ts';
+import { assemble, handOver, type Live, startTransport } from './assemble.ts';
 import { checkNotAborted, removedFrom, toFailure, unlessAborted } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
-import { interruptibleReader } from './interruptible.ts';
 import { LatestValue } from './latest-value.ts';
-import { type LeaderCall, LeaderCalls } from './leader-calls.ts';
-import { MembershipChanges } from './membership-changes.ts';
-import { Proposals } from './proposals.ts';
+import type { LeaderCall } from './leader-calls.ts';
+import { makeParts, type NodeParts, type PartsOwner, type RaftNodeParts } from './node-parts.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
-import { Reads } from './reads.ts';
-import { ReadyObservers } from './ready-observers.ts';
 import { checkNotRemoved, markRemoved } from './removed-mark.ts';
-import { encodeNumbers, Replica } from './replica.ts';
+import { encodeNumbers } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import type { StateVerdict } from './state-hashes.ts';
 import { Ticker } from './ticker.ts';
@@ -40,7 +32,6 @@ import type {
   NodePhase,
   NodeStatus,
   ProposeResult,
-  StateMachine,
   WaitOptions,
 } from './types.ts';
 
@@ -52,22 +43,13 @@ const WATCH_INTERVAL_MS = 5;
 /** Between the moment in which a node learns that it was removed and its end, in ms. */
 const REMOVED_GRACE_MS = 50;
 
-/** What a node is made of: the doors to the world, and the state that is replicated. */
-export interface RaftNodeParts {
-  readonly world: World;
-  /** Opened, and the node's own from now on: `stop` closes it. */
-  readonly storage: Storage;
-  readonly transport: Transport;
-  readonly machine: StateMachine;
-}
-
-export class NodeLife {
+export class NodeLife implements PartsOwner {
   readonly parts: NodeParts;
   readonly leaderChange: LatestValue<LeaderChange>;
   readonly membersChange: LatestValue<MembersChange>;
   /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
   readonly failed: Promise<Error>;
-  readonly #perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>;
+  readonly perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>;
   readonly #ticker: Ticker;
   readonly #deadlines: Deadlines;
   readonly #sessionExpiry: SessionExpiry;
@@ -88,8 +70,8 @@ export class NodeLife {
     given: RaftNodeParts,
     perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>,
   ) {
-    this.#perform = perform;
-    this.parts = this.#makeParts(config, given);
+    this.perform = perform;
+    this.parts = makeParts(config, given, this);
     const { clock } = given.world;
     this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
     this.#deadlines = new Deadlines(clock, () => this.#expire());
@@ -100,55 +82,6 @@ export class NodeLife {
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
-  }
-
-  #makeParts(config: RaftNodeConfig, given: RaftNodeParts): NodeParts {
-    const { world, storage, transport, machine } = given;
-    const replica = new Replica(machine);
-    const now = (): number => world.clock.now();
-    const appliedIndex = (): LogIndex => replica.appliedIndex;
-    const proposals = new Proposals({
-      now,
-      appliedIndex,
-      append: (envelope) => this.started.loop.propose(envelope),
-      forward: (to, batch) =>
-        !config.disableProposalForwarding && this.started.loop.forward(to, batch),
-      answer: (to, answer) => this.started.loop.answer(to, answer),
-      explainWaiting: (stage) => waitedInVain(this.status(), stage),
-    });
-    const readHost = {
-      now,
-      appliedIndex,
-      askReadIndex: (context: Uint8Array) => this.started.loop.askReadIndex(context),
-      explainWaiting: () => waitedInVain(this.status(), 'read'),
-    };
-    const contextPrefix = world.random.below(2 ** 32);
-    return {
-      config,
-      world,
-      storage,
-      transport,
-      logger: world.logger,
-      replica,
-      proposals,
-      changes: new MembershipChanges(),
-      reads: new Reads(readHost, contextPrefix, 2 * config.heartbeatTicks + 1),
-      admission: new Admission(storage, replica.members),
-      takesPart: () => this.takesPart,
-      leadershipChanged: () => this.#leadershipChanged(),
-      restoreNewest: () => this.#restoreNewest(),
-      observers: new ReadyObservers(),
-      leaderCalls: new LeaderCalls({
-        now,
-        appliedIndex,
-        send: (to, kind, payload) =>
-          this.takesPart && this.started.loop.sendFrame(to, kind, payload),
-        perform: (call, timeoutMs) => this.#perform(call, timeoutMs),
-      }),
-      membersChanged: () => this.#membersChanged(),
-      diverged: (verdict, divergence) => this.#diverged(verdict, divergence),
-      fail: (error) => this.#fail(error),
-    };
   }
 
   get nodeId(): string {
@@ -208,7 +141,7 @@ export class NodeLife {
 
   /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
   async #open(): Promise<void> {
-    this.parts.storage.onFailure((error) => this.#fail(error));
+    this.parts.storage.onFailure((error) => this.fail(error));
     const { random } = this.parts.world;
     const identity = await foundOrCheck(
       this.parts.config,
@@ -220,7 +153,7 @@ export class NodeLife {
     await checkNotQuarantined(this.parts.storage, this.nodeId);
     await checkNotRemoved(this.parts.storage, identity);
     // One that joins has nothing yet: the leader's snapshot will be its first.
-    if (this.parts.storage.lastIndex() > 0) await this.#restoreNewest();
+    if (this.parts.storage.lastIndex() > 0) await this.parts.restoreNewest();
     this.#checkStillStarting();
     if (this.#isRemoved(identity.raftId)) throw removedFrom(identity);
     await this.parts.admission.load();
@@ -244,7 +177,7 @@ export class NodeLife {
       appliedIndex: replica.appliedIndex,
       voters: voters.length,
     });
-    this.#membersChanged();
+    this.membersChanged();
     loop.guard(() => {
       if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
     });
@@ -257,24 +190,10 @@ export class NodeLife {
   }
 
   /** Whoever restores a large state is told between two chunks that nobody waits for it any more. */
-  #checkIsLiving(): void {
+  checkIsLiving(): void {
     if (this.#phase === 'starting' || this.takesPart) return;
     if (this.#failure !== undefined) throw this.#failure;
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it restored`);
-  }
-
-  async #restoreNewest(): Promise<void> {
-    const newest = this.parts.storage.newestSnapshot;
-    if (newest === undefined) {
-      throw new ClusterError('DATA_CORRUPT', 'the data folder holds no snapshot to start from');
-    }
-    const reader = await this.parts.storage.openSnapshot(newest);
-    try {
-      const isWanted = (): void => this.#checkIsLiving();
-      await this.parts.replica.restore(interruptibleReader(reader, isWanted));
-    } finally {
-      await reader.close();
-    }
   }
 
   stop(): Promise<void> {
@@ -336,7 +255,7 @@ export class NodeLife {
   }
 
   /** A fault that can not be mended here: this node stops taking part, for good. */
-  #fail(cause: unknown): void {
+  fail(cause: unknown): void {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
@@ -430,7 +349,7 @@ export class NodeLife {
     }
   }
 
-  #leadershipChanged(): void {
+  leadershipChanged(): void {
     const { core, loop } = this.started;
     const before = this.leaderChange.value;
     const leader = this.#memberOf(loop.leaderId);
@@ -446,7 +365,7 @@ export class NodeLife {
     loop.askTurn();
   }
 
-  #membersChanged(): void {
+  membersChanged(): void {
     const { members, appliedIndex } = this.parts.replica;
     const { sequence } = this.membersChange.value;
     const list = members.list();
@@ -455,7 +374,7 @@ export class NodeLife {
     if (!this.#isRemoved(identity.raftId) || !this.takesPart) return;
     this.#marking ??= markRemoved(this.parts.storage, identity).catch(() => undefined);
     // What it has to say last (a commit that the others wait for) leaves first.
-    this.parts.world.clock.after(REMOVED_GRACE_MS, () => this.#fail(removedFrom(identity)));
+    this.parts.world.clock.after(REMOVED_GRACE_MS, () => this.fail(removedFrom(identity)));
   }
 
   #isRemoved(raftId: RaftId): boolean {
@@ -464,12 +383,12 @@ export class NodeLife {
   }
 
   /** The nodes' states differ: the one that is wrong ends its part, and its folder is marked. */
-  #diverged(verdict: StateVerdict, divergence: Divergence): void {
+  diverged(verdict: StateVerdict, divergence: Divergence): void {
     this.#divergence = divergence;
     this.parts.logger.error('state.diverged', { verdict, ...divergence });
     if (verdict !== 'we-differ') return;
     this.#marking = markQuarantined(this.parts.storage, divergence).catch(() => undefined);
-    this.#fail(stateDiverged(this.nodeId, divergence));
+    this.fail(stateDiverged(this.nodeId, divergence));
   }
 
   // ---- checks ------------------------------------------------------------------------------------

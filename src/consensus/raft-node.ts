@@ -16,7 +16,8 @@ import {
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { MembershipDesk } from './membership-desk.ts';
-import { NodeLife, type RaftNodeParts } from './node-life.ts';
+import { NodeLife } from './node-life.ts';
+import type { RaftNodeParts } from './node-parts.ts';
 import { decodeNumber, encodeNumbers } from './replica.ts';
 import { NodeResultCode } from './sessions.ts';
 import type {
