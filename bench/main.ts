@@ -26,7 +26,7 @@ if (unknown.length > 0) {
   process.exitCode = 2;
 } else {
   console.log(machine());
-  console.log(`medians of ${ROUNDS} rounds in which all take turns`);
+  console.log(`processor time, medians of ${ROUNDS} rounds in which all take turns`);
   for (const benchmark of BENCHMARKS) {
     if (names.length > 0 && !names.includes(benchmark.name)) continue;
     for (const comparison of benchmark.comparisons()) show(comparison);

@@ -1,13 +1,14 @@
 /**
- * Measuring small pieces of work against each other. All candidates take turns in each round, so that a
- * busy machine slows all of them and the ratios stay true; the median of the rounds is what counts.
+ * Measuring small pieces of work against each other. What counts is processor time, not time that passes,
+ * as the machine may be busy with other things; all candidates take turns in each round, so that what
+ * slows one (caches, clock rates) slows all; and of the rounds the median counts.
  */
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 
 /** Odd, so that the median is a run. */
-export const ROUNDS = 7;
-/** Of each candidate in each round: long enough for the clock, short enough for seven rounds. */
-const ROUND_MS = 120;
+export const ROUNDS = 9;
+/** Of each candidate in each round: long enough for the clock, short enough for nine rounds. */
+const ROUND_MS = 100;
 const WARM_UP_MS = 250;
 
 export interface Candidate {
@@ -47,16 +48,21 @@ function batchOf(run: () => unknown): number {
   return Math.max(1, Math.ceil((count / WARM_UP_MS) * 2));
 }
 
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 function round(run: () => unknown, batch: number): number {
-  const startMs = performance.now();
+  const startMs = processorMs();
   let operations = 0;
-  let nowMs = startMs;
-  while (nowMs - startMs < ROUND_MS) {
+  let spentMs = 0;
+  while (spentMs < ROUND_MS) {
     for (let i = 0; i < batch; i++) sink = run();
     operations += batch;
-    nowMs = performance.now();
+    spentMs = processorMs() - startMs;
   }
-  return ((nowMs - startMs) * 1e6) / operations;
+  return (spentMs * 1e6) / operations;
 }
 
 export function measure(candidates: readonly Candidate[]): Measured[] {
