@@ -183,14 +183,14 @@ class Scanner {
   /** Replays the record at the segment's end; its size, or `undefined` when none is whole there. */
   async #record(segment: Segment, reader: ForwardReader): Promise<number | undefined> {
     const offset = segment.end;
-    const head = await reader.take(offset, HEADER_BYTES);
+    const head = reader.peek(offset, HEADER_BYTES) ?? (await reader.take(offset, HEADER_BYTES));
     const header = decodeHeaderOf(head, 0, segment.generation, offset);
     if (header === undefined) return undefined;
     checkVersion(segment.path, header);
     const size = recordBytes(header);
     // What does not end inside the file can not be whole; its length may be anything.
     if (offset + size > reader.source.size) return undefined;
-    const record = await reader.take(offset, size);
+    const record = reader.peek(offset, size) ?? (await reader.take(offset, size));
     if (!isWhole(record, header)) return undefined;
     const body = decodeBody(record, header);
     if (body === undefined || header.kind === RecordKind.Start) {
@@ -256,12 +256,18 @@ class ForwardReader {
     this.source = sourceOf(file, limit);
   }
 
+  /** The same without waiting, when an earlier read has brought them: the usual case for small records. */
+  peek(at: number, length: number): Buffer | undefined {
+    const from = at - this.#start;
+    if (from + length > this.#buffer.length) return undefined;
+    return this.#buffer.subarray(from, from + length);
+  }
+
   /** `length` bytes from `at` on, never before an earlier `at`; zeros behind the end. */
   async take(at: number, length: number): Promise<Buffer> {
+    const here = this.peek(at, length);
+    if (here !== undefined) return here;
     const from = at - this.#start;
-    if (from <= this.#buffer.length && from + length <= this.#buffer.length) {
-      return this.#buffer.subarray(from, from + length);
-    }
     const rest = this.#buffer.subarray(Math.min(from, this.#buffer.length));
     const position = at + rest.length;
     const ahead = Math.min(STORAGE_READ_BYTES, this.source.size - position);
