@@ -131,6 +131,31 @@ describe('the api', () => {
     );
   });
 
+  it.each([
+    ['kv.range', { limit: Number.NaN }, 'field `limit`: is NaN; give a number'],
+    ['kv.range', { limit: 1.5 }, 'field `limit`: is 1.5; give a whole number'],
+    ['kv.range', { limit: 0 }, 'field `limit`: is 0; give at least 1'],
+    ['kv.range', { limit: 5_000 }, 'field `limit`: is 5000; give at most 1000'],
+    ['kv.range', { keysOnly: 1 }, 'field `keysOnly`: is 1; give true or false'],
+    ['kv.range', [], 'the request: is a list; give an object'],
+    ['kv.compact', {}, 'field `revision`: is missing; give a number'],
+    ['session.close', { session: 'abc' }, 'field `session`: is "abc"; give a number'],
+    ['leader.transfer', { to: 'n'.repeat(129) }, 'field `to`: has 129 characters; at most 128'],
+    [
+      'kv.transaction',
+      { then: [{ kind: 'pet' }] },
+      'field `then[0].kind`: is "pet"; give put, del',
+    ],
+    ['kv.transaction', { then: [{}] }, 'field `then[0].kind`: is missing; give put, delete, incr'],
+    ['kv.transaction', { then: {} }, 'field `then`: is an object; give a list'],
+    ['members.add', { nodeId: 'a', address: 5 }, 'field `address`: is 5; give a string'],
+  ] as const)('says of %s %j what to give instead', async (name, input, message) => {
+    const { api } = nodeApi();
+    const error = await api.call(name, input).catch((reason: unknown) => reason);
+    expect((error as ClusterError).code).toBe('REQUEST_INVALID');
+    expect((error as ClusterError).message).toContain(message);
+  });
+
   it('lets no command into the log that a replica would not know', () => {
     const { api, engine } = nodeApi();
     for (const bytes of [[], [255, 1, 1], [1, 250, 0]]) {

@@ -8,6 +8,7 @@ import { ClusterError } from '../errors.ts';
 import { NODE_ID_CHARS_MAX, RANGE_ITEMS_MAX, TRANSACTION_STEPS_MAX } from '../limits.ts';
 import type { Compare, KeyRange, KvCommand, TransactionStep } from '../state/index.ts';
 import { bytesFromBase64, bytesFromText } from './bytes.ts';
+import { wordsOf } from './issue-words.ts';
 import { toRange } from './ranges.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -296,7 +297,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const path = pathOf(issue.path);
   const extra = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const field = extra === undefined ? path : path === '' ? extra : `${path}.${extra}`;
-  const what = extra === undefined ? issue.message : 'is not known here; is it misspelt?';
+  const what = extra === undefined ? wordsOf(issue, input) : 'is not known here; is it misspelt?';
   const where = field === '' ? 'the request' : `field \`${field}\``;
   throw new ClusterError('REQUEST_INVALID', `${where}: ${what}`, {
     details: field === '' ? {} : { field },
