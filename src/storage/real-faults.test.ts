@@ -215,6 +215,26 @@ describe('a folder', () => {
     await storage.close();
   });
 
+  it('S-102 NASTY 2 a vote that was acknowledged is there after kill -9', async () => {
+    const child = programs.start(
+      `${PRELUDE} const storage = await open();
+      await found(storage);
+      await storage.append({ hardState: { term: 7, vote: 3, commit: 0 }, entries: [] });
+      say('voted');
+      storage.append({ hardState: { term: 8, vote: 2, commit: 0 }, entries: [] });
+      process.stdin.resume();`,
+      [folder],
+    );
+    await line(child, 'voted');
+    child.kill('SIGKILL');
+    await ended(child);
+    const storage = await openHere(join(folder, 'data'));
+    // The one that was not acknowledged may be there, whole.
+    const { term, vote } = storage.initialState().hardState;
+    expect(['7/3', '8/2']).toContain(`${term}/${vote}`);
+    await storage.close();
+  });
+
   it.each([
     ['that is a file', 'file', 'a file has that name; move it away'],
     ['below a file', 'file/data', 'is a file; move it away'],

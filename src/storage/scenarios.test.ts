@@ -7,6 +7,7 @@ import {
   CONF,
   describeLog,
   entries,
+  FOLDER,
   hardState,
   lastSegment,
   MemoryDisk,
@@ -19,6 +20,7 @@ import {
   transfer,
 } from '../../sim/storage-rig.ts';
 import { ClusterError } from '../errors.ts';
+import { inspect } from './inspect.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { Storage } from './types.ts';
 
@@ -105,21 +107,32 @@ describe.each(SUBJECTS)('on $name', ({ make }) => {
     await storage.append({ hardState: hardState(5, 1, 2), entries: entries(1, 2, 5) });
     const stored = await save(storage, 20, 5);
     await storage.installSnapshot(snapshotOf(stored), hardState(5, 1, 10));
-    const other = await again();
-    // What a snapshot covers is committed.
-    expect(other.initialState().hardState).toEqual(hardState(5, 1, 20));
-    expect([other.firstIndex(), other.lastIndex()]).toEqual([21, 20]);
+    for await (const one of both(storage, again)) {
+      // What a snapshot covers is committed.
+      expect(one.initialState()).toEqual({ hardState: hardState(5, 1, 20), confState: CONF });
+      expect(one.newestSnapshot).toEqual(stored);
+      expect(one.snapshot()).toEqual(snapshotOf(stored));
+      expect(await readState(one, stored)).toBe('state at 20');
+      // The entries 1 and 2 that lay before it are gone: the log begins behind the snapshot.
+      expect([one.firstIndex(), one.lastIndex(), one.durableIndex]).toEqual([21, 20, 20]);
+      expect(one.term(20)).toBe(5);
+      expect(codeOf(() => one.entries(2, 3, 1e6))).toBe('LOG_COMPACTED');
+    }
   });
 
   it('S-30 an older snapshot is refused, saved or installed', async () => {
-    const { storage } = await make();
+    const { storage, again } = await make();
     const fifty = await save(storage, 50, 3);
     await storage.installSnapshot(snapshotOf(await save(storage, 100, 3)), undefined);
     await expect(save(storage, 50, 3)).rejects.toMatchObject({ code: 'SNAPSHOT_OUT_OF_DATE' });
     await expect(storage.installSnapshot(snapshotOf(fifty), undefined)).rejects.toMatchObject({
       code: 'SNAPSHOT_OUT_OF_DATE',
     });
-    expect(storage.newestSnapshot?.index).toBe(100);
+    for await (const one of both(storage, again)) {
+      expect(one.newestSnapshot?.index).toBe(100);
+      expect(one.firstIndex()).toBe(101);
+      await expect(save(one, 50, 3)).rejects.toMatchObject({ code: 'SNAPSHOT_OUT_OF_DATE' });
+    }
   });
 
   it('S-31 a snapshot at 3 of 5 entries keeps 4 and 5, once the log is compacted', async () => {
@@ -225,6 +238,17 @@ describe.each(SUBJECTS)('on $name', ({ make }) => {
     expect(storage.entries(1, 4, 0)).toHaveLength(1);
   });
 
+  it('S-39 what the core asks is answered without a promise, from memory', async () => {
+    const { storage } = await make();
+    await storage.append({ hardState: hardState(2, 1, 2), entries: entries(1, 3, 2) });
+    const stored = await save(storage, 2, 2);
+    // The whole of LogStorage, in one turn of the loop.
+    expect([storage.firstIndex(), storage.lastIndex(), storage.term(3)]).toEqual([1, 3, 2]);
+    expect(storage.initialState()).toEqual({ hardState: hardState(2, 1, 2), confState: CONF });
+    expect(storage.snapshot()).toEqual(snapshotOf(stored));
+    expect(storage.entries(3, 4, 1)?.map(textOf)).toEqual(['3:2:entry 3']);
+  });
+
   it('never replaces a committed entry, nor lets the commit index leave the log', async () => {
     const { storage } = await make();
     await storage.append({ hardState: hardState(1, 1, 2), entries: entries(1, 3) });
@@ -269,19 +293,65 @@ describe('S-25 to S-28 a damaged folder is refused with the file and the offset'
     return disk.clone();
   }
 
+  function flipped(bytes: Buffer, at: number): Buffer {
+    const copy = Buffer.from(bytes);
+    copy[at]! ^= 1;
+    return copy;
+  }
+
   async function refusal(disk: MemoryDisk): Promise<ClusterError> {
     const error: unknown = await open(disk).catch((cause: unknown) => cause);
     if (!(error instanceof ClusterError)) throw new Error('the folder was not refused');
     return error;
   }
 
-  it('S-25 a snapshot of garbage', async () => {
+  it.each([
+    ['short garbage', (_whole: Buffer) => Buffer.from('garbage'), 0],
+    ['long garbage', (_whole: Buffer) => Buffer.from('garbage'.repeat(100)), 0],
+    ['nothing', (_whole: Buffer) => Buffer.alloc(0), 0],
+    ['zeros', (whole: Buffer) => Buffer.alloc(whole.length), 0],
+    ['its end cut off', (whole: Buffer) => whole.subarray(0, whole.length - 1), 'the end'],
+    ['its description changed', (whole: Buffer) => flipped(whole, 40), 16],
+  ])('S-25 a snapshot of garbage: %s', async (_name, garble, offset) => {
     const disk = await folder();
     const path = disk.paths().find((name) => name.endsWith('.snap'))!;
-    disk.poke(path, Buffer.from('garbage'));
+    const bytes = garble(disk.peek(path));
+    disk.poke(path, bytes);
     const error = await refusal(disk);
-    expect(error.code).toBe('DATA_CORRUPT');
-    expect(error.message).toContain(path);
+    expect(error).toMatchObject({
+      code: 'DATA_CORRUPT',
+      details: { path, offset: offset === 'the end' ? bytes.length - 32 : offset },
+    });
+    expect(error.message).toContain('Move the file away');
+  });
+
+  it.each([
+    ['S-26 garbage in the record of the hard state', 0],
+    ['S-27 garbage in entries, with others behind them', 1],
+    ['S-27 garbage in the last entries', 2],
+  ])('%s', async (_name, record) => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    const ends: number[] = [(await inspect(disk, FOLDER)).log!.usedBytes];
+    const batches = [
+      { hardState: hardState(1, 1, 0), entries: [] },
+      { entries: entries(1, 3) },
+      { entries: entries(4, 5) },
+    ];
+    for (const batch of batches) {
+      await storage.append(batch);
+      ends.push((await inspect(disk, FOLDER)).log!.usedBytes);
+    }
+    const found = disk.kill();
+    const path = lastSegment(found);
+    const bytes = found.peek(path);
+    // Behind its header, which is 48 bytes long.
+    bytes.write('garbage', ends[record]! + 50);
+    found.poke(path, bytes);
+    expect(await refusal(found)).toMatchObject({
+      code: 'DATA_CORRUPT',
+      details: { path, offset: ends[record] },
+    });
   });
 
   it.each([
@@ -302,7 +372,15 @@ describe('S-25 to S-28 a damaged folder is refused with the file and the offset'
     const path = '/data/node-1/IDENTITY';
     const whole = disk.peek(path);
     disk.poke(path, Buffer.from('garbage'));
-    expect((await refusal(disk.clone())).code).toBe('DATA_CORRUPT');
+    expect(await refusal(disk.clone())).toMatchObject({
+      code: 'DATA_CORRUPT',
+      details: { path, offset: 0 },
+    });
+    disk.poke(path, flipped(whole, 30));
+    expect(await refusal(disk.clone())).toMatchObject({
+      code: 'DATA_CORRUPT',
+      details: { path, offset: 20 },
+    });
     const future = Buffer.from(whole);
     future.writeUInt32LE(9, 4);
     const { crc32 } = await import('node:zlib');
