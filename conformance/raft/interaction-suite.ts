@@ -1,5 +1,9 @@
 /**
  * Interaction scripts: nodes that exchange messages, one command at a time.
+ *
+ * Beside the commands of etcd-io/raft's harness there are a few of our own, for what that has no
+ * command for: `read-index`, `report-snapshot`, `restart`, and some options of `add-nodes`. See
+ * docs/guides/conformance.md.
  */
 import {
   ConfChangeTransition,
@@ -79,6 +83,15 @@ export class InteractionSuite implements Suite {
     'propose-conf-change': (testCase) => this.#proposeConfChange(testCase),
     'raft-log': (testCase) => this.#printLog(this.#first(testCase)),
     'raft-state': () => this.#printStates(),
+    'read-index': (testCase) => {
+      this.#first(testCase).raw.readIndex(encoder.encode(this.#dataOf(testCase)));
+    },
+    'report-snapshot': (testCase) => {
+      const [, peer, outcome] = words(testCase);
+      if (outcome !== 'ok' && outcome !== 'failed') throw new Error('either ok or failed');
+      this.#first(testCase).raw.reportSnapshot(wholeNumber(peer, 'id'), outcome === 'ok');
+    },
+    restart: (testCase) => this.#network.restart(this.#first(testCase)),
     'report-unreachable': (testCase) => {
       const peer = wholeNumber(words(testCase)[1], 'id');
       this.#first(testCase).raw.reportUnreachable(peer);
@@ -127,7 +140,10 @@ export class InteractionSuite implements Suite {
       heartbeatTick: HEARTBEAT_TICKS,
       applied: bootstrap?.metadata.index ?? 0,
       asyncStorageWrites: flag(testCase, 'async-storage-writes'),
-      maxSizePerMsg: NO_LIMIT,
+      maxSizePerMsg: number('max-size-per-msg', NO_LIMIT),
+      maxUncommittedEntriesSize: number('max-uncommitted-size', NO_LIMIT),
+      maxInflightBytes: number('max-inflight-bytes', NO_LIMIT),
+      disableProposalForwarding: flag(testCase, 'disable-proposal-forwarding'),
       maxCommittedSizePerReady: number('max-committed-size-per-ready', NO_LIMIT),
       maxInflightMsgs: number('inflight', INFLIGHT_MESSAGES_DEFAULT),
       preVote: flag(testCase, 'prevote'),

@@ -11,8 +11,18 @@ function report({ failures, files, passed, failed }: ConformanceResult): void {
   for (const { file, line, command, what } of failures) {
     console.log(`FAIL ${file}:${line}: ${command}\n${what}\n`);
   }
-  if (passed + failed === 0) console.log(`no case was found in ${files} files`);
+  if (failures.length > 0) {
+    console.log(
+      '- expected, + got. A file ends at its first mismatch; the rest of it counts as failed.',
+    );
+  }
+  if (passed + failed === 0) console.log(`no case was found in ${count(files)}`);
+  else console.log(`${count(files)}, ${passed + failed} cases`);
   console.log(`${passed} passed, ${failed} failed`);
+}
+
+function count(files: number): string {
+  return `${files} ${files === 1 ? 'file' : 'files'}`;
 }
 
 function main(paths: readonly string[]): number {

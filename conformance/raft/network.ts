@@ -33,15 +33,27 @@ const NO_SNAPSHOT: Snapshot = {
 /** Offers the newest state of the state machine as its snapshot, whatever was stored. */
 export class ScriptLog extends MemoryLog {
   newest: Snapshot = NO_SNAPSHOT;
+  #confState: ConfState | undefined;
 
   override snapshot(): Snapshot | undefined {
     return this.newest;
+  }
+
+  /** The membership that was applied last is what a node starts with. */
+  restartFrom({ metadata }: Snapshot): void {
+    this.#confState = metadata.confState;
+  }
+
+  override initialState(): ReturnType<MemoryLog['initialState']> {
+    const { hardState, confState } = super.initialState();
+    return { hardState, confState: this.#confState ?? confState };
   }
 }
 
 export interface ScriptNode {
   readonly id: RaftId;
-  readonly raw: RawNode;
+  readonly options: Omit<RaftConfig, 'id' | 'storage'>;
+  raw: RawNode;
   readonly log: ScriptLog;
   readonly isAsync: boolean;
   readonly appendWork: Message[];
@@ -77,7 +89,21 @@ export class Network {
     }
     const raw = new RawNode({ ...options, id, storage: log });
     const isAsync = options.asyncStorageWrites ?? false;
-    this.nodes.push({ id, raw, log, isAsync, appendWork: [], applyWork: [] });
+    this.nodes.push({ id, options, raw, log, isAsync, appendWork: [], applyWork: [] });
+  }
+
+  /**
+   * Ends a node and starts it again over what it had stored. Work that was not done is lost; the state
+   * machine is durable as far as the stored commit index goes, so that nothing up to there is handed
+   * out again.
+   */
+  restart(node: ScriptNode): void {
+    const { id, options, log } = node;
+    node.appendWork.length = 0;
+    node.applyWork.length = 0;
+    log.restartFrom(log.newest);
+    const applied = Math.min(log.newest.metadata.index, log.initialState().hardState.commit);
+    node.raw = new RawNode({ ...options, id, storage: log, applied });
   }
 
   send(message: Message): void {

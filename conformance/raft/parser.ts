@@ -15,6 +15,8 @@ export interface Argument {
 export interface Case {
   /** Line of the directive, from 1. */
   readonly line: number;
+  /** Command and arguments as they stand in the file. */
+  readonly directive: string;
   readonly command: string;
   readonly args: readonly Argument[];
   readonly input: string;
@@ -44,7 +46,7 @@ export function parseScript(text: string): Case[] {
     const input = takeInput(lines, at);
     const expected = takeExpected(lines, input.next);
     at = expected.next;
-    cases.push({ line, command, args, input: input.text, expected: expected.text });
+    cases.push({ line, directive, command, args, input: input.text, expected: expected.text });
   }
   return cases;
 }

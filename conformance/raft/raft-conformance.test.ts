@@ -27,7 +27,7 @@ function expectAllPass(folder: string, casesMin: number): void {
 }
 
 it('our own scripts pass', () => {
-  expectAllPass(OWN_SCRIPTS, 30);
+  expectAllPass(OWN_SCRIPTS, 270);
 });
 
 describe.skipIf(!existsSync(CORPUS))(
@@ -46,7 +46,7 @@ describe('the runner', () => {
   it('stops a file at its first mismatch and counts the rest as failed', () => {
     const { passed, failed, failure } = runScript('x.txt', wrong);
     expect([passed, failed]).toEqual([1, 2]);
-    expect(failure).toMatchObject({ file: 'x.txt', line: 5, command: 'campaign' });
+    expect(failure).toMatchObject({ file: 'x.txt', line: 5, command: 'campaign 1' });
     expect(failure?.what).toContain('- no\n+ ok');
   });
 
@@ -55,12 +55,21 @@ describe('the runner', () => {
     expect(runScript('x', 'committed cfg=(1\n----\nok\n')).toMatchObject({ passed: 0, failed: 1 });
   });
 
+  it('refuses arguments of its own commands that mean nothing', () => {
+    const add = 'add-nodes 2 voters=(1,2) index=2\n----\nok\n\n';
+    for (const command of ['report-snapshot 1 2 maybe', 'report-snapshot 1 2', 'restart 9']) {
+      const { failure } = runScript('x', `${add}${command}\n----\nok\n`);
+      expect(failure).toMatchObject({ line: 5, command });
+    }
+  });
+
   it('finds scripts in folders, and reports none as none', () => {
     const folder = mkdtempSync(join(tmpdir(), 'quorate-scripts-'));
     try {
       expect(runRaftConformance([folder])).toMatchObject({ files: 0, passed: 0, failed: 0 });
       writeFileSync(join(folder, 'wrong.txt'), wrong);
       writeFileSync(join(folder, 'notes.md'), 'no script');
+      writeFileSync(join(folder, 'modules.txt'), '# module v1.0.0\n## explicit\nmodule\n');
       expect(runRaftConformance([folder])).toMatchObject({ files: 1, passed: 1, failed: 2 });
     } finally {
       rmSync(folder, { recursive: true });
@@ -73,6 +82,7 @@ describe('the format', () => {
     const [parsed] = parseScript('# x\n\ndo 1 a=b c= d=(e, f,(g,h)) \\\n  last\nin\n----\nout\n\n');
     expect(parsed).toEqual({
       line: 3,
+      directive: 'do 1 a=b c= d=(e, f,(g,h))  last',
       command: 'do',
       args: [
         { key: '1', values: [] },

@@ -3,7 +3,7 @@
  * is. A file ends at its first mismatch, because all that follows would differ too; what is left of
  * it counts as failed, so the number of passed cases never flatters.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfChangeSuite } from './confchange-suite.ts';
 import { describeDiff } from './diff.ts';
@@ -17,6 +17,7 @@ import type { Suite } from './suite.ts';
 export interface Failure {
   readonly file: string;
   readonly line: number;
+  /** The whole directive, as it is written. */
   readonly command: string;
   /** A diff, or the error that ended the case. */
   readonly what: string;
@@ -31,22 +32,38 @@ export interface ConformanceResult {
   readonly failures: readonly Failure[];
 }
 
-/** Every `*.txt` under the paths, recursively, in order of name. */
+/**
+ * Every script under the paths, recursively, in order of name: `*.txt` that has a line of dashes in
+ * it, as any case has. Other texts lie about in a checkout too. A file that is named itself is taken
+ * whatever it is.
+ */
 export function findScripts(paths: readonly string[]): string[] {
   const found: string[] = [];
   for (const path of paths) {
-    if (statSync(path).isDirectory()) {
-      const names = readdirSync(path).sort();
-      found.push(...findScripts(names.map((name) => join(path, name)).filter(isScriptOrFolder)));
-    } else {
-      found.push(path);
-    }
+    if (statSync(path).isDirectory()) collectScripts(path, found);
+    else found.push(path);
   }
   return found;
 }
 
-function isScriptOrFolder(path: string): boolean {
-  return path.endsWith('.txt') || statSync(path).isDirectory();
+function collectScripts(folder: string, found: string[]): void {
+  const inside = readdirSync(folder, { withFileTypes: true });
+  inside.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { name } of inside) {
+    const path = join(folder, name);
+    // Links are followed to files, not to folders: those may lead in circles.
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status?.isDirectory() && !isSkipped(name, path)) collectScripts(path, found);
+    else if (status?.isFile() && name.endsWith('.txt') && hasCases(path)) found.push(path);
+  }
+}
+
+function isSkipped(name: string, path: string): boolean {
+  return name.startsWith('.') || name === 'node_modules' || lstatSync(path).isSymbolicLink();
+}
+
+function hasCases(path: string): boolean {
+  return /^----$/m.test(readFileSync(path, 'utf8').replaceAll('\r', ''));
 }
 
 /** Runs all scripts under `paths` (folders or files). */
@@ -84,7 +101,7 @@ export function runScript(file: string, text: string): ScriptOutcome {
   for (const [at, testCase] of cases.entries()) {
     const what = runCase(suite, testCase);
     if (what === undefined) continue;
-    const { line, command } = testCase;
+    const { line, directive: command } = testCase;
     return { passed: at, failed: cases.length - at, failure: { file, line, command, what } };
   }
   return { passed: cases.length, failed: 0, failure: undefined };

@@ -13,6 +13,7 @@ import {
   heal,
   MessageType,
   memberWith,
+  progressOf,
   receive,
   roleOf,
   StateType,
@@ -115,8 +116,10 @@ describe('Raft §5.4.2 committing entries from previous terms', () => {
     group.settle();
     expect(group.node(1).isLeader).toBe(true);
     const old = { type: MessageType.App, from: 1, to: 3, term: 4, index: 1, logTerm: 1 } as const;
-    receive(group.node(3), { ...old, entries: group.node(1).log.entries(2, 3, 1)! });
+    const entries = group.node(1).log.entries(2, 3, 1)!;
+    for (const to of [2, 3]) receive(group.node(to), { ...old, to, entries });
     group.settle();
+    expect([2, 3].map((id) => progressOf(group.node(1), id).match)).toEqual([2, 2]);
     const onMajority = group.nodes.filter(({ log }) => log.lastIndex() >= 2 && log.term(2) === 2);
     expect(onMajority.map(({ id }) => id)).toEqual([1, 2, 3]);
     expect(group.nodes.map(commitOf)).toEqual([1, 1, 1, 1, 1]);
