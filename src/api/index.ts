@@ -2,7 +2,14 @@
  * api/: what can be asked of a node, once. Operations, their schemas, errors, consistency, deadlines and
  * request ids; no transport in it.
  */
-export { bytesFromPercent, bytesToJson, parseJson, textOf } from './bytes.ts';
+export {
+  bytesFromBase64,
+  bytesFromPercent,
+  bytesFromText,
+  bytesToJson,
+  parseJson,
+  textOf,
+} from './bytes.ts';
 export {
   CallStats,
   type Door,

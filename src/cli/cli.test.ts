@@ -43,7 +43,7 @@ function begin(args: readonly string[], env: Record<string, string> = {}): Runni
   return { stop, stdin, out: () => out, err: () => err, done };
 }
 
-async function quorate(args: readonly string[], input?: string): Promise<Ran> {
+async function quorate(args: readonly string[], input?: string | Buffer): Promise<Ran> {
   const running = begin(args);
   if (input !== undefined) running.stdin.end(input);
   return await running.done;
@@ -250,6 +250,33 @@ describe('quorate kv', () => {
     ];
     expect((await quorate(args, words)).code).toBe(0);
     expect((await kv('get', 'word/Aalen')).out).toBe('2\n');
+  });
+
+  it('keeps the bytes of lines, and refuses what it would change', async () => {
+    const args = ['kv', 'import', '-', '--nodes', node.clients];
+    const lines = Buffer.concat([Buffer.from('\ufeffbin/'), Buffer.from([0xff, 0xfe, 0x0a])]);
+    expect((await quorate([...args, '--format', 'lines'], lines)).code).toBe(0);
+    expect((await kv('list', 'bin/', '--json')).out).toMatch(
+      /"keyBase64":"YmluL\/\/\+","value":"1"/,
+    );
+    for (const [text, says] of [
+      [Buffer.from('7b226b6579223a22ff22', 'hex'), 'line 1 is no UTF-8'],
+      ['{"key":"\\ud800","value":""}', 'line 1 has a "key" with half a surrogate pair'],
+      ['{"key":"a","valueBase64":"A"}', 'line 1 has a "valueBase64" that is not base64'],
+    ] as const) {
+      const { code, err } = await quorate(args, text);
+      expect(code).toBe(2);
+      expect(err).toContain(says);
+    }
+    for (const wrong of [
+      ['put', 'k\ufffd', 'v'],
+      ['cas', 'k', 'v', '--expect', '\ufffd'],
+      ['delete', '--prefix', '\ufffd'],
+    ]) {
+      const { code, err } = await kv(...wrong);
+      expect(code).toBe(2);
+      expect(err).toContain('has bytes that are no UTF-8');
+    }
   });
 
   it('stops an import at the first bad record, and says where to go on', async () => {

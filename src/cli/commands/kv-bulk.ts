@@ -21,6 +21,10 @@ import { errorLines } from '../report-error.ts';
 import { type Terminal, tell } from '../terminal.ts';
 import { withClient } from './kv.ts';
 
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
 interface Source {
   readonly stream: Readable;
   readonly bytes: number | undefined;
@@ -78,7 +82,7 @@ class Import {
     try {
       for await (const line of linesOf(this.#source.stream)) {
         this.#lines++;
-        this.#readBytes += Buffer.byteLength(line) + 1;
+        this.#readBytes += line.length + 1;
         if (this.#failure !== undefined || this.#terminal.signal?.aborted === true) break;
         if (this.#lines < this.#flags.fromLine) continue;
         const record = this.#parse(line);
@@ -96,7 +100,7 @@ class Import {
     return this.#report();
   }
 
-  #parse(line: string): KvRecord | undefined {
+  #parse(line: Uint8Array): KvRecord | undefined {
     const { format, prefix, skipInvalid } = this.#flags;
     const parse = format === 'lines' ? parseLine : parseRecord;
     try {
@@ -158,17 +162,27 @@ class Import {
   }
 }
 
-/** Lines of a stream, without their ends; bytes that are no UTF-8 become U+FFFD, as in every text tool. */
-async function* linesOf(stream: Readable): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
+/** Lines of a stream, as the bytes that they are, without their ends and without a byte order mark. */
+async function* linesOf(stream: Readable): AsyncGenerator<Uint8Array> {
+  let rest: Buffer[] = [];
+  let isFirst = true;
+  const whole = (part: Buffer): Buffer => {
+    const line = rest.length === 0 ? part : Buffer.concat([...rest, part]);
+    rest = [];
+    const begin = isFirst && line.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0;
+    isFirst = false;
+    return line.subarray(begin, line.at(-1) === RETURN ? -1 : undefined);
+  };
   for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+    const bytes = Buffer.from(chunk as Uint8Array);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      yield whole(bytes.subarray(start, end));
+      start = end + 1;
+    }
+    if (start < bytes.length) rest.push(bytes.subarray(start));
   }
-  rest += decoder.decode();
-  if (rest !== '') yield rest;
+  if (rest.length > 0) yield whole(Buffer.alloc(0));
 }
 
 export async function exportRecords(

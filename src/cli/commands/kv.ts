@@ -39,6 +39,19 @@ export async function withClient<T>(
   }
 }
 
+/**
+ * Node reads arguments as UTF-8 and puts U+FFFD where they are none: another key than the one that was meant.
+ * @throws ClusterError REQUEST_INVALID.
+ */
+function exactly(text: string, what: string): string {
+  if (!text.includes('\ufffd')) return text;
+  throw new ClusterError(
+    'REQUEST_INVALID',
+    `the ${what} has bytes that are no UTF-8: give a value by standard input ("-"), or a record with ` +
+      'keyBase64 or valueBase64 to kv import',
+  );
+}
+
 interface ReadFlags {
   readonly signal?: AbortSignal;
   readonly consistency: 'local' | 'linearizable';
@@ -50,7 +63,9 @@ function readOptions(terminal: Terminal, flags: KvFlags): ReadFlags {
 }
 
 export async function get(terminal: Terminal, key: string, flags: KvFlags): Promise<number> {
-  const item = await withClient(terminal, flags, (c) => c.get(key, readOptions(terminal, flags)));
+  const item = await withClient(terminal, flags, (c) =>
+    c.get(exactly(key, 'key'), readOptions(terminal, flags)),
+  );
   if (item === undefined) {
     tell(terminal, `quorate: there is no key "${key}"`);
     return ExitCode.notFound;
@@ -69,8 +84,9 @@ export async function put(
   value: string,
   flags: KvFlags,
 ): Promise<number> {
-  const bytes = value === '-' ? await readAll(terminal) : value;
-  const { revision } = await withClient(terminal, flags, (c) => c.put(key, bytes));
+  const bytes = value === '-' ? await readAll(terminal) : exactly(value, 'value');
+  const name = exactly(key, 'key');
+  const { revision } = await withClient(terminal, flags, (c) => c.put(name, bytes));
   say(terminal, flags.json === true ? JSON.stringify({ revision }) : `revision ${revision}`);
   return ExitCode.ok;
 }
@@ -91,7 +107,9 @@ export async function remove(
     throw new ClusterError('REQUEST_INVALID', 'kv delete wants a key, or --prefix with a prefix');
   }
   const answer = await withClient(terminal, flags, async (client) =>
-    key === undefined ? client.deleteRange({ prefix: prefix as string }) : client.delete(key),
+    key === undefined
+      ? client.deleteRange({ prefix: exactly(prefix as string, 'prefix') })
+      : client.delete(exactly(key, 'key')),
   );
   const { deleted, revision } = answer;
   if (flags.json === true) say(terminal, JSON.stringify({ deleted, revision }));
@@ -128,7 +146,9 @@ export async function increment(
   if (by !== undefined && !/^-?\d{1,19}$/.test(by)) {
     throw new ClusterError('REQUEST_INVALID', `"${by}" is not a whole number to add`);
   }
-  const answer = await withClient(terminal, flags, (c) => c.increment(key, BigInt(by ?? 1)));
+  const answer = await withClient(terminal, flags, (c) =>
+    c.increment(exactly(key, 'key'), BigInt(by ?? 1)),
+  );
   const { value, revision } = answer;
   if (flags.json === true) say(terminal, JSON.stringify({ value: String(value), revision }));
   else say(terminal, String(value));
@@ -144,8 +164,9 @@ export async function compareAndSet(
   if ((flags.expect === undefined) === (flags.absent !== true)) {
     throw new ClusterError('REQUEST_INVALID', 'kv cas wants either --expect OLD or --absent');
   }
+  const expected = flags.expect === undefined ? undefined : exactly(flags.expect, 'expected value');
   const answer = await withClient(terminal, flags, (c) =>
-    c.compareAndSet(key, flags.expect, value),
+    c.compareAndSet(exactly(key, 'key'), expected, exactly(value, 'value')),
   );
   const { swapped, revision, actual } = answer;
   if (flags.json === true) {

@@ -4,6 +4,7 @@
  *
  * A line that can not be used is refused with its number and the reason; nothing is guessed.
  */
+import { bytesFromBase64, bytesFromText, textOf } from '../../api/index.ts';
 import { ClusterError } from '../../errors.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../limits.ts';
 
@@ -12,15 +13,11 @@ export interface KvRecord {
   readonly value: Uint8Array;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** `{name: text}`, or `{nameBase64: ...}` for bytes that are no text. */
 export function jsonOfBytes(name: string, bytes: Uint8Array): Record<string, string> {
-  try {
-    return { [name]: utf8.decode(bytes) };
-  } catch {
-    return { [`${name}Base64`]: Buffer.from(bytes).toString('base64') };
-  }
+  const text = textOf(bytes);
+  if (text !== undefined) return { [name]: text };
+  return { [`${name}Base64`]: Buffer.from(bytes).toString('base64') };
 }
 
 export function recordLine({ key, value }: KvRecord): string {
@@ -28,7 +25,15 @@ export function recordLine({ key, value }: KvRecord): string {
 }
 
 /** `undefined` for an empty line. @throws ClusterError REQUEST_INVALID naming the line. */
-export function parseRecord(line: string, number: number, prefix: string): KvRecord | undefined {
+export function parseRecord(
+  bytes: Uint8Array,
+  number: number,
+  prefix: string,
+): KvRecord | undefined {
+  const line = textOf(bytes);
+  if (line === undefined) {
+    throw refused(number, 'is no UTF-8: give bytes that are no text as keyBase64 or valueBase64');
+  }
   if (line.trim() === '') return undefined;
   let object: unknown;
   try {
@@ -47,19 +52,22 @@ export function parseRecord(line: string, number: number, prefix: string): KvRec
   );
 }
 
-/** `--format lines`: the line is the key, its number the value. */
-export function parseLine(line: string, number: number, prefix: string): KvRecord | undefined {
-  if (line === '') return undefined;
-  return checked({ key: Buffer.from(prefix + line), value: Buffer.from(String(number)) }, number);
+/** `--format lines`: the line is the key, byte for byte, and its number the value. */
+export function parseLine(line: Uint8Array, number: number, prefix: string): KvRecord | undefined {
+  if (line.length === 0) return undefined;
+  const key = Buffer.concat([Buffer.from(prefix), line]);
+  return checked({ key, value: Buffer.from(String(number)) }, number);
 }
 
 function bytesOf(fields: Record<string, unknown>, name: string, number: number): Uint8Array {
   const text = fields[name];
   const base64 = fields[`${name}Base64`];
-  if (typeof text === 'string' && base64 === undefined) return Buffer.from(text);
+  if (typeof text === 'string' && base64 === undefined) {
+    const why = `has a "${name}" with half a surrogate pair, which is no text; use "${name}Base64"`;
+    return bytesFromText(text) ?? refuse(number, why);
+  }
   if (text === undefined && typeof base64 === 'string') {
-    if (/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return Buffer.from(base64, 'base64');
-    throw refused(number, `has a "${name}Base64" that is not base64`);
+    return bytesFromBase64(base64) ?? refuse(number, `has a "${name}Base64" that is not base64`);
   }
   if (text !== undefined && base64 !== undefined) {
     throw refused(number, `has both "${name}" and "${name}Base64": give one`);
@@ -79,6 +87,10 @@ function checked(record: KvRecord, number: number): KvRecord {
     );
   }
   return record;
+}
+
+function refuse(number: number, why: string): never {
+  throw refused(number, why);
 }
 
 function refused(number: number, why: string): ClusterError {
