@@ -6,13 +6,16 @@
  */
 import { ClusterError } from '../src/errors.ts';
 import type { Message, RaftId } from '../src/raft/index.ts';
-import type {
-  BulkSource,
-  LocalPeer,
-  Peer,
-  PeerStatus,
-  Transport,
-  TransportEvents,
+import {
+  type BulkSink,
+  type BulkSource,
+  type LocalPeer,
+  type Peer,
+  type PeerStatus,
+  parseAddress,
+  type Transport,
+  type TransportEvents,
+  type UnreachableReason,
 } from '../src/transport/index.ts';
 import type { Clock } from '../src/world/index.ts';
 
@@ -31,14 +34,14 @@ interface Endpoint {
 }
 
 export class Bus {
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #endpoints = new Map<RaftId, Endpoint>();
   readonly #cuts = new Set<string>();
   /** Pairs of lives that have admitted each other. */
   readonly #pairs = new Map<Endpoint, Set<Endpoint>>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** One that is `trusted` is let in by everybody, unasked: for intruders of tests. */
@@ -93,6 +96,9 @@ export class Bus {
 
   async #introduce(one: Endpoint, other: Endpoint): Promise<void> {
     if (!one.isTrusted && !other.isTrusted) {
+      // No event inside the call that brings them together.
+      await new Promise<void>((resolve) => this.clock.afterIo(resolve));
+      if (!this.#areUp(one, other)) return;
       const admitted = await Promise.all([this.#admits(other, one), this.#admits(one, other)]);
       if (admitted.includes(false) || !this.#areUp(one, other)) return;
     }
@@ -139,17 +145,59 @@ export class Bus {
     this.#pairs.delete(endpoint);
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
-      this.#clock.afterIo(() => other.events.unreachable(id, 'refused', error));
+      this.clock.afterIo(() => {
+        if (this.#areUp(other)) other.events.unreachable(id, 'refused', error);
+      });
     }
+  }
+
+  /** What that life of `from` sent to `to` did not arrive; it is told, as by a real transport. */
+  lost(local: LocalPeer, to: RaftId): void {
+    const endpoint = this.#endpoints.get(local.raftId);
+    if (endpoint?.local !== local) return;
+    const isGone = this.#endpoints.get(to) === undefined;
+    const reason: UnreachableReason = isGone ? 'refused' : 'timeout';
+    const error = new ClusterError('PEER_REFUSED', `nothing passes from ${local.raftId} to ${to}`);
+    this.clock.afterIo(() => {
+      if (this.#areUp(endpoint)) endpoint.events.unreachable(to, reason, error);
+    });
   }
 
   deliver(from: RaftId, to: RaftId, give: (endpoint: Endpoint) => void): boolean {
     if (!this.reaches(from, to)) return false;
     const endpoint = this.#endpoints.get(to);
-    this.#clock.afterIo(() => {
+    this.clock.afterIo(() => {
       if (endpoint !== undefined && this.#endpoints.get(to) === endpoint) give(endpoint);
     });
     return true;
+  }
+}
+
+/** A message, or a frame of the node's own protocols: one order for both. */
+type Item = { readonly message: Message } | { readonly kind: number; readonly payload: Uint8Array };
+
+/** Messages that follow one another arrive together. */
+function giveAll(from: RaftId, items: readonly Item[], events: TransportEvents): void {
+  for (let at = 0; at < items.length; ) {
+    const messages: Message[] = [];
+    let item = items[at];
+    while (item !== undefined && 'message' in item) {
+      messages.push(item.message);
+      item = items[++at];
+    }
+    if (messages.length > 0) events.messages(from, messages);
+    if (item === undefined || 'message' in item) continue;
+    events.frame(from, item.kind, item.payload);
+    at += 1;
+  }
+}
+
+async function copyInto(sink: BulkSink, source: BulkSource): Promise<void> {
+  let position = sink.received;
+  while (position < source.bytes) {
+    const chunk = await source.read(position, BULK_CHUNK_BYTES);
+    await sink.write(chunk);
+    position += chunk.length;
   }
 }
 
@@ -159,7 +207,8 @@ class BusTransport implements Transport {
   readonly #isTrusted: boolean;
   readonly #peers = new Map<RaftId, Peer>();
   #local: LocalPeer | undefined;
-  #outbox = new Map<RaftId, Message[]>();
+  #outbox = new Map<RaftId, Item[]>();
+  #isFlushDue = false;
 
   constructor(bus: Bus, isTrusted: boolean) {
     this.#bus = bus;
@@ -177,6 +226,7 @@ class BusTransport implements Transport {
   }
 
   addPeer(peer: Peer): void {
+    parseAddress(peer.address);
     this.#peers.set(peer.raftId, peer);
     if (this.#local !== undefined) this.#bus.greet(this.#local, peer.raftId);
   }
@@ -186,27 +236,32 @@ class BusTransport implements Transport {
   }
 
   send(message: Message): void {
-    this.#check(message.to);
-    const queued = this.#outbox.get(message.to);
-    if (queued === undefined) this.#outbox.set(message.to, [message]);
-    else queued.push(message);
+    this.#queue(message.to, { message });
   }
 
   sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
     this.#check(to);
     if (this.#local === undefined || !this.#bus.isLife(this.#local)) return false;
-    const from = this.#local.raftId;
-    const bytes = Buffer.concat(payload);
-    return this.#bus.deliver(from, to, ({ events }) => events.frame(from, kind, bytes));
+    this.#queue(to, { kind, payload: Buffer.concat(payload) });
+    // Frames are sent outside of turns, too.
+    if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      this.#bus.clock.afterIo(() => {
+        this.#isFlushDue = false;
+        this.flush();
+      });
+    }
+    return this.#bus.reaches(this.#local.raftId, to);
   }
 
   flush(): void {
     const outbox = this.#outbox;
     this.#outbox = new Map();
-    if (this.#local === undefined || !this.#bus.isLife(this.#local)) return;
-    const from = this.#local.raftId;
-    for (const [to, messages] of outbox) {
-      this.#bus.deliver(from, to, ({ events }) => events.messages(from, messages));
+    const local = this.#local;
+    if (local === undefined || !this.#bus.isLife(local)) return;
+    for (const [to, items] of outbox) {
+      const give = ({ events }: Endpoint): void => giveAll(local.raftId, items, events);
+      if (!this.#bus.deliver(local.raftId, to, give)) this.#bus.lost(local, to);
     }
   }
 
@@ -217,14 +272,34 @@ class BusTransport implements Transport {
     if (endpoint === undefined || !this.#bus.reaches(from, message.to)) {
       throw new ClusterError('TRANSFER_FAILED', `peer ${message.to} is away`);
     }
-    const sink = await endpoint.events.bulk(from, message);
-    let position = sink.received;
-    while (position < source.bytes) {
-      const chunk = await source.read(position, BULK_CHUNK_BYTES);
-      await sink.write(chunk);
-      position += chunk.length;
+    // No event inside this call.
+    await Promise.resolve();
+    let sink: BulkSink | undefined;
+    try {
+      sink = await endpoint.events.bulk(from, message);
+      await copyInto(sink, source);
+    } catch (error) {
+      sink?.abort(error as Error);
+      const text = `the transfer to ${message.to} failed: ${String(error)}`;
+      throw new ClusterError('TRANSFER_FAILED', text, { cause: error });
     }
-    await sink.finish();
+    await this.#finish(sink, message.to);
+  }
+
+  async #finish(sink: BulkSink, to: RaftId): Promise<void> {
+    try {
+      await sink.finish();
+    } catch (error) {
+      const text = `peer ${to} could not finish the transfer: ${String(error)}`;
+      throw new ClusterError('TRANSFER_FAILED', text, { cause: error });
+    }
+  }
+
+  #queue(to: RaftId, item: Item): void {
+    this.#check(to);
+    const queued = this.#outbox.get(to);
+    if (queued === undefined) this.#outbox.set(to, [item]);
+    else queued.push(item);
   }
 
   status(): readonly PeerStatus[] {

@@ -4,7 +4,7 @@ import { expectBroken } from '../kit/expect-broken.fixture.ts';
 import { registerCases } from '../kit/index.ts';
 import { BROKEN_TRANSPORTS } from './broken-transports.fixture.ts';
 import { transportConformance } from './index.ts';
-import { loopbackTcpRig, memoryTcpRig } from './transport-rigs.fixture.ts';
+import { busRig, loopbackTcpRig, memoryTcpRig } from './transport-rigs.fixture.ts';
 
 describe('TcpTransport, on a network in memory', () => {
   registerCases(it, transportConformance(memoryTcpRig()));
@@ -12,6 +12,10 @@ describe('TcpTransport, on a network in memory', () => {
 
 describe('TcpTransport, on loopback', () => {
   registerCases(it, transportConformance(loopbackTcpRig()));
+});
+
+describe('the bus of the tests', () => {
+  registerCases(it, transportConformance(busRig()));
 });
 
 describe('the suite finds, for the right reason, a transport that', () => {

@@ -1,5 +1,6 @@
-/** Our own transports in the suite's hands: TCP on a network in memory and on loopback. */
+/** Our own transports in the suite's hands: TCP on a network in memory and on loopback, and the bus of the tests. */
 import { createServer } from 'node:net';
+import { Bus } from '../../sim/bus-transport.ts';
 import { ManualClock } from '../../sim/manual-clock.ts';
 import { MemoryNetwork } from '../../sim/memory-network.ts';
 import { seededRandom } from '../../sim/transport-rig.ts';
@@ -81,4 +82,21 @@ async function freePort(): Promise<number> {
   });
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+export function busRig(): TransportRig {
+  return {
+    offers: ['cut'],
+    net: () => {
+      const bus = new Bus(realClock());
+      return {
+        node: (id) => ({ transport: bus.transport(), address: `n${id}:1` }),
+        cut: (a, b) => {
+          bus.cut(a, b);
+          bus.cut(b, a);
+        },
+        heal: () => bus.heal(),
+      };
+    },
+  };
 }
