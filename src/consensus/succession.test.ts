@@ -36,8 +36,12 @@ describe('succession', () => {
     await clock.advance(60);
     expect(first.state.campaigns.map((at) => at - start)).toEqual([0, 50]);
     expect(second.state.campaigns.map((at) => at - start)).toEqual([25]);
+    // Rounds of 50, 100, 200, 400, 800 ms, then of a second each, for as long as nobody leads.
+    await clock.advance(10_000 - 60);
+    expect(first.state.campaigns.length).toBe(1 + 5 + 8);
+    first.state.leader = 3;
     await clock.advance(10_000);
-    expect(first.state.campaigns.length).toBe(5);
+    expect(first.state.campaigns.length).toBe(1 + 5 + 8);
   });
 
   it('votes that are on their way are waited for, those of a split vote once only', async () => {

@@ -4,10 +4,10 @@
  *
  * It is a preference about who campaigns when, never a decision: pre-vote keeps it harmless where only
  * this node lost sight of a leader that lives, because the others still follow it and refuse. The
- * members stand one after the other, so that they do not split the vote; and a few times, because the
- * first to stand may be refused by one who has not noticed yet, or has the longer log, and because a
- * vote may be split all the same: two candidates who wait for a third, dead one would wait for the
- * election timeout. The rounds grow, so that votes have time to reach a slow disk and come back.
+ * members stand one after the other, so that they do not split the vote; and again until somebody leads,
+ * because the first to stand may be refused by one who has not noticed yet, or has the longer log, and
+ * because a vote may be split all the same: two candidates who wait for a third, dead one would wait for
+ * the election timeout. The rounds grow, so that votes have time to reach a slow disk and come back.
  */
 import { NONE, type RaftId, type Term } from '../raft/index.ts';
 import type { Clock, Random, Timer } from '../world/index.ts';
@@ -16,8 +16,8 @@ import type { Clock, Random, Timer } from '../world/index.ts';
 const STEP_MS = 25;
 /** Random part of the first wait: less than a step, or two heirs stand at the same moment. */
 const JITTER_MS = 10;
-/** After that the election timeout decides. */
-const ATTEMPTS_MAX = 5;
+/** Rounds grow to about what an election timeout is by default, and no further. */
+const ROUND_MS_MAX = 1_000;
 
 export interface SuccessionHost {
   readonly clock: Clock;
@@ -53,11 +53,7 @@ export class Succession {
     this.stop();
     host.forgetLeader();
     const { random } = host;
-    this.#standAfter(
-      rank * STEP_MS + random.below(JITTER_MS),
-      heirs.length * STEP_MS,
-      ATTEMPTS_MAX,
-    );
+    this.#standAfter(rank * STEP_MS + random.below(JITTER_MS), heirs.length * STEP_MS);
   }
 
   stop(): void {
@@ -66,15 +62,15 @@ export class Succession {
     this.#seen = undefined;
   }
 
-  #standAfter(delayMs: number, roundMs: number, attemptsLeft: number): void {
+  #standAfter(delayMs: number, roundMs: number): void {
     const { clock, random } = this.#host;
     this.#timer = clock.after(delayMs, () => {
       this.#timer = undefined;
       if (this.#host.leaderId() !== NONE) return;
       this.#stand();
-      if (attemptsLeft <= 1) return;
       // As random as an election timeout: who split a vote shall not split the next one.
-      this.#standAfter(roundMs + random.below(roundMs), roundMs * 2, attemptsLeft - 1);
+      const nextMs = Math.min(roundMs * 2, ROUND_MS_MAX);
+      this.#standAfter(roundMs + random.below(roundMs), nextMs);
     });
   }
 
