@@ -6,7 +6,7 @@
  * floods of headers and connections (Node's own bounds), floods of requests (HTTP_INFLIGHT_MAX), a
  * client that goes away (its waiting is aborted, nothing else), a path that is no text (`http-target.ts`).
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -129,6 +129,8 @@ export class HttpServer {
         maxHeaderSize: HTTP_HEADER_BYTES_MAX,
         headersTimeout: bodyTimeoutMs,
         connectionsCheckingInterval: Math.min(1_000, bodyTimeoutMs),
+        // Node refuses with an empty body; `#admit` says what is missing.
+        requireHostHeader: false,
       },
       rewriteUrl: (request) => this.#retarget(request as IncomingMessage),
       frameworkErrors: (error, _request, reply) => {
@@ -139,6 +141,9 @@ export class HttpServer {
     app.server.maxConnections = HTTP_CONNECTIONS_MAX;
     // Each request on a connection listens for its end; pipelined, there may be many.
     app.server.on('connection', (socket) => socket.setMaxListeners(0));
+    app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.#refuseExpectation(request, response);
+    });
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -174,6 +179,11 @@ export class HttpServer {
   /** Before the body is read. */
   #admit(request: FastifyRequest, reply: FastifyReply): void {
     const { api, inflightMax = HTTP_INFLIGHT_MAX } = this.#options;
+    if (request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined) {
+      throw new ClusterError('REQUEST_INVALID', 'the header host is missing; HTTP/1.1 demands it', {
+        details: { field: 'host' },
+      });
+    }
     // The type of a body is not looked at: `curl -d` calls JSON a form.
     delete request.raw.headers['content-type'];
     reply.header('quorate-node', api.nodeId);
@@ -288,6 +298,24 @@ export class HttpServer {
     const { statusCode = 500 } = error;
     if (statusCode >= 500) return asClusterError(error, this.#options.logger, 'http');
     return new ClusterError('REQUEST_INVALID', error.message, { cause: error });
+  }
+
+  /** Its body may or may not come: nothing behind it on this connection could be understood. */
+  #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+    const { api } = this.#options;
+    const expected = JSON.stringify(String(request.headers.expect).slice(0, 40));
+    const error = new ClusterError(
+      'REQUEST_INVALID',
+      `header expect is ${expected}: only 100-continue is understood`,
+      { details: { field: 'expect' } },
+    );
+    recordCall(api.stats.of('http', 'refused'), error.code, 0);
+    response.writeHead(httpStatusOf(error.code), {
+      'content-type': 'application/json; charset=utf-8',
+      'quorate-node': api.nodeId,
+      connection: 'close',
+    });
+    response.end(JSON.stringify({ error }));
   }
 
   /** Requests that Node could not read; there is no reply object for them, only the socket. */

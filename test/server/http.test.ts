@@ -540,6 +540,13 @@ describe('bad input over HTTP', () => {
     const flood = `GET /v1/kv HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`;
     expect(await raw(flood)).toMatch(/^HTTP\/1.1 431 .*HEADERS_TOO_LARGE/s);
     expect(await raw('hello there\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*REQUEST_INVALID/s);
+    const homeless = await raw('GET /v1/status HTTP/1.1\r\nconnection: close\r\n\r\n');
+    expect(homeless).toMatch(/^HTTP\/1.1 400 .*"the header host is missing/s);
+    const old = await raw('GET /v1/status HTTP/1.0\r\n\r\n');
+    expect(old).toMatch(/^HTTP\/1.1 200 /);
+    const expecting =
+      'PUT /v1/kv/a HTTP/1.1\r\nhost: x\r\nexpect: tea\r\ncontent-length: 1\r\n\r\nx';
+    expect(await raw(expecting)).toMatch(/^HTTP\/1.1 400 .*expect is .*tea.*only 100-continue/s);
   });
 
   it('names who is missing when there is no majority', async () => {
