@@ -2,6 +2,7 @@
  * Trying inputs, one after the other, and measuring each. A hang can not be seen from in here (see
  * watch.ts); an input that took far too long and ended after all is one too.
  */
+import { inspect } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import { FuzzDice } from './dice.ts';
 import { type Finding, FindingKind, type FuzzReport, type FuzzSubject } from './target.ts';
@@ -69,7 +70,8 @@ export async function attemptOne(
   try {
     await subject.attempt(input);
   } catch (error) {
-    text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    // With its causes.
+    text = inspect(error);
   }
   const ms = performance.now() - startMs;
   const heapAfter = heapBytes();

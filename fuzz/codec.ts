@@ -6,7 +6,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ClusterError } from '../src/errors.ts';
 import type { FuzzDice } from './dice.ts';
-import { FORMATS, type Format } from './formats.ts';
+import type { Format } from './format.ts';
+import { FORMATS } from './formats.ts';
 import { joined, mutate } from './mutate.ts';
 import type { FuzzSubject, FuzzTarget } from './target.ts';
 
@@ -35,14 +36,15 @@ function attempt(formats: readonly Format[], input: Uint8Array): void {
     value = format.decode(bytes);
   } catch (error) {
     if (error instanceof ClusterError && format.refusals.includes(error.code)) return;
-    throw new Error(`a ${format.name} ended in another error than a refusal`, { cause: error });
+    throw new Error(`${format.name}: it ended in another error than a refusal`, { cause: error });
   }
-  if (!isDeepStrictEqual(bytes, given)) throw new Error(`a ${format.name} was written to`);
+  if (!isDeepStrictEqual(bytes, given))
+    throw new Error(`${format.name}: its bytes were written to`);
   checkNumbers(value, format.name);
   const written = format.encode(value);
   if (written === undefined) return;
   if (isDeepStrictEqual(format.decode(written), value)) return;
-  throw new Error(`a ${format.name} is another one after it was written and read again`);
+  throw new Error(`${format.name}: it is another one after it was written and read again`);
 }
 
 function checkNumbers(value: unknown, where: string): void {

@@ -1,6 +1,6 @@
 /**
- * Everything that a node decodes of what another one (or an earlier life) has written, format by format:
- * how to make valid bytes, how they are read, and how what was read is written again.
+ * Everything that is decoded of what another node, a client or an earlier life has written. Those between
+ * nodes are here, those of clients in client-formats.ts.
  */
 import {
   CommandKind,
@@ -20,36 +20,15 @@ import { decodeMember, encodeMember } from '../src/consensus/membership-changes.
 import { checkProposable } from '../src/consensus/peer-input.ts';
 import type { LocalProposal } from '../src/consensus/proposals.ts';
 import { decodeStateClaim, encodeStateClaim } from '../src/consensus/state-hashes.ts';
-import type { ErrorCode } from '../src/errors.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../src/limits.ts';
 import * as raft from '../src/raft/index.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from '../src/storage/index.ts';
 import { decodeMessages } from '../src/transport/messages-frame.ts';
+import { CLIENT_FORMATS } from './client-formats.ts';
 import type { FuzzDice } from './dice.ts';
+import { type Format, format, several } from './format.ts';
 import { joined } from './mutate.ts';
 import * as values from './raft-values.ts';
-
-/** Bytes in, a value or one of `refusals` out; a value goes out and in again unchanged. */
-export interface Format {
-  readonly name: string;
-  make(dice: FuzzDice): Uint8Array;
-  decode(bytes: Uint8Array): unknown;
-  /** `undefined`: there is nothing to compare. */
-  encode(value: unknown): Uint8Array | undefined;
-  readonly refusals: readonly ErrorCode[];
-}
-
-interface FormatParts<T> {
-  readonly name: string;
-  readonly make: (dice: FuzzDice) => Uint8Array;
-  readonly decode: (bytes: Uint8Array) => T;
-  readonly encode: (value: T) => Uint8Array | undefined;
-  readonly refusals?: readonly ErrorCode[];
-}
-
-function format<T>(parts: FormatParts<T>): Format {
-  return { refusals: ['CODEC_INVALID'], ...parts, encode: (value) => parts.encode(value as T) };
-}
 
 function raftFormat<T>(
   name: string,
@@ -95,9 +74,6 @@ function encodeMessages(messages: readonly raft.Message[]): Uint8Array {
     }),
   );
 }
-
-const several = <T>(dice: FuzzDice, make: (dice: FuzzDice) => T): T[] =>
-  Array.from({ length: dice.below(4) }, () => make(dice));
 
 export const FORMATS: readonly Format[] = [
   raftFormat('message', values.randomMessage, raft.encodeMessage, raft.decodeMessage),
@@ -192,4 +168,5 @@ export const FORMATS: readonly Format[] = [
     decode: decodeSnapshotDescriptor,
     encode: encodeSnapshotDescriptor,
   }),
+  ...CLIENT_FORMATS,
 ];

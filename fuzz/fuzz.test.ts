@@ -11,7 +11,8 @@ import type { DiskStorage } from '../src/storage/index.ts';
 import { attemptInputs, attemptOne, inputOf } from './attempts.ts';
 import { codecSubject, codecTarget } from './codec.ts';
 import { FuzzDice } from './dice.ts';
-import { FORMATS, type Format } from './formats.ts';
+import type { Format } from './format.ts';
+import { FORMATS } from './formats.ts';
 import { mutate } from './mutate.ts';
 import { storageSubject, storageTarget } from './storage.ts';
 import { FindingKind, type FuzzSubject } from './target.ts';
@@ -108,7 +109,7 @@ describe('a planted bug', () => {
         bytes.fill(0);
         return value;
       }),
-      /was written to/,
+      /were written to/,
     ],
   ])('in a codec is found: %s', async (_, formats, text) => {
     const report = await attemptInputs(codecSubject(formats), { seed: SEED, count: 3_000 });

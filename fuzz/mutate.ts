@@ -6,6 +6,10 @@ import type { FuzzDice } from './dice.ts';
 
 /** Longest that a mutation makes of a short input: what one frame between peers may hold. */
 const GROWN_BYTES_MAX = 8 * 1024 * 1024;
+/** Text that is right by itself and wrong where it stands. */
+const TEXTS: readonly Uint8Array[] = ['null', '7', '""', '[]', '{}', '{"a":null}', '{'].map(
+  (text) => Buffer.from(text),
+);
 /** Growing is slow, so it is seldom. */
 const GROW_ONE_IN = 200;
 
@@ -13,6 +17,7 @@ const GROW_ONE_IN = 200;
 export function mutate(bytes: Uint8Array, dice: FuzzDice, other: Uint8Array): Uint8Array {
   let result = bytes;
   for (let left = 1 + dice.below(4); left > 0; left--) result = edit(result, dice, other);
+  if (dice.oneIn(100)) result = joined(dice.pick(TEXTS));
   if (dice.oneIn(GROW_ONE_IN)) result = grow(result, dice);
   return result;
 }

@@ -259,3 +259,15 @@ describe('FrameSplitter', () => {
     expect(() => splitter.next()).toThrow(/claims 11 bytes; at most 10/);
   });
 });
+
+describe('text of a server that is JSON, and nothing that was agreed on', () => {
+  it.each(['null', '7', '"NO_LEADER"', '{', ''])('%s is an error by code', (text) => {
+    expect(decodeError(Buffer.from(text)).code).toBe('CODEC_INVALID');
+    const welcome = encodeWelcome(1, {});
+    const body = Buffer.from(text);
+    welcome.writeUInt16BE(body.length, 6);
+    const bytes = Buffer.concat([welcome.subarray(0, 8), body]);
+    const refusal = expect.objectContaining({ code: 'CODEC_INVALID' });
+    expect(() => decodeWelcome(bytes)).toThrow(refusal);
+  });
+});

@@ -147,11 +147,13 @@ export function encodeError(error: ClusterError): Buffer {
 
 /** A code of a newer server becomes INTERNAL, with its own words kept. */
 export function decodeError(body: Uint8Array): ClusterError {
-  let fields: { code?: unknown; message?: unknown; retryable?: unknown; details?: unknown };
+  let fields: Readonly<Record<string, unknown>>;
   try {
-    fields = JSON.parse(asBuffer(body).toString('utf8')) as typeof fields;
+    fields = objectOf(asBuffer(body).toString('utf8'));
   } catch (cause) {
-    return new ClusterError('CODEC_INVALID', 'the node sent an error that is no JSON', { cause });
+    return new ClusterError('CODEC_INVALID', 'the node sent an error that is no JSON object', {
+      cause,
+    });
   }
   const { code, message, retryable, details } = fields;
   const known = typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
@@ -219,9 +221,16 @@ export function decodeWelcome(bytes: Uint8Array): Welcome | undefined {
   const end = HELLO_BYTES + input.readUInt16BE(6);
   if (input.length < end) return undefined;
   try {
-    const facts: unknown = JSON.parse(input.toString('utf8', HELLO_BYTES, end));
-    return { version: input[4]!, facts: facts as Welcome['facts'], bytes: end };
+    const facts = objectOf(input.toString('utf8', HELLO_BYTES, end));
+    return { version: input[4]!, facts, bytes: end };
   } catch (cause) {
-    throw new ClusterError('CODEC_INVALID', "the node's greeting is no JSON", { cause });
+    throw new ClusterError('CODEC_INVALID', "the node's greeting is no JSON object", { cause });
   }
+}
+
+/** @throws SyntaxError, TypeError. */
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text);
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  throw new TypeError(`${typeof value} is no object`);
 }
