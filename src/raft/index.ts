@@ -35,6 +35,8 @@
  * - `advance` is not used. The next Ready may be taken at any time.
  *
  * `readStates` (both modes): a read asked for with `context` may be served once `index` is applied.
+ * A read may get no answer at all: nobody leads, a message was lost, or RAFT_READS_WAITING_MAX wait in
+ * the leader already. Ask again then, with a new context.
  *
  * `logReads` (both modes): the core needs entries that `LogStorage.entries` did not have in memory.
  * Each range is asked for once. Load what you like of it from its beginning, then call
@@ -57,7 +59,8 @@
  * ## Errors
  *
  * `step` and the proposing calls throw what the caller should know (PROPOSAL_DROPPED, STEP_LOCAL,
- * STEP_PEER_UNKNOWN, CODEC_INVALID for a malformed change); nothing has changed then. INVARIANT
+ * STEP_PEER_UNKNOWN, CODEC_INVALID for a malformed change); nothing has changed then. A message that
+ * no peer can have sent - no sender, no term, in this node's own name - is passed over. INVARIANT
  * means that a rule was broken, by a bug or by a disk that lost what it had synced: stop the node.
  *
  * @module quorate/raft
