@@ -86,6 +86,13 @@ class NodeApi implements Api {
     return { item: this.#kv.get(key), revision: this.#kv.revision };
   }
 
+  async getter(key: Uint8Array, options: CallOptions = {}): Promise<() => GetAnswer> {
+    checkOptions('kv.get', 'read', options);
+    validateKey(key);
+    await this.#barrier(options);
+    return () => ({ item: this.#kv.get(key), revision: this.#kv.revision });
+  }
+
   async range(query: RangeQuery, options: CallOptions = {}): Promise<RangeResult> {
     checkOptions('kv.range', 'read', options);
     validateRange(query);

@@ -111,6 +111,11 @@ export interface Api {
   /** Any operation but streams, JSON in and out. @throws REQUEST_INVALID, and what the operation throws. */
   call(name: OperationName, input: unknown, options?: CallOptions): Promise<JsonObject>;
   get(key: Uint8Array, options?: CallOptions): Promise<GetAnswer>;
+  /**
+   * Resolves when the key may be read; the function that it gives reads it, now or later. For doors that have
+   * no room for the answer yet: what is read then is as new as it would be now, or newer.
+   */
+  getter(key: Uint8Array, options?: CallOptions): Promise<() => GetAnswer>;
   range(query: RangeQuery, options?: CallOptions): Promise<RangeResult>;
   write(command: KvCommand, options?: CallOptions): Promise<KvResult>;
   /** A command in the machine's own bytes, checked; the machine's rejections are results here. */

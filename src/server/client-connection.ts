@@ -5,7 +5,8 @@
  * The rule it protects: a client can not make this node hold more than a bounded amount for it. With
  * CLIENT_INFLIGHT_MAX requests in flight, CLIENT_PAGES_INFLIGHT_MAX of them for pages, or
  * CLIENT_OUTPUT_BYTES_MAX of answers that it does not read, nothing more is read from it, and TCP slows it
- * down; when it takes nothing for DOOR_STALL_MS_MAX, it is cut off.
+ * down. Of small requests for large values many are in flight at once; their answers are made when there is
+ * room for them. When it takes nothing for DOOR_STALL_MS_MAX, it is cut off.
  *
  * The hot paths (propose and get) are flat: a header, the machine's own bytes, one call, one answer.
  * A client that goes away ends its watches; its proposals go on, only nobody is told.
@@ -43,7 +44,7 @@ import {
 } from '../limits.ts';
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
-import { OPERATION_NAMES, runOperation } from './client-operations.ts';
+import { OPERATION_NAMES, type OperationAnswer, runOperation } from './client-operations.ts';
 import { ClientWatch, decodeCredit } from './client-watch.ts';
 
 export interface ClientConnectionParts {
@@ -72,6 +73,8 @@ export class ClientConnection {
   readonly #stats: Map<number, OperationStats> = new Map();
   readonly #handshake: NodeJS.Timeout;
   #phase: Phase = 'greeting';
+  /** Answers that wait for room, in order: each sends its own. */
+  readonly #waitingForRoom: (() => void)[] = [];
   #inflight = 0;
   #pages = 0;
   #isPaused = false;
@@ -127,9 +130,11 @@ export class ClientConnection {
     clearTimeout(this.#handshake);
     for (const watch of this.#watches.values()) watch.end();
     this.#watches.clear();
+    this.#waitingForRoom.length = 0;
   }
 
   #drained(): void {
+    while (this.#waitingForRoom.length > 0 && this.#hasRoom()) this.#waitingForRoom.shift()?.();
     for (const watch of this.#watches.values()) watch.resume();
     this.#resumeIfPossible();
   }
@@ -239,17 +244,25 @@ export class ClientConnection {
     const { correlation, op } = request;
     this.#inflight++;
     if (PAGES.has(op)) this.#pages++;
-    runOperation(this.#api, request, optionsOf(request)).then(
-      ({ head, body }) => {
+    const failed = (fault: unknown): void => {
+      const error = asClusterError(fault, this.#logger, OPERATION_NAMES[op] ?? `operation ${op}`);
+      this.#answer(correlation, ANSWER.error, encodeError(error));
+      this.#done(op, error.code, now);
+    };
+    const send = (answer: OperationAnswer): void => {
+      try {
+        const { head, body } = typeof answer === 'function' ? answer() : answer;
         this.#answer(correlation, ANSWER.result, head, body);
-        this.#done(op, 'OK', now);
-      },
-      (fault: unknown) => {
-        const error = asClusterError(fault, this.#logger, OPERATION_NAMES[op] ?? `operation ${op}`);
-        this.#answer(correlation, ANSWER.error, encodeError(error));
-        this.#done(op, error.code, now);
-      },
-    );
+      } catch (fault) {
+        failed(fault);
+        return;
+      }
+      this.#done(op, 'OK', now);
+    };
+    runOperation(this.#api, request, optionsOf(request)).then((answer) => {
+      if (typeof answer !== 'function' || this.#hasRoom()) send(answer);
+      else this.#waitingForRoom.push(() => send(answer));
+    }, failed);
   }
 
   #done(op: number, code: string, startedAt: number): void {

@@ -22,11 +22,14 @@ import {
 } from '../client/index.ts';
 import { ClusterError } from '../errors.ts';
 
-/** Two pieces, so that result bytes of the machine go out as they are. */
-export interface OperationAnswer {
+export interface ReadyAnswer {
   readonly head: Uint8Array;
+  /** Apart, so that result bytes of the machine go out as they are. */
   readonly body?: Uint8Array;
 }
+
+/** Or how to make it, which is put off until there is room for it: until then it costs nothing. */
+export type OperationAnswer = ReadyAnswer | (() => ReadyAnswer);
 
 export const OPERATION_NAMES: Readonly<Record<number, string>> = {
   [OP.propose]: 'propose',
@@ -38,7 +41,7 @@ export const OPERATION_NAMES: Readonly<Record<number, string>> = {
   [OP.ping]: 'ping',
 };
 
-const NOTHING: OperationAnswer = { head: Buffer.alloc(0) };
+const NOTHING: ReadyAnswer = { head: Buffer.alloc(0) };
 
 export async function runOperation(
   api: Api,
@@ -52,8 +55,11 @@ export async function runOperation(
       return { head: encodeProposeHead(result.index, result.code), body: result.bytes };
     }
     case OP.get: {
-      const { item, revision } = await api.get(new Uint8Array(body), options);
-      return { head: encodeGetAnswer(item, revision) };
+      const get = await api.getter(new Uint8Array(body), options);
+      return () => {
+        const { item, revision } = get();
+        return { head: encodeGetAnswer(item, revision) };
+      };
     }
     case OP.range: {
       const { range, limit, keysOnly } = decodeRangeRequest(body);

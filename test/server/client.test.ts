@@ -505,6 +505,31 @@ describe('the binary door', () => {
     await door.stop();
   });
 
+  it('makes the answers of large reads only when there is room, and loses none', async () => {
+    const READS = 400;
+    await client.put('a', 'x'.repeat(1_000_000));
+    const socket = dialTo(one.address);
+    socket.pause();
+    const before = process.memoryUsage().arrayBuffers;
+    const frames = Array.from({ length: READS }, (_, at) =>
+      requestFrame(at + 1, OP.get, Buffer.from('a')),
+    );
+    socket.write(Buffer.concat([encodeHello(1, 1), ...frames]));
+    const reads = (): number => one.api.stats.of('binary', 'kv.get').count;
+    await expect.poll(reads).toBeGreaterThan(0);
+    // Everything that could be answered was, by now, if it were not for the room.
+    for (let turn = 0; turn < 100; turn++) await new Promise((done) => setImmediate(done));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64e6);
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    socket.resume();
+    await expect.poll(reads, { timeout: 10_000 }).toBe(READS);
+    await expect.poll(() => bytes, { timeout: 10_000 }).toBeGreaterThan(READS * 1_000_000);
+    socket.destroy();
+  });
+
   it('names the address that is in use', async () => {
     const port = Number(one.address.split(':')[1]);
     await expect(binaryNode('n3', cluster, port)).rejects.toMatchObject({
