@@ -10,10 +10,10 @@
 import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
+import { readFact, writeFact } from './facts.ts';
 import type { MemberTable } from './members.ts';
 
 const FACT = 'incarnations';
-const VERSION = 1;
 
 export interface PeerIdentity {
   readonly raftId: RaftId;
@@ -39,20 +39,13 @@ export class Admission {
   }
 
   async load(): Promise<void> {
-    const bytes = await this.#storage.readFact(FACT);
-    if (bytes === undefined) return;
-    const fact = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
-      version: number;
-      incarnations: [RaftId, string][];
-    };
-    if (fact.version !== VERSION) {
-      throw new ClusterError(
-        'DATA_DIR_FORMAT',
-        `fact ${FACT} has version ${fact.version}, this release reads ${VERSION}: ` +
-          'use the release that wrote it',
-      );
+    const fact = await readFact(this.#storage, FACT);
+    if (fact === undefined) return;
+    const known = fact['incarnations'];
+    if (!Array.isArray(known)) {
+      throw new ClusterError('DATA_CORRUPT', `fact ${FACT} holds no list of them`);
     }
-    for (const [raftId, incarnation] of fact.incarnations) {
+    for (const [raftId, incarnation] of known as [RaftId, string][]) {
       this.#incarnations.set(raftId, incarnation);
     }
   }
@@ -115,7 +108,6 @@ export class Admission {
   }
 
   async #write(): Promise<void> {
-    const fact = { version: VERSION, incarnations: [...this.#incarnations] };
-    await this.#storage.writeFact(FACT, Buffer.from(JSON.stringify(fact)));
+    await writeFact(this.#storage, FACT, { incarnations: [...this.#incarnations] });
   }
 }

@@ -42,6 +42,13 @@ describe('frames between nodes', () => {
     expect(() => decodeProposals(bytes('0200000000000000'))).toThrow(/proposals has version 2/);
     expect(() => decodeAnswers(bytes('0200000000000000'))).toThrow(/answers has version 2/);
   });
+
+  it('with bytes behind their last item, or too many items, are refused', () => {
+    expect(() => decodeProposals(bytes('010000000000000000'))).toThrow(/1 bytes too many/);
+    expect(() => decodeAnswers(bytes('010000000000000000'))).toThrow(/1 bytes too many/);
+    const many = Buffer.concat([bytes('0100000001000100'), Buffer.alloc(16 * 65_537)]);
+    expect(() => decodeProposals(many)).toThrow(/claims 65537 items/);
+  });
 });
 
 describe('on disk', () => {
@@ -83,7 +90,12 @@ describe('on disk', () => {
     const newer = chunks(golden.replace('"version":1', '"version":2'));
     await expect(decodeNodeSection(newer)).rejects.toMatchObject({ code: 'DATA_DIR_FORMAT' });
     await expect(decodeNodeSection(chunks('{'))).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
-    await expect(decodeNodeSection(chunks(''))).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    for (const text of ['', 'null', '[]\n', golden.replace('"term":3', '"term":-1')]) {
+      const code = text === '[]\n' ? 'DATA_DIR_FORMAT' : 'DATA_CORRUPT';
+      await expect(decodeNodeSection(chunks(text))).rejects.toMatchObject({ code });
+    }
+    const nulls = golden.replace(/"results":.*/, '"results":null}');
+    await expect(decodeNodeSection(chunks(nulls))).rejects.toThrow(/holds null as results/);
   });
 
   it('a member, as the context of a membership change', () => {
@@ -120,6 +132,14 @@ describe('on disk', () => {
     expect(await fact('quarantine')).toBe(
       '{"version":1,"index":128,"hashes":{"n1":"0a","n2":"0b"}}',
     );
+    for (const [text, code] of [
+      ['null', 'DATA_CORRUPT'],
+      ['{"version":1}', 'DATA_CORRUPT'],
+      ['{"version":2}', 'DATA_DIR_FORMAT'],
+    ]) {
+      await storage.writeFact('incarnations', Buffer.from(text as string));
+      await expect(new Admission(storage, members).load()).rejects.toMatchObject({ code });
+    }
     await markRemoved(storage, identity);
     expect(await fact('removed')).toBe('{"version":1,"raftId":1}');
   });

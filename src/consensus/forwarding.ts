@@ -9,7 +9,7 @@
  * Little endian. `part` is that of the envelope: the leader copies it into the log as it is.
  */
 import { ClusterError } from '../errors.ts';
-import { BATCH_BYTES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
+import { BATCH_BYTES_MAX, FRAME_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { partEnd } from './envelope.ts';
 import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposals.ts';
 
@@ -51,7 +51,7 @@ function open(payload: Uint8Array, what: string, itemBytesMin: number): DataView
     throw new ClusterError('CODEC_INVALID', `frame of ${what} has version ${payload[0]}`);
   }
   const count = view.getUint32(4, true);
-  if (count * itemBytesMin > payload.length) {
+  if (count * itemBytesMin > payload.length || count > PROPOSALS_WAITING_MAX) {
     throw new ClusterError('CODEC_INVALID', `frame of ${what} claims ${count} items`);
   }
   return view;
@@ -70,6 +70,7 @@ export function decodeProposals(payload: Uint8Array): { id: number; part: Uint8A
     proposals.push({ id, part: payload.subarray(offset, end) });
     offset = end;
   }
+  if (offset !== payload.length) throw tooLong('proposals', payload.length - offset);
   return proposals;
 }
 
@@ -140,6 +141,7 @@ export function decodeAnswers(payload: Uint8Array): ForwardAnswer[] {
     });
     offset = end;
   }
+  if (offset !== payload.length) throw tooLong('answers', payload.length - offset);
   return answers;
 }
 
@@ -152,6 +154,10 @@ function statusOf(value: number): ForwardStatus {
   const status = STATUSES.find((it) => it === value);
   if (status !== undefined) return status;
   throw new ClusterError('CODEC_INVALID', `frame of answers holds the status ${value}`);
+}
+
+function tooLong(what: string, bytes: number): ClusterError {
+  return new ClusterError('CODEC_INVALID', `frame of ${what} has ${bytes} bytes too many`);
 }
 
 function cutOff(what: string): ClusterError {

@@ -59,7 +59,7 @@ export async function decodeNodeSection(
   for await (const text of lines(chunks)) {
     const value = parse(text);
     if (state === undefined) {
-      const { version } = value as { version: unknown };
+      const { version } = value;
       if (version !== VERSION) {
         throw new ClusterError(
           'DATA_DIR_FORMAT',
@@ -67,9 +67,9 @@ export async function decodeNodeSection(
             `this release reads ${VERSION}: use the release that wrote it`,
         );
       }
-      state = value as NodeSectionState;
+      state = checked(value, STATE_FIELDS) as unknown as NodeSectionState;
     } else {
-      sessions.push(toSession(value as SessionLine));
+      sessions.push(toSession(checked(value, SESSION_FIELDS) as unknown as SessionLine));
     }
   }
   if (state === undefined) {
@@ -90,13 +90,52 @@ function toSession({ id, lastIndex, windowStart, results }: SessionLine): Sessio
   };
 }
 
-function parse(text: string): unknown {
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parse(text: string): JsonObject {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     const message = `snapshot section ${NODE_SECTION} holds a line that is no JSON`;
     throw new ClusterError('DATA_CORRUPT', message, { cause });
   }
+  if (typeof value === 'object' && value !== null) return value as JsonObject;
+  throw new ClusterError('DATA_CORRUPT', `snapshot section ${NODE_SECTION} holds ${text}`);
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
+const STATE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  index: isCount,
+  term: isCount,
+  hash: isCount,
+  nextSession: isCount,
+  nextRaftId: isCount,
+  minted: Array.isArray,
+  confState: isObject,
+  members: Array.isArray,
+};
+
+const SESSION_FIELDS: typeof STATE_FIELDS = {
+  id: isCount,
+  lastIndex: isCount,
+  windowStart: isCount,
+  results: Array.isArray,
+};
+
+/** The bytes are what was written, by their checksum; this is about who wrote them. */
+function checked(value: JsonObject, fields: typeof STATE_FIELDS): JsonObject {
+  for (const [field, isGood] of Object.entries(fields)) {
+    if (isGood(value[field])) continue;
+    const found = JSON.stringify(value[field]) ?? 'nothing';
+    throw new ClusterError(
+      'DATA_CORRUPT',
+      `snapshot section ${NODE_SECTION} holds ${found} as ${field}`,
+    );
+  }
+  return value;
 }
 
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

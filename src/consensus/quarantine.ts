@@ -5,20 +5,21 @@
  */
 import { ClusterError } from '../errors.ts';
 import type { Storage } from '../storage/index.ts';
+import { readFact, writeFact } from './facts.ts';
 import type { Divergence } from './types.ts';
 
 const FACT = 'quarantine';
 
 export async function markQuarantined(storage: Storage, divergence: Divergence): Promise<void> {
-  await storage.writeFact(FACT, Buffer.from(JSON.stringify({ version: 1, ...divergence })));
+  await writeFact(storage, FACT, { ...divergence });
 }
 
 /** @throws ClusterError STATE_DIVERGED. */
 export async function checkNotQuarantined(storage: Storage, nodeId: string): Promise<void> {
-  const bytes = await storage.readFact(FACT);
-  if (bytes === undefined) return;
-  const divergence = JSON.parse(Buffer.from(bytes).toString('utf8')) as Divergence;
-  throw stateDiverged(nodeId, divergence);
+  const fact = await readFact(storage, FACT);
+  if (fact === undefined) return;
+  const { index, hashes } = fact as unknown as Divergence;
+  throw stateDiverged(nodeId, { index, hashes: hashes ?? {} });
 }
 
 export function stateDiverged(nodeId: string, { index, hashes }: Divergence): ClusterError {

@@ -5,14 +5,15 @@
  */
 import type { Identity, Storage } from '../storage/index.ts';
 import { removedFrom } from './complaints.ts';
+import { readFact, writeFact } from './facts.ts';
 
 const FACT = 'removed';
 
 export async function markRemoved(storage: Storage, { raftId }: Identity): Promise<void> {
-  await storage.writeFact(FACT, Buffer.from(JSON.stringify({ version: 1, raftId })));
+  await writeFact(storage, FACT, { raftId });
 }
 
 /** @throws ClusterError MEMBER_REMOVED. */
 export async function checkNotRemoved(storage: Storage, identity: Identity): Promise<void> {
-  if ((await storage.readFact(FACT)) !== undefined) throw removedFrom(identity);
+  if ((await readFact(storage, FACT)) !== undefined) throw removedFrom(identity);
 }
