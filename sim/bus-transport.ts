@@ -31,6 +31,8 @@ interface Endpoint {
   readonly local: LocalPeer;
   readonly events: TransportEvents;
   readonly isTrusted: boolean;
+  /** Whether that node has it as a peer: of others it hears nothing. */
+  knows(peer: RaftId): boolean;
 }
 
 export class Bus {
@@ -146,7 +148,7 @@ export class Bus {
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
       this.clock.afterIo(() => {
-        if (this.#areUp(other)) other.events.unreachable(id, 'refused', error);
+        if (this.#areUp(other) && other.knows(id)) other.events.unreachable(id, 'refused', error);
       });
     }
   }
@@ -217,7 +219,12 @@ class BusTransport implements Transport {
 
   async start(local: LocalPeer, events: TransportEvents): Promise<void> {
     this.#local = local;
-    this.#bus.join({ local, events, isTrusted: this.#isTrusted });
+    this.#bus.join({
+      local,
+      events,
+      isTrusted: this.#isTrusted,
+      knows: (peer) => this.#peers.has(peer),
+    });
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,7 @@
  * Puts together what exists from a node's start on: the core over the stored log, the loop around it,
  * and those who listen to the transport. Wiring only; each part's rules stand in its own file.
  */
-import { type RaftId, RawNode, StateType } from '../raft/index.ts';
+import { NONE, type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Loop } from './loop.ts';
@@ -61,6 +61,9 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     loadBytesMax: parts.config.maxBytesPerMessage,
     membersChanged: () => {
       neighbours.sync();
+      // Raft ids are never used again: who was removed leads nobody any more, whatever it believes.
+      const { leaderId } = loop;
+      if (leaderId !== NONE && parts.replica.members.wasRemoved(leaderId)) succession.leaderGone();
       // The leader's name may be known only now.
       parts.leadershipChanged();
       parts.membersChanged();

@@ -121,11 +121,9 @@ export class MemberTable {
 
   list(): Member[] {
     const voters = new Set([...this.#confState.voters, ...this.#confState.votersOutgoing]);
-    return this.records().map(({ raftId, nodeId, address }) => ({
-      raftId,
-      nodeId,
-      address,
-      role: voters.has(raftId) ? 'voter' : 'learner',
+    return this.records().map((record) => ({
+      ...record,
+      role: voters.has(record.raftId) ? 'voter' : 'learner',
     }));
   }
 

@@ -361,7 +361,8 @@ export class NodeLife implements PartsOwner {
     this.leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
     this.parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
     this.parts.reads.leaderChanged();
-    this.parts.proposals.retryParked();
+    if (leader === undefined) this.parts.proposals.retryParked();
+    else this.parts.proposals.leaderChanged(leader.raftId);
     loop.askTurn();
   }
 

@@ -80,6 +80,32 @@ describe('proposals', () => {
     expect(bench.appended.map((bodies) => bodies.length)).toEqual([1, 2]);
   });
 
+  it('sends what may be repeated to the next leader at once; the rest waits for its answer', async () => {
+    const bench = new Bench();
+    const [a, b] = [bench.add('a', true), bench.add('b')];
+    bench.proposals.forwardQueued(2);
+    bench.proposals.leaderChanged(2);
+    expect(bench.forwarded.map((batch) => batch.length)).toEqual([2]);
+    bench.proposals.leaderChanged(3);
+    bench.proposals.forwardQueued(3);
+    expect(bench.forwarded.map((batch) => batch.length)).toEqual([2, 1]);
+    const [again] = bench.forwarded[1] as readonly LocalProposal[];
+    // What the frozen leader says after all counts for the one that still waits for it, and for no other.
+    const answer = (id: number) => ({
+      id,
+      status: ForwardStatus.Applied,
+      index: 0,
+      result: done('x'),
+    });
+    const [, second] = bench.forwarded[0] as readonly LocalProposal[];
+    bench.proposals.forwardAnswered(2, answer((again as LocalProposal).forwardId));
+    expect(await settled(a)).toBe('open');
+    bench.proposals.forwardAnswered(2, answer((second as LocalProposal).forwardId));
+    expect(await b).toMatchObject({ code: 0 });
+    bench.proposals.forwardAnswered(3, answer((again as LocalProposal).forwardId));
+    expect(await a).toMatchObject({ code: 0 });
+  });
+
   it('queues again what another entry took the place of, and says nothing meanwhile', async () => {
     const bench = new Bench();
     const a = bench.add('a');

@@ -253,6 +253,19 @@ export class Proposals {
     for (const proposal of parked) if (proposal.stage !== 'done') this.#push(proposal);
   }
 
+  /**
+   * Another node leads. What was sent to the one before and may be repeated goes to the new one: the old
+   * leader may be frozen, and its answer may never come. The others wait for that answer.
+   */
+  leaderChanged(leader: RaftId): void {
+    for (const [id, { to, proposal }] of this.#forwarded) {
+      if (to === leader || !proposal.repeatable || proposal.stage !== 'forwarded') continue;
+      this.#forwarded.delete(id);
+      this.#lost(proposal, 'another node leads');
+    }
+    this.retryParked();
+  }
+
   /** The connection to a peer broke: its answers may be lost. */
   peerLost(peer: RaftId): void {
     for (const [id, { to, proposal }] of this.#forwarded) {

@@ -1,6 +1,7 @@
 /**
  * What to do when the leader's address answers that nobody listens there: its process is dead, and
- * nobody need wait for the election timeout. The node forgets its leader and stands for election.
+ * nobody need wait for the election timeout. The node forgets its leader and stands for election. The
+ * same when the log says that the leader is no member any more (NASTY 6).
  *
  * It is a preference about who campaigns when, never a decision: pre-vote keeps it harmless where only
  * this node lost sight of a leader that lives, because the others still follow it and refuse. The
@@ -44,9 +45,14 @@ export class Succession {
 
   /** The peer's address refuses connections. */
   refused(peer: RaftId): void {
+    if (peer === this.#host.leaderId()) this.leaderGone();
+  }
+
+  /** The leader is dead, or no member any more. */
+  leaderGone(): void {
     const host = this.#host;
-    if (peer !== host.leaderId()) return;
-    const heirs = host.voters().filter((id) => id !== peer);
+    const gone = host.leaderId();
+    const heirs = host.voters().filter((id) => id !== gone);
     const rank = heirs.indexOf(this.#self);
     if (rank < 0) return;
     // What is left of an earlier succession is over: that one has found its leader, who is dead now.

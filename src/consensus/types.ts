@@ -94,6 +94,8 @@ export interface Member {
   /** `host:port` of its peers' door. */
   readonly address: string;
   readonly role: MemberRole;
+  /** A learner that gets its vote as soon as it has caught up. */
+  readonly wantsVote?: true;
 }
 
 /**

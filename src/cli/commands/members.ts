@@ -48,9 +48,9 @@ async function askAll(terminal: Terminal, flags: MembersFlags): Promise<MembersA
 function tableOf({ members, leader, commitIndex }: MembersAnswer): string[] {
   const rows = [['NODE', 'ROLE', 'ADDRESS', 'CONNECTED', 'BEHIND']];
   for (const member of members) {
-    const { nodeId, role, address, connected, matchIndex } = member;
+    const { nodeId, role, wantsVote, address, connected, matchIndex } = member;
     const behind = matchIndex === undefined ? '-' : String(Math.max(0, commitIndex - matchIndex));
-    const title = nodeId === leader ? 'leader' : role;
+    const title = nodeId === leader ? 'leader' : wantsVote ? 'learner (will vote)' : role;
     rows.push([nodeId, title, address, connected ? 'yes' : 'no', behind]);
   }
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
