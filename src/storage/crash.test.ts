@@ -3,12 +3,15 @@
  * installs; several at a time) runs on a disk that dies after n changing operations; sectors, sizes and
  * names that were not synced survive at random. The folder that is found must hold the state after some
  * step that is not older than the last acknowledged one: NASTY 36, 38, S-100. Then it must work on.
+ * Timers fire after some microtasks, so that what follows the log in the background (witness.ts) is
+ * caught at each of its steps too: it must never know of more than what is durable.
  * Random in breadth; crash-every.test.ts tries everything for one short life.
  */
 import { expect, it } from 'vitest';
 import { appendOne, judgeFolder, StorageLife } from '../../sim/storage-life.ts';
 import { dice, entry, FOLDER, hardState, MemoryDisk, open } from '../../sim/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
+import type { Clock } from '../world/index.ts';
 
 async function live(life: StorageLife, seed: number, steps: number): Promise<void> {
   const random = dice(seed);
@@ -65,10 +68,32 @@ async function install(life: StorageLife, random: Random): Promise<void> {
   await life.install(Math.max(last, commit) + 1 + random.below(5), term + 1);
 }
 
+/** How soon a timer fires, in microtasks: a storage step takes a few. */
+const TIMER_MICROTASKS_MAX = 8;
+
+function hasty(random: Random): Clock {
+  const after = (_delayMs: number, callback: () => void): { cancel(): void } => {
+    let left = random.below(TIMER_MICROTASKS_MAX);
+    let isCancelled = false;
+    const wait = (): void => {
+      if (isCancelled) return;
+      if (left-- === 0) callback();
+      else queueMicrotask(wait);
+    };
+    queueMicrotask(wait);
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
+  };
+  return { now: () => 0, wallTime: () => 0, after, afterIo: () => {} };
+}
+
 async function crashOnce(seed: number): Promise<'died' | 'ended'> {
   const random = dice(seed);
   const disk = new MemoryDisk();
-  const life = new StorageLife(await open(disk, { seed }));
+  const life = new StorageLife(await open(disk, { seed, clock: hasty(random) }));
   disk.dieAfter(random.below(160));
   const outcome = await Promise.race([
     disk.died.then(() => 'died' as const),
