@@ -31,6 +31,8 @@ export class BulkReceiver {
   readonly #parts: BulkReceiverParts;
   readonly #wire: BulkWire;
   #isOffered = false;
+  /** The node is being asked for a sink. */
+  #isOpening = false;
   #total = 0;
   /** Up to where chunks have come, and been written. */
   #received = 0;
@@ -76,13 +78,16 @@ export class BulkReceiver {
     this.#total = readPosition(payload);
     const message = decodeMessage(plain(payload.subarray(POSITION_BYTES)));
     this.#wire.expectNothing();
-    this.#wire.busy(this.#parts.open(message)).then(
+    const opening = this.#parts.open(message);
+    this.#isOpening = true;
+    this.#wire.busy(opening).then(
       (sink) => this.#opened(sink),
       (error: unknown) => this.#refuse(error),
     );
   }
 
   #opened(sink: BulkSink): void {
+    this.#isOpening = false;
     this.#sink = sink;
     if (this.#failure !== undefined) {
       this.#abortSink(this.#failure);
@@ -101,6 +106,7 @@ export class BulkReceiver {
   }
 
   #refuse(error: unknown): void {
+    this.#isOpening = false;
     if (this.#failure !== undefined) {
       this.#end(this.#failure);
       return;
@@ -195,8 +201,7 @@ export class BulkReceiver {
   #fail(error: Error): void {
     this.#failure ??= error;
     this.#chunks = [];
-    const isOpening = this.#isOffered && this.#sink === undefined;
-    if (!isOpening && !this.#isWriting && !this.#isFinishing) this.#abortSink(error);
+    if (!this.#isOpening && !this.#isWriting && !this.#isFinishing) this.#abortSink(error);
   }
 
   #abortSink(error: Error): void {

@@ -9,7 +9,11 @@ import { MemoryNetwork } from '../../sim/memory-network.ts';
 import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
 import { BULK_CHUNK_BYTES } from '../limits.ts';
 import { type Message, MessageType, makeMessage } from '../raft/index.ts';
+import { positionBytes } from './bulk-wire.ts';
+import { encodeFrame, FrameType } from './frame.ts';
+import { encodeHandshake, HandshakeType } from './handshake-codec.ts';
 import type { TransportOptions } from './options.ts';
+import { helloTo, stranger, world } from './transport.fixture.ts';
 import type { BulkSink, BulkSource } from './types.ts';
 
 const snapshot: Message = makeMessage({
@@ -439,5 +443,23 @@ describe('bulk', () => {
     expect(second.result).toBe('done');
     expect(sinks[0]?.log).toEqual(['abort: a newer transfer from the same node began']);
     expect(a.status[0]?.connected).toBe(true);
+  });
+
+  it('an offer that can not be read ends it, and is told', async () => {
+    const w = world();
+    const node = w.node(1);
+    await node.start();
+    const before = w.clock.waiting;
+    const them = await stranger(w);
+    const hello = helloTo(node, { purpose: 'bulk' });
+    them.connection.write([encodeHandshake(hello)]);
+    await w.clock.advance(5);
+    const { nonce } = hello;
+    them.connection.write([encodeHandshake({ type: HandshakeType.Confirm, nonce })]);
+    const noMessage = Buffer.alloc(9, 0xff);
+    them.connection.write(encodeFrame(FrameType.BulkOffer, 0, [positionBytes(10), noMessage]));
+    await w.clock.advance(5);
+    expect(them.state.isClosed).toBe(true);
+    expect([node.warnings, w.clock.waiting]).toEqual([['bulk.receive-failed'], before]);
   });
 });
