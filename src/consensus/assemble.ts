@@ -188,8 +188,10 @@ export async function startTransport(parts: NodeParts, live: Live): Promise<void
       messages: (from, messages) => loop.receive(from, messages),
       frame: (from, kind, payload) => loop.receiveFrame(from, kind, payload),
       connected: (peer) => neighbours.connected(peer),
-      unreachable: (peer, reason, error) =>
-        loop.guard(() => neighbours.unreachable(peer, reason, error)),
+      unreachable: (peer, reason, error) => {
+        loop.guard(() => neighbours.unreachable(peer, reason));
+        if (reason === 'rejected') neighbours.refused(peer, error);
+      },
       bulk: (from, message) => snapshots.receive(from, message),
       admit: (peer) => admission.admit(peer),
     },

@@ -9,6 +9,15 @@ function roles({ node }: TestNode): string[] {
   return node.status().members.map(({ nodeId, role }) => `${nodeId} ${role}`);
 }
 
+/** Whoever runs has applied what the leader has. */
+async function allKnow(
+  { nodes }: TestCluster,
+  { node: { appliedIndex } }: TestNode,
+): Promise<void> {
+  const running = [...nodes.values()].filter(({ node }) => node.phase === 'running');
+  await until('all know', () => running.every(({ node }) => node.appliedIndex >= appliedIndex));
+}
+
 describe('a node that joins', () => {
   it('S-106 founds nothing, catches up as a learner, and is given its vote by itself', async () => {
     await using cluster = new TestCluster(3, { snapshotIntervalEntries: 10 });
@@ -101,7 +110,40 @@ describe('a node that joins', () => {
   });
 });
 
+describe('an invitation', () => {
+  it('that is void, because its member was removed, ends the node that comes with it', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const join = await leader.node.addNode('n4', 'n4:1');
+    await leader.node.removeNode('n4');
+    await allKnow(cluster, leader);
+    const storage = new MemoryStorage();
+    const { node } = await cluster.start('n4', storage, { join });
+    expect(await node.failed).toMatchObject({ code: 'MEMBER_REMOVED' });
+    await node.stop();
+    const again = cluster.start('n4', storage.crash(), { join });
+    await expect(again).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
+  });
+});
+
 describe('a member that is removed', () => {
+  it('while it is away is told by its peers, once: its folder says so the next time', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [away] = cluster.followers(leader) as [TestNode];
+    const name = away.node.nodeId;
+    await away.node.stop();
+    await leader.node.removeNode(name);
+    await allKnow(cluster, leader);
+    const back = await cluster.start(name, (away.storage as MemoryStorage).crash());
+    expect(await back.node.failed).toMatchObject({ code: 'MEMBER_REMOVED' });
+    for (const { node } of cluster.nodes.values()) await node.stop();
+    const alone = cluster.start(name, (back.storage as MemoryStorage).crash());
+    await expect(alone).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
+  });
+
   it('S-107 is told, and stops campaigning; the others go on', async () => {
     await using cluster = new TestCluster(3);
     await cluster.startAll();

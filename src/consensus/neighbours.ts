@@ -27,12 +27,14 @@ export interface NeighboursHost {
   reportUnreachable(peer: RaftId): void;
   /** What a peer that has just come should hear. */
   greet(peer: RaftId): void;
+  takesPart(): boolean;
   fail(error: ClusterError): void;
 }
 
 export class Neighbours {
   readonly #host: NeighboursHost;
-  readonly #refusedBy = new Set<RaftId>();
+  /** Who refuses this node by name and for good, and why. */
+  readonly #refusedBy = new Map<RaftId, ClusterError>();
   /** Members that were there at the start. */
   #atStart: ReadonlySet<RaftId> | undefined;
 
@@ -73,7 +75,7 @@ export class Neighbours {
     this.#host.greet(peer);
   }
 
-  unreachable(peer: RaftId, reason: UnreachableReason, error: Error): void {
+  unreachable(peer: RaftId, reason: UnreachableReason): void {
     const { proposals, leaderCalls, succession } = this.#host;
     this.#host.reportUnreachable(peer);
     if (reason !== 'overflow') {
@@ -81,17 +83,28 @@ export class Neighbours {
       leaderCalls.peerLost(peer);
     }
     if (reason === 'refused') succession.refused(peer);
-    if (reason === 'rejected') this.#refused(peer, error);
   }
 
-  /** A peer refuses this node by name. When a majority does, it has no place in the cluster any more. */
-  #refused(peer: RaftId, error: Error): void {
-    const { self, members } = this.#host;
+  /** A peer refuses this node. It may say so only once, and before the node takes part. */
+  refused(peer: RaftId, error: Error): void {
     const code = refusalMeaning(error);
     if (code === undefined) return;
-    this.#refusedBy.add(peer);
-    const others = members.confState.voters.filter((id) => id !== self);
-    const refusing = others.filter((id) => this.#refusedBy.has(id)).length;
-    if (refusing * 2 > others.length) this.#host.fail(new ClusterError(code, error.message));
+    this.#refusedBy.set(peer, new ClusterError(code, error.message));
+    if (this.#host.takesPart()) this.weighRefusals();
+  }
+
+  /**
+   * When a majority refuses this node by name, it has no place in the cluster any more; for
+   * one that joins, a majority of those whom it knows.
+   */
+  weighRefusals(): void {
+    const { self, members } = this.#host;
+    const known = members.isEmpty
+      ? members.contacts().map(({ raftId }) => raftId)
+      : members.confState.voters;
+    const others = known.filter((id) => id !== self);
+    const refusals = others.flatMap((id) => this.#refusedBy.get(id) ?? []);
+    const error = refusals.at(-1);
+    if (error !== undefined && refusals.length * 2 > others.length) this.#host.fail(error);
   }
 }

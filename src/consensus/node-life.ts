@@ -8,6 +8,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
+import type { Identity } from '../storage/index.ts';
 import { assemble, handOver, type Live, startTransport } from './assemble.ts';
 import { checkNotAborted, removedFrom, toFailure, unlessAborted } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
@@ -167,7 +168,7 @@ export class NodeLife implements PartsOwner {
     this.#announce(live);
   }
 
-  #announce({ identity, core, loop }: Live): void {
+  #announce({ identity, core, loop, neighbours }: Live): void {
     const { logger, replica, storage } = this.parts;
     const { voters } = replica.members.confState;
     logger.info('node.started', {
@@ -178,6 +179,7 @@ export class NodeLife implements PartsOwner {
       voters: voters.length,
     });
     this.membersChanged();
+    neighbours.weighRefusals();
     loop.guard(() => {
       if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
     });
@@ -259,6 +261,8 @@ export class NodeLife implements PartsOwner {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
+    // Its peers may have told it, and not the log.
+    if (error.code === 'MEMBER_REMOVED' && this.#live) this.#markRemoved(this.#live.identity);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
@@ -373,9 +377,13 @@ export class NodeLife implements PartsOwner {
     this.membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
     const { identity } = this.started;
     if (!this.#isRemoved(identity.raftId) || !this.takesPart) return;
-    this.#marking ??= markRemoved(this.parts.storage, identity).catch(() => undefined);
+    this.#markRemoved(identity);
     // What it has to say last (a commit that the others wait for) leaves first.
     this.parts.world.clock.after(REMOVED_GRACE_MS, () => this.fail(removedFrom(identity)));
+  }
+
+  #markRemoved(identity: Identity): void {
+    this.#marking ??= markRemoved(this.parts.storage, identity).catch(() => undefined);
   }
 
   #isRemoved(raftId: RaftId): boolean {
