@@ -16,13 +16,15 @@ const VERSION = 1;
 /** Longest that is worked on for another node, whatever it says, in ms. */
 const TIMEOUT_MS_MAX = 10 * 60 * 1000;
 
+export interface AddCall {
+  readonly op: 'add';
+  readonly nodeId: string;
+  readonly address: string;
+  readonly wantsVote: boolean;
+}
+
 export type LeaderCall =
-  | {
-      readonly op: 'add';
-      readonly nodeId: string;
-      readonly address: string;
-      readonly wantsVote: boolean;
-    }
+  | AddCall
   | { readonly op: 'promote' | 'remove' | 'transfer'; readonly nodeId: string };
 
 interface Asked {

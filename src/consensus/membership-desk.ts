@@ -9,7 +9,7 @@ import { parseAddress } from '../transport/index.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { nobodyLeads } from './explain.ts';
-import { type LeaderCall, unpackAnswer } from './leader-calls.ts';
+import { type AddCall, type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
@@ -47,23 +47,39 @@ export class MembershipDesk {
     const call = { op: 'add', nodeId, address, wantsVote } as const;
     if (this.#isElsewhere()) return (await this.#askLeader(call, options)) as Invitation;
     const deadline = this.#life.deadline(options);
-    const { replica, admission } = this.#life.parts;
-    const { members } = replica;
-    const known = members.byNodeId(nodeId);
-    // Asked again, because the first answer was lost: it was added, and nobody has come yet.
-    if (known?.address === address && !admission.hasSeen(known.raftId)) {
-      return this.#invitation(known);
-    }
+    const { members } = this.#life.parts.replica;
+    const invited = this.#invited(call);
+    if (invited !== undefined) return this.#invitation(invited);
     const check = (): void => checkIsNew(members, nodeId, address);
     check();
     const part = encodePart(CommandKind.MintMember, Buffer.from(nodeId), undefined);
     const minted = await this.#life.proposePart(part, false, options);
-    if (minted.code === NodeResultCode.MemberExists) check();
+    if (minted.code === NodeResultCode.MemberExists) {
+      const added = this.#invited(call);
+      if (added !== undefined) return this.#invitation(added);
+      check();
+      // It came and went. The id in the answer was that member's, and is not given again.
+      throw new ClusterError(
+        'CHANGE_IN_PROGRESS',
+        `node ${nodeId} was removed just now; try again`,
+      );
+    }
     const raftId = decodeNumber(minted.bytes);
     const plain: MemberRecord = { raftId, nodeId, address };
     const member: MemberRecord = wantsVote ? { ...plain, wantsVote } : plain;
     await this.#change(addLearnerChange(member), deadline, options.signal, check);
     return this.#invitation(plain);
+  }
+
+  /**
+   * Asked again, because the first answer was lost: it was added, and nobody has come yet. A voter may
+   * have voted where this node did not see it, and may not begin anew with an empty folder.
+   */
+  #invited({ nodeId, address, wantsVote }: AddCall): MemberRecord | undefined {
+    const { replica, admission } = this.#life.parts;
+    const known = replica.members.byNodeId(nodeId);
+    if (known?.address !== address || (known.wantsVote === true) !== wantsVote) return undefined;
+    return this.#votes(known.raftId) || admission.hasSeen(known.raftId) ? undefined : known;
   }
 
   /** What the member must know to join. */
@@ -90,7 +106,8 @@ export class MembershipDesk {
     const member = this.#memberNamed(nodeId);
     const { members } = this.#life.parts.replica;
     const check = (): void => {
-      this.#memberNamed(nodeId);
+      // The name may be another member's by now.
+      if (members.get(member.raftId) === undefined) throw unknownMember(nodeId, members.records());
       const votersAfter = [...members.confState.voters, member.raftId];
       checkKeepsQuorum(members, votersAfter, `with the vote of node ${nodeId}`, this.#reachable());
     };

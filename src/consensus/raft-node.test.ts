@@ -286,10 +286,10 @@ describe('three nodes', () => {
     const invitation = await leader.node.addLearner('n9', 'n9:1');
     expect(invitation).toMatchObject({ raftId: 4, nodeId: 'n9' });
     expect(leader.node.status().members.at(-1)).toMatchObject({ nodeId: 'n9', role: 'learner' });
+    expect(await leader.node.addLearner('n9', 'n9:1')).toEqual(invitation);
     await leader.node.promoteLearner('n9');
     const roles = leader.node.status().members.map(({ nodeId, role }) => `${nodeId} ${role}`);
     expect(roles).toEqual(['n1 voter', 'n2 voter', 'n3 voter', 'n9 voter']);
-    expect(await leader.node.addLearner('n9', 'n9:1')).toEqual(invitation);
     expect(await codeOf(leader.node.addLearner('n9', 'n9:2'))).toBe('MEMBER_EXISTS');
     expect(await codeOf(leader.node.addLearner('n8', 'n9:1'))).toBe('MEMBER_EXISTS');
     await leader.node.removeNode('n9');
