@@ -6,6 +6,10 @@
  * The rule that it protects: a voter that lost its data has forgotten its votes and what it
  * acknowledged. Let back in under its old id it could vote twice in a term, or help to commit over
  * entries that it had acknowledged. It must come back as a new member.
+ *
+ * What each node has seen first is not enough for a member that joined: two that were started with one
+ * invitation could be let in by different members, and both vote. So its promotion names the data
+ * folder in the log; whoever counts the vote has applied that, and it outweighs what was seen.
  */
 import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
@@ -52,28 +56,47 @@ export class Admission {
 
   /** Whether the member has ever come with a data folder. */
   hasSeen(raftId: RaftId): boolean {
-    return this.#incarnations.has(raftId);
+    return this.incarnationOf(raftId) !== undefined;
+  }
+
+  /** The data folder that it must come with; `undefined`: any, it has not come yet. */
+  incarnationOf(raftId: RaftId): string | undefined {
+    return this.#members.get(raftId)?.incarnation ?? this.#incarnations.get(raftId);
+  }
+
+  /** Whether another one than the log names was let in under that id. From now on it is not. */
+  expel(raftId: RaftId): boolean {
+    const seen = this.#incarnations.get(raftId);
+    const named = this.incarnationOf(raftId);
+    if (named === undefined || seen === undefined || seen === named) return false;
+    this.#incarnations.set(raftId, named);
+    return true;
   }
 
   /** Durable when it resolves. @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED. */
   async admit(peer: PeerIdentity): Promise<void> {
     if (this.#members.isEmpty) this.#introduce(peer);
     else this.#checkMember(peer);
-    const known = this.#incarnations.get(peer.raftId);
-    if (known !== undefined && known !== peer.incarnation) {
-      throw new ClusterError(
-        'MEMBER_WIPED',
-        `node ${peer.nodeId} (raft id ${peer.raftId}) came with data folder ${peer.incarnation}, ` +
-          `but is known with ${known}: it lost its data or runs on a copy. ` +
-          'Remove the member, then add it anew: it can not come back under the same id',
-        { details: { nodeId: peer.nodeId, known, found: peer.incarnation } },
-      );
-    }
-    if (known === undefined) {
+    this.#checkIncarnation(peer);
+    if (this.#incarnations.get(peer.raftId) !== peer.incarnation) {
       this.#incarnations.set(peer.raftId, peer.incarnation);
       this.#written = this.#written.then(() => this.#write());
     }
     await this.#written;
+    // Meanwhile the log may have named another one.
+    this.#checkIncarnation(peer);
+  }
+
+  #checkIncarnation({ raftId, nodeId, incarnation }: PeerIdentity): void {
+    const known = this.incarnationOf(raftId);
+    if (known === undefined || known === incarnation) return;
+    throw new ClusterError(
+      'MEMBER_WIPED',
+      `node ${nodeId} (raft id ${raftId}) came with data folder ${incarnation}, ` +
+        `but is known with ${known}: it lost its data, or another one runs under its id. ` +
+        'Remove the member, then add it anew: it can not come back under the same id',
+      { details: { nodeId, known, found: incarnation } },
+    );
   }
 
   /**

@@ -116,13 +116,18 @@ function newStateHashes(
   });
 }
 
-function newPromotion({ replica, logger }: NodeParts, core: RawNode, loop: Loop): Promotion {
+function newPromotion(
+  { replica, admission, logger }: NodeParts,
+  core: RawNode,
+  loop: Loop,
+): Promotion {
   return new Promotion({
     members: replica.members,
     status: () => core.status(),
     isLeader: () => loop.role === StateType.Leader,
     promote: (member) => {
-      const place = loop.placeOf(() => core.proposeConfChange(addVoterChange(member)));
+      const change = addVoterChange(member, admission.incarnationOf(member.raftId));
+      const place = loop.placeOf(() => core.proposeConfChange(change));
       if (place === undefined) return;
       logger.info('member.promoting', { member: member.nodeId, index: place.index });
       loop.askTurn();

@@ -103,6 +103,10 @@ describe('on disk', () => {
     const text = '{"raftId":4,"nodeId":"n4","address":"h4:1","wantsVote":true}';
     expect(Buffer.from(encodeMember(member)).toString()).toBe(text);
     expect(decodeMember(Buffer.from(text))).toEqual(member);
+    const voter = { raftId: 4, nodeId: 'n4', address: 'h4:1', incarnation: 'a'.repeat(16) };
+    const named = '{"raftId":4,"nodeId":"n4","address":"h4:1","incarnation":"aaaaaaaaaaaaaaaa"}';
+    expect(Buffer.from(encodeMember(voter)).toString()).toBe(named);
+    expect(decodeMember(Buffer.from(named))).toEqual(voter);
     expect(decodeMember(new Uint8Array(0))).toBeUndefined();
   });
 

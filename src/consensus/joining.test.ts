@@ -125,6 +125,26 @@ describe('an invitation', () => {
     const again = cluster.start('n4', storage.crash(), { join });
     await expect(again).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
   });
+
+  it('lets in one data folder: no member counts the vote of another, seen before or not', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    // This one is away while n4 comes and gets its vote, so it has seen no folder of n4.
+    const [late] = cluster.followers(leader) as [TestNode];
+    const name = late.node.nodeId;
+    await late.node.stop();
+    const join = await leader.node.addNode('n4', 'n4:1');
+    const first = await cluster.start('n4', new MemoryStorage(), { join });
+    await until('n4 votes', () => roles(leader).includes('n4 voter'));
+    await first.node.stop();
+    const back = await cluster.start(name, (late.storage as MemoryStorage).crash());
+    await until('it knows of n4', () => roles(back).includes('n4 voter'));
+    for (const [other, { node }] of cluster.nodes) if (other !== name) await node.stop();
+    const members = join.members.filter(({ nodeId }) => nodeId === name);
+    const second = await cluster.start('n4', new MemoryStorage(), { join: { ...join, members } });
+    expect(await second.node.failed).toMatchObject({ code: 'MEMBER_WIPED' });
+  });
 });
 
 describe('a member that is removed', () => {

@@ -17,6 +17,8 @@ export interface MemberRecord {
   readonly address: string;
   /** A learner that gets its vote as soon as it has caught up. */
   readonly wantsVote?: true;
+  /** The data folder that got the vote: no other one may use it. Absent for those who founded. */
+  readonly incarnation?: string;
 }
 
 /** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
@@ -38,8 +40,8 @@ export class MemberTable {
   #byRaftId = new Map<RaftId, MemberRecord>();
   #nextRaftId: RaftId = 1;
   #confState: ConfState = EMPTY_CONF_STATE;
-  /** By node id, the id that was minted for it last and was not added yet. The oldest comes first. */
-  #minted = new Map<string, RaftId>();
+  /** Ids that were not added yet, with the node that each was minted for. The oldest comes first. */
+  #minted = new Map<RaftId, string>();
   /** Whom a node that joins talks to before it has a member table of the log's making. */
   readonly #introduced = new Map<RaftId, MemberRecord>();
 
@@ -66,19 +68,18 @@ export class MemberTable {
   }
 
   get minted(): readonly (readonly [nodeId: string, raftId: RaftId])[] {
-    return [...this.#minted];
+    return [...this.#minted].map(([raftId, nodeId]) => [nodeId, raftId]);
   }
 
   /** Whether the id was given to a member once, and that member is gone (or never came). */
   wasRemoved(raftId: RaftId): boolean {
     if (raftId >= this.#nextRaftId || this.#byRaftId.has(raftId)) return false;
-    return ![...this.#minted.values()].includes(raftId);
+    return !this.#minted.has(raftId);
   }
 
   mint(nodeId: string): RaftId {
     const raftId = this.#nextRaftId++;
-    this.#minted.delete(nodeId);
-    this.#minted.set(nodeId, raftId);
+    this.#minted.set(raftId, nodeId);
     for (const oldest of this.#minted.keys()) {
       if (this.#minted.size <= MINTED_MAX) break;
       this.#minted.delete(oldest);
@@ -102,7 +103,7 @@ export class MemberTable {
     if (added !== undefined) {
       assert(added.raftId < this.#nextRaftId, 'member with an id that was never minted', { added });
       this.#byRaftId.set(added.raftId, added);
-      if (this.#minted.get(added.nodeId) === added.raftId) this.#minted.delete(added.nodeId);
+      this.#minted.delete(added.raftId);
     }
     const present = new Set([
       ...confState.voters,
@@ -134,7 +135,7 @@ export class MemberTable {
     minted: Iterable<readonly [nodeId: string, raftId: RaftId]> = [],
   ): void {
     this.#nextRaftId = nextRaftId;
-    this.#minted = new Map(minted);
+    this.#minted = new Map([...minted].map(([nodeId, raftId]) => [raftId, nodeId]));
     this.#confState = confState;
     this.#byRaftId = new Map();
     for (const record of records) this.#byRaftId.set(record.raftId, record);

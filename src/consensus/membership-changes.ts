@@ -23,14 +23,20 @@ export function decodeMember(context: Uint8Array): MemberRecord | undefined {
   } catch (cause) {
     throw new ClusterError('CODEC_INVALID', 'a record of a member is no JSON', { cause });
   }
-  const { raftId, nodeId, address, wantsVote } = (value ?? {}) as Partial<MemberRecord>;
+  const { raftId, nodeId, address, wantsVote, incarnation } = (value ??
+    {}) as Partial<MemberRecord>;
   const isId = Number.isSafeInteger(raftId) && (raftId as number) > 0;
   if (!isId || typeof nodeId !== 'string' || typeof address !== 'string') {
     const what = 'a record of a member lacks raft id, node id or address';
     throw new ClusterError('CODEC_INVALID', what);
   }
-  const member: MemberRecord = { raftId: raftId as number, nodeId, address };
-  return wantsVote === true ? { ...member, wantsVote } : member;
+  return {
+    raftId: raftId as number,
+    nodeId,
+    address,
+    ...(wantsVote === true ? { wantsVote } : {}),
+    ...(typeof incarnation === 'string' ? { incarnation } : {}),
+  };
 }
 
 function single(type: ConfChangeType, nodeId: number, context: Uint8Array): ConfChangeV2 {
@@ -41,9 +47,17 @@ export function addLearnerChange(member: MemberRecord): ConfChangeV2 {
   return single(ConfChangeType.AddLearnerNode, member.raftId, encodeMember(member));
 }
 
-/** Also the promotion of a learner; one that waited for its vote waits no more. */
-export function addVoterChange({ raftId, nodeId, address }: MemberRecord): ConfChangeV2 {
-  return single(ConfChangeType.AddNode, raftId, encodeMember({ raftId, nodeId, address }));
+/**
+ * The promotion of a learner; one that waited for its vote waits no more. The vote goes to the data
+ * folder that is known here, and with the log everybody knows that it is this one.
+ */
+export function addVoterChange(
+  { raftId, nodeId, address }: MemberRecord,
+  incarnation: string | undefined,
+): ConfChangeV2 {
+  const plain: MemberRecord = { raftId, nodeId, address };
+  const voter = incarnation === undefined ? plain : { ...plain, incarnation };
+  return single(ConfChangeType.AddNode, raftId, encodeMember(voter));
 }
 
 export function removeChange(raftId: number): ConfChangeV2 {

@@ -113,7 +113,8 @@ export class MembershipDesk {
     };
     const isDone = (): boolean => this.#votes(member.raftId);
     if (isDone()) return;
-    const change = addVoterChange(member);
+    const { admission } = this.#life.parts;
+    const change = addVoterChange(member, admission.incarnationOf(member.raftId));
     await this.#change(change, this.#life.deadline(options), options.signal, check, isDone);
   }
 

@@ -8,6 +8,7 @@ import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
 import type { Transport, UnreachableReason } from '../transport/index.ts';
 import type { Logger } from '../world/index.ts';
+import type { Admission } from './admission.ts';
 import { refusalMeaning } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import type { LeaderCalls } from './leader-calls.ts';
@@ -19,6 +20,7 @@ export interface NeighboursHost {
   readonly self: RaftId;
   readonly config: RaftNodeConfig;
   readonly members: MemberTable;
+  readonly admission: Admission;
   readonly transport: Transport;
   readonly proposals: Proposals;
   readonly leaderCalls: LeaderCalls;
@@ -44,13 +46,13 @@ export class Neighbours {
 
   /** The members are others now, or are known for the first time. */
   sync(): void {
-    const { self, config, members, transport } = this.#host;
+    const { self, config, members, admission, transport } = this.#host;
     const configured = new Map(config.cluster.members.map((m) => [m.nodeId, m.address]));
     const records = members.contacts();
     const present = new Set(records.map(({ raftId }) => raftId));
     this.#atStart ??= present;
     for (const { raftId } of transport.status()) {
-      if (!present.has(raftId)) transport.removePeer(raftId);
+      if (!present.has(raftId) || admission.expel(raftId)) transport.removePeer(raftId);
     }
     for (const { raftId, nodeId, address } of records) {
       if (raftId === self) continue;

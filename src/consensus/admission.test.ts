@@ -1,0 +1,62 @@
+/**
+ * Who is let in, tried on the table of members alone. The rule: of two that claim to be one member, no
+ * node that counts its vote talks to any but the one that the log names.
+ */
+import { describe, expect, it } from 'vitest';
+import { EMPTY_CONF_STATE } from '../raft/index.ts';
+import { MemoryStorage } from '../storage/index.ts';
+import { Admission } from './admission.ts';
+import { type MemberRecord, MemberTable } from './members.ts';
+
+const N1: MemberRecord = { raftId: 1, nodeId: 'n1', address: 'n1:1' };
+const N4: MemberRecord = { raftId: 4, nodeId: 'n4', address: 'n4:1' };
+const ONE = 'a'.repeat(16);
+const OTHER = 'b'.repeat(16);
+
+async function rig(): Promise<{ storage: MemoryStorage; members: MemberTable }> {
+  const storage = new MemoryStorage();
+  const names = { clusterName: 'test', clusterId: '0'.repeat(32), nodeId: 'n1' };
+  await storage.found({ ...names, raftId: 1, incarnation: 'c'.repeat(16) });
+  const members = new MemberTable();
+  members.restore(5, { ...EMPTY_CONF_STATE, voters: [1], learners: [4] }, [N1, N4]);
+  return { storage, members };
+}
+
+function promote(members: MemberTable, incarnation: string): void {
+  members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, { ...N4, incarnation });
+}
+
+describe('admission', () => {
+  it('expels whom it let in first when the log names another, over a restart too', async () => {
+    const { storage, members } = await rig();
+    const admission = new Admission(storage, members);
+    await admission.admit({ ...N4, incarnation: ONE });
+    expect(admission.expel(4)).toBe(false);
+    promote(members, OTHER);
+    expect(admission.expel(4)).toBe(true);
+    expect(admission.expel(4)).toBe(false);
+    for (const it of [admission, new Admission(storage, members)]) {
+      await it.load();
+      const wrong = it.admit({ ...N4, incarnation: ONE });
+      await expect(wrong).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+      await it.admit({ ...N4, incarnation: OTHER });
+    }
+  });
+
+  it('looks again after the write, in which the log may have named another', async () => {
+    const { storage, members } = await rig();
+    const admitted = new Admission(storage, members).admit({ ...N4, incarnation: ONE });
+    promote(members, OTHER);
+    await expect(admitted).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+  });
+
+  it('calls nobody removed whose id was minted, also when its name got another id since', () => {
+    const members = new MemberTable();
+    members.restore(4, EMPTY_CONF_STATE, [N1]);
+    const [first, second] = [members.mint('n4'), members.mint('n4')];
+    expect([first, second].map((id) => members.wasRemoved(id))).toEqual([false, false]);
+    const again = new MemberTable();
+    again.restore(members.nextRaftId, EMPTY_CONF_STATE, [N1], members.minted);
+    expect([first, second].map((id) => again.wasRemoved(id))).toEqual([false, false]);
+  });
+});
