@@ -37,6 +37,8 @@ export class Flood {
   readonly #sockets = new Set<Socket>();
   readonly #timer: NodeJS.Timeout;
   #dialed = 0;
+  /** Connections that came about. */
+  connected = 0;
   openMost = 0;
 
   constructor(options: FloodOptions) {
@@ -61,7 +63,10 @@ export class Flood {
     this.#sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('connect', () => KINDS[kind]?.(socket, this.#hello()));
+    socket.on('connect', () => {
+      this.connected++;
+      KINDS[kind]?.(socket, this.#hello());
+    });
     socket.resume();
   }
 

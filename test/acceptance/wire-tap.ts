@@ -88,6 +88,12 @@ export function onLastConnection(heartbeats: readonly Heartbeat[]): readonly Hea
   return heartbeats.filter(([, , , connection]) => connection === last);
 }
 
+/** And from the last one to `endMs`: heartbeats that stopped leave no gap between two of them. */
+export function gapsUntil(endMs: number, heartbeats: readonly Heartbeat[]): number[] {
+  const last = heartbeats.at(-1);
+  return last === undefined ? [] : [...gapsOf(heartbeats), endMs - last[2]];
+}
+
 /** Times between one heartbeat and the next, in ms. */
 export function gapsOf(heartbeats: readonly Heartbeat[]): number[] {
   return heartbeats.slice(1).map(([, , atMs], i) => atMs - (heartbeats[i]?.[2] ?? atMs));
