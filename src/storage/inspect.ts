@@ -22,8 +22,8 @@ import { type FactReport, type LeftoverReport, listFacts, listLeftovers } from '
 import { LogReplay } from './log-replay.ts';
 import { sourceOf } from './partial-snapshot.ts';
 import type { Segment } from './segment.ts';
-import { readLayout, wholePrefix } from './snapshot-reader.ts';
-import { listSnapshots } from './snapshot-store.ts';
+import { readLayout, SNAPSHOT_ADVICE, wholePrefix } from './snapshot-reader.ts';
+import { listSnapshots, snapshotStem } from './snapshot-store.ts';
 import { corrupt } from './storage-errors.ts';
 import type { TermRun } from './term-runs.ts';
 import type { Identity, StoredSnapshot } from './types.ts';
@@ -261,7 +261,7 @@ async function readSnapshotReport(
       const source = sourceOf(file, path, bytes);
       const { meta, sections } = await readLayout(source);
       const checksum = await checksumOf(source);
-      if (!name.startsWith(stemOf(meta, checksum))) {
+      if (!name.startsWith(snapshotStem({ ...meta, checksum }))) {
         const whole = await wholePrefix(source);
         const what = `the file's checksum is ${hex32(checksum)}, which is not what its name says`;
         throw corrupt(path, whole.bytes, what, SNAPSHOT_ADVICE);
@@ -280,15 +280,6 @@ async function readSnapshotReport(
     if ((await disk.info(path)) === undefined) return undefined;
     throw error;
   }
-}
-
-const SNAPSHOT_ADVICE =
-  'Move the file away: the node then starts from an older snapshot if its log still reaches back ' +
-  'that far, and says so if not; in that case remove this member from the cluster';
-
-function stemOf(meta: { readonly index: LogIndex; readonly term: Term }, checksum: number): string {
-  const pad = (value: number): string => String(value).padStart(16, '0');
-  return `${pad(meta.index)}-${pad(meta.term)}-${hex32(checksum)}`;
 }
 
 async function checksumOf(source: {

@@ -40,7 +40,8 @@ export interface SnapshotLayout {
   readonly sections: readonly SectionEntry[];
 }
 
-const ADVICE =
+/** What to do about a snapshot file that is damaged. */
+export const SNAPSHOT_ADVICE: string =
   'Move the file away: the node then starts from an older snapshot if its log still reaches back ' +
   'that far, and says so if not; in that case remove this member from the cluster';
 
@@ -157,7 +158,7 @@ export async function wholePrefix(
 }
 
 function damage(source: ByteSource, offset: number, what: string): ClusterError {
-  return corrupt(source.path, offset, what, ADVICE);
+  return corrupt(source.path, offset, what, SNAPSHOT_ADVICE);
 }
 
 function unknownVersion(path: string, version: number): ClusterError {

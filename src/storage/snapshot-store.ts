@@ -341,14 +341,17 @@ async function openSource(disk: Disk, path: string): Promise<ByteSource> {
 }
 
 function nameOf(snapshot: StoredSnapshot): string {
-  return stem(snapshot) + SUFFIX;
+  return snapshotStem(snapshot) + SUFFIX;
 }
 
 function partOf(snapshot: StoredSnapshot): string {
-  return stem(snapshot) + PART_SUFFIX;
+  return snapshotStem(snapshot) + PART_SUFFIX;
 }
 
-function stem(snapshot: StoredSnapshot): string {
+/** A file's name without its suffix. */
+export function snapshotStem(
+  snapshot: Pick<StoredSnapshot, 'index' | 'term' | 'checksum'>,
+): string {
   const pad = (value: number): string => String(value).padStart(16, '0');
   return `${pad(snapshot.index)}-${pad(snapshot.term)}-${hex32(snapshot.checksum)}`;
 }
