@@ -131,6 +131,8 @@ export const CLIENT_SESSION_REST_MS: number = 20 * 60 * 1_000;
 
 /** Largest segment of the log. Segments start at the smallest size and double up to this. */
 export const WAL_SEGMENT_BYTES: number = 64 * MIB;
+/** Largest that may be asked for: the place of a record in its segment is a number of 32 bits. */
+export const WAL_SEGMENT_BYTES_MAX: number = 2048 * MIB;
 /** First segment: zero-filled before the first write, so it must cost milliseconds only. */
 export const WAL_FIRST_SEGMENT_BYTES: number = 1 * MIB;
 /** Batches that wait are merged up to this much: one record, one write, one sync. */

@@ -21,6 +21,7 @@ import {
   save,
   textOf,
 } from '../../sim/storage-rig.ts';
+import { WAL_SEGMENT_BYTES_MAX } from '../limits.ts';
 import type { Entry } from '../raft/index.ts';
 import { nullLogger, realDisk } from '../world/index.ts';
 import { type DiskStorage, openDiskStorage } from './disk-storage.ts';
@@ -256,6 +257,17 @@ describe('segments', () => {
     expect((await inspect(disk, FOLDER)).log!.segments.map((one) => one.segmentBytes)).toEqual(
       [1, 2, 4, 8].map((count) => count * mib),
     );
+  });
+
+  it('can not be so large that a record’s place does not fit its 32 bits', async () => {
+    for (const segmentBytes of [WAL_SEGMENT_BYTES_MAX + 1, 2 ** 33, 0, -1, 1.5, Number.NaN]) {
+      const disk = new MemoryDisk();
+      await expect(open(disk, { tuning: { segmentBytes } })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        details: { field: 'storage.segmentBytes' },
+      });
+      expect(disk.paths()).toEqual([]);
+    }
   });
 
   it('a batch that is larger than a segment gets one of its own', async () => {

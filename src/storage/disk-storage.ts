@@ -20,7 +20,7 @@
  */
 import { join } from 'node:path';
 import { assert, ClusterError } from '../errors.ts';
-import { STORAGE_READ_BYTES, WAL_SEGMENT_BYTES } from '../limits.ts';
+import { STORAGE_READ_BYTES, WAL_SEGMENT_BYTES, WAL_SEGMENT_BYTES_MAX } from '../limits.ts';
 import {
   type ConfState,
   EMPTY_CONF_STATE,
@@ -56,7 +56,7 @@ import { type LogReach, Witness } from './witness.ts';
 
 /** Sizes that suit most machines as they are. */
 export interface DiskStorageTuning {
-  /** Largest segment of the log. */
+  /** Largest segment of the log; at most 2 GiB. */
   readonly segmentBytes?: number;
   /** Recent entries kept in memory; what is not synced yet is kept beyond it. */
   readonly cacheBytes?: number;
@@ -81,10 +81,12 @@ const FACT_SUFFIX = '.fact';
 
 /**
  * Opens a data folder, or makes a fresh one.
- * @throws ClusterError DATA_DIR_IN_USE, DATA_DIR_UNUSABLE, DATA_DIR_FORMAT, DATA_CORRUPT, DISK_FULL, DISK_FAILED.
+ * @throws ClusterError DATA_DIR_IN_USE, DATA_DIR_UNUSABLE, DATA_DIR_FORMAT, DATA_CORRUPT, DISK_FULL,
+ * DISK_FAILED, CONFIG_INVALID.
  */
 export async function openDiskStorage(options: DiskStorageOptions): Promise<DiskStorage> {
   const { disk, directory } = options;
+  checkSegmentBytes(options.options?.segmentBytes);
   let lock: DirectoryLock | undefined;
   try {
     await disk.makeDirectory(directory);
@@ -421,6 +423,16 @@ export class DiskStorage implements Storage {
     this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
     for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
   }
+}
+
+/** Or the log would end the node at the first record whose place can not be written down. */
+function checkSegmentBytes(value: number = WAL_SEGMENT_BYTES): void {
+  if (Number.isSafeInteger(value) && value > 0 && value <= WAL_SEGMENT_BYTES_MAX) return;
+  throw new ClusterError(
+    'CONFIG_INVALID',
+    `storage.segmentBytes is ${value}: it must be a whole number from 1 to ${WAL_SEGMENT_BYTES_MAX}`,
+    { details: { field: 'storage.segmentBytes', value } },
+  );
 }
 
 function reachOf({ sequence, generation, end }: Segment): LogReach {
