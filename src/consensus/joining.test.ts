@@ -198,6 +198,24 @@ describe('a member that is removed', () => {
     expect(next.node.status().members.length).toBe(2);
   });
 
+  it('does not leave one voter alone that may not have heard of it: it hands over first', async () => {
+    await using cluster = new TestCluster(2);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [heir] = cluster.followers(leader) as [TestNode];
+    const [gone, stays] = [leader.node.nodeId, heir.node.nodeId];
+    for (const { node } of [leader, heir]) {
+      await expect(node.removeNode(gone)).rejects.toMatchObject({
+        code: 'CONF_CHANGE_INVALID',
+        details: { heir: stays },
+      });
+    }
+    await leader.node.transferLeadership(stays);
+    expect(await heir.node.removeNode(gone)).toBe(true);
+    await leader.node.stop();
+    await heir.node.propose(text('alone'));
+  });
+
   it('is not removed where the voters that remain could decide nothing', async () => {
     await using cluster = new TestCluster(3);
     await cluster.startAll();

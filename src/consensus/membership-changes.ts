@@ -118,6 +118,27 @@ export function checkKeepsQuorum(
   );
 }
 
+/**
+ * A leader that removes itself is gone right after it has told so. Two voters that remain have a majority
+ * of the old members too, and find out by an election; one alone needs the vote of the one that is gone,
+ * for ever, if that news was lost. @throws ClusterError CONF_CHANGE_INVALID.
+ */
+export function checkHeirIsTold(
+  members: MemberTable,
+  votersAfter: readonly RaftId[],
+  { nodeId }: MemberRecord,
+): void {
+  const [heir, ...others] = votersAfter;
+  if (heir === undefined || others.length > 0) return;
+  const name = members.get(heir)?.nodeId ?? String(heir);
+  throw new ClusterError(
+    'CONF_CHANGE_INVALID',
+    `node ${nodeId} leads, and ${name} alone would be left: if it did not hear of it, it would wait ` +
+      `for the vote of ${nodeId} for ever. Hand leadership to ${name} first, then remove ${nodeId}`,
+    { details: { nodeId, heir: name } },
+  );
+}
+
 /** A change in the log that somebody waits for. */
 export interface WaitingChange {
   readonly index: LogIndex;

@@ -14,6 +14,7 @@ import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
   addVoterChange,
+  checkHeirIsTold,
   checkIsNew,
   checkKeepsQuorum,
   checkLeavesVoter,
@@ -133,6 +134,7 @@ export class MembershipDesk {
       const votersAfter = voters.filter((voter) => voter !== raftId);
       if (votersAfter.length === voters.length) return;
       checkKeepsQuorum(members, votersAfter, `without node ${nodeId}`, this.#reachable());
+      if (raftId === this.#life.started.core.id) checkHeirIsTold(members, votersAfter, member);
     };
     const isDone = (): boolean => members.get(raftId) === undefined;
     const deadline = this.#life.deadline(options);
