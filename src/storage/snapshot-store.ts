@@ -116,6 +116,8 @@ export class SnapshotStore {
     const { disk, directory } = this.#options;
     const temporary = join(directory, `save-${++this.#saves}${TEMPORARY_SUFFIX}`);
     try {
+      // This node is further than what they would bring; they take room that this may need.
+      await this.#dropParts(meta.index);
       await disk.remove(temporary);
       const file = await disk.open(temporary, 'create');
       const sink = new SyncingSink(disk, temporary, file);
@@ -189,8 +191,7 @@ export class SnapshotStore {
     this.#receiving.add(name);
     const path = join(this.#options.directory, name);
     try {
-      await this.#dropOldParts();
-      await PartialSnapshot.checkRoom(this.#options.disk, path, stored.bytes);
+      await this.#makeRoom(path, stored.bytes);
       return await PartialSnapshot.open(this.#options.disk, path, stored, {
         finished: () => this.#finish(path, stored),
         spoiled: () => this.#tryRemove(path),
@@ -265,14 +266,29 @@ export class SnapshotStore {
     }
   }
 
-  /** Another transfer begins: what is left of earlier ones takes room that it may need. */
-  async #dropOldParts(): Promise<void> {
+  /**
+   * Another transfer begins: what is left of earlier ones takes room that it may need. Some of it is kept,
+   * for going on with, as long as there is room beside it: or a transfer that nobody goes on with, as its
+   * sender is gone, would keep all others out.
+   */
+  async #makeRoom(path: string, bytes: number): Promise<void> {
     const { disk, directory } = this.#options;
     const idle = (await listSnapshots(disk, directory)).filter(
       (file) => file.isPart && !this.#receiving.has(file.name),
     );
-    for (const file of idle.slice(SNAPSHOT_PARTS_KEPT)) {
-      await disk.remove(join(directory, file.name));
+    const kept = idle.slice(0, SNAPSHOT_PARTS_KEPT);
+    const drop = async (files: readonly FoundFile[]): Promise<void> => {
+      for (const file of files) await disk.remove(join(directory, file.name));
+    };
+    await drop(idle.slice(SNAPSHOT_PARTS_KEPT));
+    try {
+      await PartialSnapshot.checkRoom(disk, path, bytes);
+    } catch (error) {
+      const gained = kept.reduce((sum, file) => sum + file.bytes, 0);
+      const missing = bytes - gained;
+      await PartialSnapshot.checkRoom(disk, path, missing).catch(() => Promise.reject(error));
+      await drop(kept);
+      await PartialSnapshot.checkRoom(disk, path, bytes);
     }
   }
 

@@ -4,7 +4,15 @@
  * newer snapshot takes their place.
  */
 import { describe, expect, it } from 'vitest';
-import { FOLDER, MemoryDisk, open, save, snapshotOf, transfer } from '../../sim/storage-rig.ts';
+import {
+  entry,
+  FOLDER,
+  MemoryDisk,
+  open,
+  save,
+  snapshotOf,
+  transfer,
+} from '../../sim/storage-rig.ts';
 import { SNAPSHOT_FRAME_BYTES, SNAPSHOT_ROOM_LEFT_BYTES } from '../limits.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { SnapshotReader, Storage, StoredSnapshot } from './types.ts';
@@ -161,6 +169,44 @@ describe('room on the disk', () => {
     expect(storage.failure).toBeUndefined();
     disk.capacityBytes = 20 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
     expect(await transfer(leader, storage, stored, MIB)).toEqual(stored);
+  });
+
+  it('a transfer takes that of an earlier one which nobody goes on with', async () => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    const [gone, begun] = await leaderWith(100, 20 * MIB);
+    await sendPart(await gone.openSnapshot(begun), storage, begun, 100);
+    const [leader, stored] = await leaderWith(200, 20 * MIB);
+    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    expect(await transfer(leader, storage, stored, MIB)).toEqual(stored);
+    expect(snapshotFiles(disk).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('a transfer that would not fit even so leaves the earlier one as it is', async () => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    const [gone, begun] = await leaderWith(100, 20 * MIB);
+    const sent = await sendPart(await gone.openSnapshot(begun), storage, begun, 100);
+    const [, stored] = await leaderWith(200, 30 * MIB);
+    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    await expect(storage.receiveSnapshot(snapshotOf(stored))).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    });
+    const resumed = await storage.receiveSnapshot(snapshotOf(begun));
+    expect(resumed.received).toBeGreaterThan(sent - SNAPSHOT_FRAME_BYTES - CHUNK);
+    await resumed.abort();
+  });
+
+  it('a snapshot of this node takes that of a transfer which it has overtaken', async () => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    const [leader, begun] = await leaderWith(100, 20 * MIB);
+    await sendPart(await leader.openSnapshot(begun), storage, begun, 200);
+    const entries = Array.from({ length: 110 }, (_, at) => entry(at + 1, 1));
+    await storage.append({ entries });
+    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    const stored = await save(storage, 110, 1, 'x'.repeat(15 * MIB));
+    expect(storage.newestSnapshot).toEqual(stored);
   });
 
   it('a transfer that finds the disk full gives back what it took', async () => {
