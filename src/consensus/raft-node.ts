@@ -56,21 +56,15 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /** The name that the configuration gave it. */
-  /** The name that the configuration gave it. */
   get nodeId(): string {
     return this.#life.nodeId;
   }
 
   /** Where it is in its life. */
-  /** Where it is in its life. */
   get phase(): NodePhase {
     return this.#life.phase;
   }
 
-  /**
-   * Whether it leads, as far as it knows: somebody else may have been elected a moment ago. What
-   * must not rest on an old belief goes through `propose` or `readIndex`.
-   */
   /**
    * Whether it leads, as far as it knows: somebody else may have been elected a moment ago. What
    * must not rest on an old belief goes through `propose` or `readIndex`.
@@ -84,7 +78,6 @@ export class RaftNode implements AsyncDisposable {
     return this.#life.leader;
   }
 
-  /** Index of the last entry that the state machine has applied. */
   /** Index of the last entry that the state machine has applied. */
   get appliedIndex(): LogIndex {
     return this.#life.parts.replica.appliedIndex;
@@ -108,7 +101,6 @@ export class RaftNode implements AsyncDisposable {
     return this.#life.stop();
   }
 
-  /** As `stop`. */
   /** As `stop`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
@@ -245,11 +237,9 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * All that is known at this moment, before the start and after the end, too. Cheap enough for
-   * every second.
+   * What this node knows of itself and of the others at this moment, as data; a copy. Before the start
+   * and after the end, too. Cheap enough for every second.
    */
-
-  /** What this node knows of itself and of the others, as data; a copy. */
   status(): NodeStatus {
     return this.#life.status();
   }

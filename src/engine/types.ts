@@ -61,7 +61,8 @@ export interface Engine extends AsyncDisposable {
   /** A member that only follows, until it is promoted. */
   addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
   /**
-   * Gives a learner its vote. @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS, NO_QUORUM.
+   * Gives a learner its vote. @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS,
+   * NO_LEADER, NO_QUORUM, CONF_CHANGE_INVALID (with its vote the voters that are reached would be no majority).
    */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
   /** False when nobody is called so. */
