@@ -18,7 +18,7 @@ import {
 } from '../src/consensus/forwarding.ts';
 import { decodeMember, encodeMember } from '../src/consensus/membership-changes.ts';
 import { checkProposable } from '../src/consensus/peer-input.ts';
-import type { LocalProposal } from '../src/consensus/proposals.ts';
+import type { LocalProposal } from '../src/consensus/proposal.ts';
 import { decodeStateClaim, encodeStateClaim } from '../src/consensus/state-hashes.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../src/limits.ts';
 import * as raft from '../src/raft/index.ts';

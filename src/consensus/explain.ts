@@ -8,7 +8,7 @@ import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
 import type { Live } from './assemble.ts';
 import type { NodeParts } from './node-parts.ts';
-import type { LocalProposal } from './proposals.ts';
+import type { LocalProposal } from './proposal.ts';
 import type { Divergence, Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
 
 const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {

@@ -12,7 +12,7 @@ import { decodeAnswers, decodeProposals, encodeAnswers, encodeProposals } from '
 import { MemberTable } from './members.ts';
 import { decodeMember, encodeMember } from './membership-changes.ts';
 import { decodeNodeSection, encodeNodeSection, type NodeSectionState } from './node-section.ts';
-import { ForwardStatus, type LocalProposal } from './proposals.ts';
+import { ForwardStatus, type LocalProposal } from './proposal.ts';
 import { markQuarantined } from './quarantine.ts';
 import { markRemoved } from './removed-mark.ts';
 

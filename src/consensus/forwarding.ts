@@ -11,7 +11,7 @@
 import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, FRAME_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { partEnd } from './envelope.ts';
-import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposals.ts';
+import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposal.ts';
 
 /** Kinds of frames of the transport. Numbers are on the wire. */
 export const FrameKind = {

@@ -62,6 +62,17 @@ describe('a call', () => {
     );
   });
 
+  it('to a leader that stops meanwhile is unknown, and says nothing of the caller', async () => {
+    const { follower } = pair(() => Promise.reject(new ClusterError('NODE_STOPPED', 'n1 stops')));
+    const answer = await follower.ask(1, REMOVE, 100).promise;
+    expect(() => unpackAnswer(answer)).toThrow(
+      expect.objectContaining({
+        code: 'OUTCOME_UNKNOWN',
+        message: expect.stringMatching(/Ask again/),
+      }),
+    );
+  });
+
   it('that can not leave was not made; one whose answer is lost is unknown', async () => {
     const { follower, state } = pair(() => new Promise(() => undefined));
     state.reaches = false;
@@ -119,6 +130,15 @@ describe('on a follower', () => {
     expect(await codeOf(node.removeNode('not a name'))).toBe('CONFIG_INVALID');
     await node.transferLeadership(node.nodeId);
     await until('it leads', () => node.isLeader);
+  });
+
+  it('that removes itself there is told that it was done, although it ends by it', async () => {
+    await using cluster = new TestCluster(3);
+    await cluster.startAll();
+    const leader = await cluster.leader();
+    const [{ node }] = cluster.followers(leader) as [TestNode];
+    expect(await node.removeNode(node.nodeId)).toBe(true);
+    expect(await node.failed).toMatchObject({ code: 'MEMBER_REMOVED' });
   });
 
   it('that knows no leader says who is missing', async () => {

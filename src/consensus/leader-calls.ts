@@ -161,6 +161,11 @@ export function unpackAnswer({ value, error }: Answer): unknown {
 }
 
 function describe(error: unknown): NonNullable<Answer['error']> {
+  if (error instanceof ClusterError && error.code === 'NODE_STOPPED') {
+    // Of the leader; the caller's own node is well.
+    const { code, message, details } = unanswered('stopped before it was done');
+    return { code, message, details };
+  }
   if (error instanceof ClusterError) {
     return { code: error.code, message: error.message, details: error.details };
   }

@@ -42,7 +42,8 @@ import {
 import type { LeaderCalls } from './leader-calls.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
-import type { ForwardAnswer, LocalProposal, Proposals } from './proposals.ts';
+import type { ForwardAnswer, LocalProposal } from './proposal.ts';
+import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { ReadyObservers } from './ready-observers.ts';
 import type { Replica } from './replica.ts';

@@ -23,6 +23,8 @@ export interface MemberRecord {
 
 /** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
 const MINTED_MAX = 64;
+/** Whom a node that joins is introduced to; a cluster has fewer members. */
+const INTRODUCED_MAX = 64;
 
 const NODE_ID = /^[A-Za-z0-9._-]+$/;
 
@@ -89,7 +91,7 @@ export class MemberTable {
 
   /** Somebody to talk to until the log says who is who. */
   introduce(record: MemberRecord): void {
-    this.#introduced.set(record.raftId, record);
+    if (this.#introduced.size < INTRODUCED_MAX) this.#introduced.set(record.raftId, record);
   }
 
   /** Whom to be connected with: the members, or those that a node that joins was introduced to. */

@@ -122,7 +122,7 @@ export class MembershipDesk {
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
     checkNodeId(nodeId, 'nodeId');
     if (this.#isElsewhere()) {
-      return (await this.#askLeader({ op: 'remove', nodeId }, options)) === true;
+      return await this.#askToRemove(nodeId, options);
     }
     const { members } = this.#life.parts.replica;
     const member = members.byNodeId(nodeId);
@@ -198,6 +198,17 @@ export class MembershipDesk {
     return true;
   }
 
+  /** A node that removes itself hears of it by its own end, or from the leader: whichever comes first. */
+  async #askToRemove(nodeId: string, options: WaitOptions): Promise<boolean> {
+    try {
+      return (await this.#askLeader({ op: 'remove', nodeId }, options)) === true;
+    } catch (error) {
+      if (nodeId !== this.#life.nodeId || !isRemoval(error)) throw error;
+      return true;
+    }
+  }
+
+  /** Resolves when this node has applied what was done there, or its caller's time is over. */
   async #askLeader(call: LeaderCall, options: WaitOptions): Promise<unknown> {
     const { signal } = options;
     checkNotAborted(signal);
@@ -287,4 +298,10 @@ export class MembershipDesk {
 function isForLater(error: unknown): boolean {
   if (!(error instanceof ClusterError)) return false;
   return error.code === 'CHANGE_IN_PROGRESS' || error.code === 'PROPOSAL_DROPPED';
+}
+
+/** The node ended because it was removed. */
+function isRemoval(error: unknown): boolean {
+  if (!(error instanceof ClusterError) || error.code !== 'NODE_FAILED') return false;
+  return error.cause instanceof ClusterError && error.cause.code === 'MEMBER_REMOVED';
 }

@@ -35,12 +35,11 @@ import type {
   ProposeResult,
   WaitOptions,
 } from './types.ts';
+import { isDoneWithin, waitUntil } from './waiting.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Ticks between two looks for sessions that nobody uses. */
 const SESSION_CHECK_TICKS = 100;
-/** How often a condition is looked at while the node hands over or stops, in ms. */
-const WATCH_INTERVAL_MS = 5;
 /** Between the moment in which a node learns that it was removed and its end, in ms. */
 const REMOVED_GRACE_MS = 50;
 
@@ -62,7 +61,7 @@ export class NodeLife implements PartsOwner {
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** The mark of quarantine, or of removal, is being written. */
-  #marking: Promise<void> | undefined;
+  #marking: Promise<unknown> | undefined;
   #ticks = 0;
 
   /** `perform` does on this node, while it leads, what another one asks for. */
@@ -214,7 +213,7 @@ export class NodeLife implements PartsOwner {
     this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped`));
     if (this.#phase !== 'failed') this.#phase = 'stopped';
     // It sees that it was stopped, and closes what it has opened.
-    const isStarted = await this.#isDoneInTime(this.#starting?.catch(() => undefined));
+    const isStarted = await this.#ends(this.#starting?.catch(() => undefined));
     if (!isStarted) this.parts.logger.warn('node.startHangs', { phase: this.#phase });
     await this.parts.transport.stop();
     await this.#closeStorage();
@@ -224,17 +223,13 @@ export class NodeLife implements PartsOwner {
   async #closeStorage(): Promise<void> {
     const { config, logger, storage } = this.parts;
     const settled = Promise.all([this.#live?.snapshots.settle(), this.#marking]);
-    const isClosed = await this.#isDoneInTime(settled.then(() => storage.close()));
+    const isClosed = await this.#ends(settled.then(() => storage.close()));
     if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
   }
 
-  /** Waits for the work, but no longer than `stopTimeoutMs`. */
-  async #isDoneInTime(work: Promise<unknown> = Promise.resolve()): Promise<boolean> {
+  async #ends(work: Promise<unknown> | undefined): Promise<boolean> {
     const { config, world } = this.parts;
-    return await new Promise<boolean>((resolve, reject) => {
-      const timer = world.clock.after(config.stopTimeoutMs, () => resolve(false));
-      work.then(() => resolve(true), reject).finally(() => timer.cancel());
-    });
+    return await isDoneWithin(world.clock, config.stopTimeoutMs, work);
   }
 
   /** Hands leadership to the follower that is furthest, and waits until it has it. */
@@ -248,12 +243,9 @@ export class NodeLife implements PartsOwner {
     await this.waitUntil(() => isDone() || isAlone(), until);
   }
 
-  /** Resolves when the condition holds, at the latest at `until`. */
+  /** Resolves when the condition holds, or this node takes no part any more, at the latest at `until`. */
   async waitUntil(condition: () => boolean, until: number): Promise<void> {
-    const { clock } = this.parts.world;
-    while (this.takesPart && !condition() && clock.now() < until) {
-      await new Promise<void>((resolve) => clock.after(WATCH_INTERVAL_MS, resolve));
-    }
+    await waitUntil(this.parts.world.clock, condition, until, () => this.takesPart);
   }
 
   /** A fault that can not be mended here: this node stops taking part, for good. */
@@ -290,8 +282,6 @@ export class NodeLife implements PartsOwner {
     this.parts.observers.end();
   }
 
-  // ---- proposals ---------------------------------------------------------------------------------
-
   /** Takes a part to the log, wherever the leader is; resolves when it is applied here. */
   async proposePart(
     part: Uint8Array,
@@ -307,8 +297,6 @@ export class NodeLife implements PartsOwner {
     const give = (error: Error): void => this.parts.proposals.abandon(proposal, error);
     return await unlessAborted(options.signal, promise, give);
   }
-
-  // ---- what happens ------------------------------------------------------------------------------
 
   #tick(lateMs: number): void {
     const { core, loop, diskWatch, snapshots, promotion } = this.started;
@@ -391,12 +379,19 @@ export class NodeLife implements PartsOwner {
     return !members.isEmpty && members.get(raftId) === undefined;
   }
 
-  /** The nodes' states differ: the one that is wrong ends its part, and its folder is marked. */
+  /** The nodes' states differ, or do so no more. The one that is wrong ends, and its folder is marked. */
   diverged(verdict: StateVerdict, divergence: Divergence): void {
+    const { logger, storage } = this.parts;
+    if (verdict === 'agreed') {
+      if (this.#divergence !== undefined) logger.info('state.agrees', { ...divergence });
+      this.#divergence = undefined;
+      return;
+    }
     this.#divergence = divergence;
-    this.parts.logger.error('state.diverged', { verdict, ...divergence });
+    logger.error('state.diverged', { verdict, ...divergence });
     if (verdict !== 'we-differ') return;
-    this.#marking = markQuarantined(this.parts.storage, divergence).catch(() => undefined);
+    const mark = markQuarantined(storage, divergence).catch(() => undefined);
+    this.#marking = Promise.all([this.#marking, mark]);
     this.fail(stateDiverged(this.nodeId, divergence));
   }
 

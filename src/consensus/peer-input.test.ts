@@ -9,7 +9,7 @@ import type { TransportEvents } from '../transport/index.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { decodeAnswers, encodeAnswers, encodeProposals, FrameKind } from './forwarding.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
-import { ForwardStatus, type LocalProposal } from './proposals.ts';
+import { ForwardStatus, type LocalProposal } from './proposal.ts';
 import { encodeNumbers } from './replica.ts';
 
 let cluster: TestCluster;

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { CommandKind, decodeEnvelope, encodePart } from './envelope.ts';
-import { type ForwardAnswer, ForwardStatus, type LocalProposal, Proposals } from './proposals.ts';
+import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposal.ts';
+import { Proposals } from './proposals.ts';
 import type { ProposeResult } from './types.ts';
 
 const part = (text: string): Uint8Array =>

@@ -20,113 +20,129 @@ import type { CommandResult } from './types.ts';
 const I = STATE_HASH_INTERVAL_ENTRIES;
 
 describe('claims', () => {
-  const verdict = (own: number, claims: [RaftId, number][], voters: RaftId[]): StateVerdict =>
-    judgeClaims(own, new Map(claims), voters);
+  type Row = readonly [
+    what: string,
+    own: number,
+    claims: [RaftId, number][],
+    voters: RaftId[],
+    StateVerdict,
+  ];
+  const all = [1, 2, 3];
+  const rows: Row[] = [
+    ['nobody else has spoken', 7, [[1, 7]], all, 'open'],
+    [
+      'one is still to speak',
+      7,
+      [
+        [1, 7],
+        [2, 7],
+      ],
+      all,
+      'open',
+    ],
+    [
+      'all are the same',
+      7,
+      [
+        [1, 7],
+        [2, 7],
+        [3, 7],
+      ],
+      all,
+      'agreed',
+    ],
+    ['a lone voter', 7, [[1, 7]], [1], 'agreed'],
+    [
+      'two differ, the third may decide',
+      7,
+      [
+        [1, 7],
+        [2, 8],
+      ],
+      all,
+      'undecided',
+    ],
+    [
+      'two others are the same',
+      7,
+      [
+        [1, 7],
+        [2, 8],
+        [3, 8],
+      ],
+      all,
+      'we-differ',
+    ],
+    [
+      'another one is alone',
+      8,
+      [
+        [1, 7],
+        [2, 8],
+        [3, 8],
+      ],
+      all,
+      'other-differs',
+    ],
+    [
+      'all are different',
+      7,
+      [
+        [1, 7],
+        [2, 8],
+        [3, 9],
+      ],
+      all,
+      'no-majority',
+    ],
+    [
+      'two of two',
+      7,
+      [
+        [1, 7],
+        [2, 8],
+      ],
+      [1, 2],
+      'no-majority',
+    ],
+    [
+      'a learner is judged',
+      9,
+      [
+        [4, 9],
+        [1, 7],
+        [2, 7],
+      ],
+      all,
+      'we-differ',
+    ],
+    [
+      'a learner is wrong',
+      7,
+      [
+        [1, 7],
+        [2, 7],
+        [4, 9],
+      ],
+      all,
+      'other-differs',
+    ],
+    [
+      'learners do not count',
+      9,
+      [
+        [4, 9],
+        [5, 9],
+        [6, 9],
+        [1, 7],
+      ],
+      all,
+      'undecided',
+    ],
+  ];
 
-  it('a majority decides, and only when it is one', () => {
-    const all = [1, 2, 3];
-    expect(verdict(7, [[1, 7]], all)).toBe('open');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 7],
-        ],
-        all,
-      ),
-    ).toBe('agreed');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 8],
-        ],
-        all,
-      ),
-    ).toBe('open');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 8],
-          [3, 8],
-        ],
-        all,
-      ),
-    ).toBe('we-differ');
-    expect(
-      verdict(
-        8,
-        [
-          [1, 7],
-          [2, 8],
-          [3, 8],
-        ],
-        all,
-      ),
-    ).toBe('other-differs');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 8],
-          [3, 9],
-        ],
-        all,
-      ),
-    ).toBe('no-majority');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 8],
-        ],
-        [1, 2],
-      ),
-    ).toBe('no-majority');
-    expect(verdict(7, [[1, 7]], [1])).toBe('agreed');
-  });
-
-  it('a learner is judged, and does not count', () => {
-    expect(
-      verdict(
-        9,
-        [
-          [4, 9],
-          [1, 7],
-          [2, 7],
-        ],
-        [1, 2, 3],
-      ),
-    ).toBe('we-differ');
-    expect(
-      verdict(
-        7,
-        [
-          [1, 7],
-          [2, 7],
-          [4, 9],
-        ],
-        [1, 2, 3],
-      ),
-    ).toBe('other-differs');
-    expect(
-      verdict(
-        9,
-        [
-          [4, 9],
-          [5, 9],
-          [6, 9],
-          [1, 7],
-        ],
-        [1, 2, 3],
-      ),
-    ).toBe('open');
+  it.each(rows)('%s', (_what, own, claims, voters, verdict) => {
+    expect(judgeClaims(own, new Map(claims), voters)).toBe(verdict);
   });
 
   it('travel in a frame; anything else is refused', () => {
@@ -213,6 +229,26 @@ describe('a planted divergence', () => {
     await wrong.stop();
     const reopened = cluster.start('n3', storage.crash());
     await expect(reopened).rejects.toMatchObject({ code: 'STATE_DIVERGED' });
+  });
+
+  it('is said at once where the one who could decide it is away, and no more once all agree', async () => {
+    await using cluster = new TestCluster(3);
+    const { node } = await cluster.start('n1');
+    await cluster.start('n2', new MemoryStorage(), { machine: new DriftingMachine(20) });
+    await write(cluster, I + 10);
+    await until('they say so', () => node.status().divergence?.index === I);
+    expect(node.phase).toBe('running');
+    await cluster.start('n3');
+    const wrong = cluster.nodes.get('n2')?.node as typeof node;
+    expect(await wrong.failed).toMatchObject({ code: 'STATE_DIVERGED' });
+    await until(
+      'n1 leads, or n3',
+      () => cluster.followers(cluster.nodes.get('n2') as never).length === 2,
+    );
+    const leader = await cluster.leader();
+    expect(await leader.node.removeNode('n2')).toBe(true);
+    await write(cluster, I);
+    await until('all is well', () => node.status().divergence === undefined);
   });
 
   it('where no majority agrees all say so, and nobody is thrown out', async () => {

@@ -4,7 +4,7 @@
  * So each node tells the others, at fixed indexes, the rolling hash of all results up to there.
  *
  * The rule: whoever disagrees with a majority of the voters is wrong, and takes no further part. Where
- * no majority agrees, nobody can know who is right; then every node says so, and goes on.
+ * no majority agrees, or not yet, nobody can know who is right; then every node says so, and goes on.
  *
  * A frame may be lost, a node may be far behind: the hash rolls on, so a difference shows at every
  * later index too. Claims about indexes that are not applied here wait, a bounded number of them.
@@ -43,15 +43,24 @@ export function decodeStateClaim(payload: Uint8Array): StateClaim {
   throw new ClusterError('CODEC_INVALID', `frame of a state hash has ${what}`);
 }
 
-/** What the claims about one index say. */
-export type StateVerdict = 'agreed' | 'open' | 'we-differ' | 'other-differs' | 'no-majority';
+/**
+ * What the claims about one index say: all voters agree; too few have spoken; this node is wrong; another
+ * one is; somebody is, and who has not spoken yet may decide; nobody can decide it.
+ */
+export type StateVerdict =
+  | 'agreed'
+  | 'open'
+  | 'we-differ'
+  | 'other-differs'
+  | 'undecided'
+  | 'no-majority';
 
 export interface StateHashesHost {
   readonly self: RaftId;
   voters(): readonly RaftId[];
   /** To every other member. */
   broadcast(claim: StateClaim): void;
-  /** Once for each index with a difference, and again when the verdict gets worse. */
+  /** Once for each index and verdict that says something; `open` does not. */
   judged(verdict: StateVerdict, index: LogIndex, claims: ReadonlyMap<RaftId, number>): void;
 }
 
@@ -114,7 +123,7 @@ export class StateHashes {
     const own = claims.get(this.#host.self);
     if (own === undefined) return;
     const verdict = judgeClaims(own, claims, this.#host.voters());
-    if (verdict === 'open' || verdict === 'agreed' || this.#told.get(index) === verdict) return;
+    if (verdict === 'open' || this.#told.get(index) === verdict) return;
     this.#told.set(index, verdict);
     this.#host.judged(verdict, index, claims);
   }
@@ -139,10 +148,10 @@ export function judgeClaims(
   for (const [hash, count] of counts) {
     if (count < needed) continue;
     if (hash !== own) return 'we-differ';
-    return differs ? 'other-differs' : 'agreed';
+    if (differs) return 'other-differs';
+    return claimed === voters.length ? 'agreed' : 'open';
   }
   if (!differs) return 'open';
-  // Who has not spoken yet may still make a majority for one of the hashes.
   const mostPossible = Math.max(0, ...counts.values()) + voters.length - claimed;
-  return mostPossible < needed ? 'no-majority' : 'open';
+  return mostPossible < needed ? 'no-majority' : 'undecided';
 }
