@@ -17,7 +17,7 @@ import type { BulkSource } from './types.ts';
 /** A transfer that we send. */
 interface Outgoing {
   channel: Channel | undefined;
-  isCancelled: boolean;
+  readonly calledOff: AbortController;
   /** Ends the caller's wait. */
   reject: (error: Error) => void;
 }
@@ -36,7 +36,8 @@ export class BulkDesk {
     if (this.#outgoing.has(peer.raftId)) {
       throw failed(peer, new Error('another transfer to the same node is running'));
     }
-    const outgoing: Outgoing = { channel: undefined, isCancelled: false, reject: () => {} };
+    const calledOff = new AbortController();
+    const outgoing: Outgoing = { channel: undefined, calledOff, reject: () => {} };
     this.#outgoing.set(peer.raftId, outgoing);
     const startMs = this.#context.clock.now();
     try {
@@ -67,10 +68,11 @@ export class BulkDesk {
     const context = this.#context;
     const { options, clock } = context;
     if (peer.address === undefined) throw new Error('its address is not known');
-    const dialed = await context.network.dial(peer.address, options.handshakeTimeoutMs);
+    const { signal } = outgoing.calledOff;
+    const dialed = await context.network.dial(peer.address, options.handshakeTimeoutMs, signal);
     const channel = context.open(dialed);
     outgoing.channel = channel;
-    if (outgoing.isCancelled) {
+    if (signal.aborted) {
       channel.destroy();
       return;
     }
@@ -108,7 +110,7 @@ export class BulkDesk {
   cancel(raftId: RaftId, reason: Error): void {
     const outgoing = this.#outgoing.get(raftId);
     if (outgoing !== undefined) {
-      outgoing.isCancelled = true;
+      outgoing.calledOff.abort();
       outgoing.channel?.destroy(reason);
       outgoing.reject(reason);
     }

@@ -47,7 +47,8 @@ interface Attempt {
   readonly nonce: string;
   /** `undefined` while the network dials: the other side knows nothing of it yet. */
   channel: Channel | undefined;
-  isCancelled: boolean;
+  /** Aborted when nobody wants it any more. */
+  readonly calledOff: AbortController;
 }
 
 export class Dialer {
@@ -90,7 +91,7 @@ export class Dialer {
     const attempt: Attempt = {
       nonce: this.#context.nonce(),
       channel: undefined,
-      isCancelled: false,
+      calledOff: new AbortController(),
     };
     this.#attempt = attempt;
     this.#dial(attempt, address).then(
@@ -111,7 +112,7 @@ export class Dialer {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
     this.#attempt = undefined;
-    attempt.isCancelled = true;
+    attempt.calledOff.abort();
     attempt.channel?.destroy();
   }
 
@@ -136,10 +137,12 @@ export class Dialer {
   async #dial(attempt: Attempt, address: Address): Promise<Established> {
     const context = this.#context;
     const { clock } = context;
-    const deadlineMs = clock.now() + context.options.handshakeTimeoutMs;
-    const dialed = await context.network.dial(address, context.options.handshakeTimeoutMs);
+    const { handshakeTimeoutMs } = context.options;
+    const deadlineMs = clock.now() + handshakeTimeoutMs;
+    const { signal } = attempt.calledOff;
+    const dialed = await context.network.dial(address, handshakeTimeoutMs, signal);
     const channel = context.open(dialed);
-    if (attempt.isCancelled) {
+    if (signal.aborted) {
       channel.destroy();
       throw new Error('the attempt was given up');
     }
@@ -152,7 +155,7 @@ export class Dialer {
 
   #dialed(attempt: Attempt, established: Established): void {
     const { channel } = attempt;
-    if (attempt.isCancelled || this.#attempt !== attempt || channel === undefined) {
+    if (attempt.calledOff.signal.aborted || this.#attempt !== attempt || channel === undefined) {
       channel?.destroy();
       return;
     }
@@ -161,7 +164,7 @@ export class Dialer {
   }
 
   #dialFailed(attempt: Attempt, error: Error): void {
-    if (attempt.isCancelled || this.#attempt !== attempt) return;
+    if (attempt.calledOff.signal.aborted || this.#attempt !== attempt) return;
     this.#attempt = undefined;
     if (!this.#context.isRunning) return;
     if (error instanceof Refusal && error.refusal === 'duplicate') {

@@ -256,6 +256,32 @@ describe('connections that come and go', () => {
     expect(w.clock.waiting).toBeLessThanOrEqual(before);
   });
 
+  it('dials that nobody wants any more are called off', async () => {
+    const clock = new ManualClock();
+    const memory = new MemoryNetwork(clock, { latencyMs: 1 }).host('n1');
+    const dials: (AbortSignal | undefined)[] = [];
+    const dial: Network['dial'] = (_address, _timeoutMs, signal) => {
+      dials.push(signal);
+      return new Promise(() => {});
+    };
+    const network = { listen: memory.listen, dial };
+    const a = rigNode(1, { network, clock, random: seededRandom(1) });
+    await a.start();
+    const calledOff = (): unknown => dials.map((signal) => signal?.aborted);
+    for (const id of [2, 3]) {
+      a.transport.addPeer(peer(id));
+      const offer = makeMessage({ type: MessageType.Snap, to: id, from: 1 });
+      const source = { bytes: 1, read: async () => new Uint8Array(1) };
+      a.transport.sendBulk(offer, source).catch(() => {});
+    }
+    await clock.advance(10);
+    expect(calledOff()).toEqual([false, false, false, false]);
+    a.transport.removePeer(2);
+    expect(calledOff()).toEqual([true, true, false, false]);
+    await a.transport.stop();
+    expect(calledOff()).toEqual([true, true, true, true]);
+  });
+
   it('peers that are added and removed leave nothing behind either', async () => {
     const w = world();
     const a = w.node(1);

@@ -152,6 +152,20 @@ it('names the faults of dialling', async () => {
   expect(await faultOf(silent.dial({ host: 'nowhere', port: 1 }, 5))).toBe('timeout');
 });
 
+it('a dial that is called off, while it connects or before, ends at once', async () => {
+  const { listener } = await pair();
+  const named = realNetwork({ resolve: async () => ['127.0.0.1'] });
+  for (const isBefore of [true, false]) {
+    const calledOff = new AbortController();
+    const address = { host: 'n', port: listener.address.port };
+    const dialing = faultOf(named.dial(address, 2_000, calledOff.signal));
+    // Begins to connect; nothing can come of it before the loop has turned.
+    for (let tick = 0; tick < 20 && !isBefore; tick++) await new Promise(process.nextTick);
+    calledOff.abort(new Error('not wanted'));
+    expect(await dialing).toBe('Error: not wanted');
+  }
+});
+
 it('asks for the name at each dial and tries its addresses in turn', async () => {
   const { listener } = await pair();
   const asked: string[] = [];

@@ -10,6 +10,8 @@
  *   counts against a high-water mark instead, so the callback of the last chunk is used.
  * - An address is resolved anew at each dial (see resolve-host.ts); its addresses are tried in turn,
  *   each with its share of what is left of the deadline. A refusal goes to the next one at once.
+ * - A dial that is called off ends at once: a connecting socket keeps the process alive. Only a name that
+ *   is being looked up has to be waited for.
  * - A deadline that comes due is believed only after the I/O that was pending has been delivered: the
  *   timers of a process that was stopped are due before its sockets are looked at, and the peer that
  *   answered meanwhile would be called silent.
@@ -43,7 +45,7 @@ export function realNetwork(options: RealNetworkOptions = {}): Network {
   const resolve = options.resolve ?? resolveHost;
   return {
     listen: (address, onConnection) => listen(address, onConnection, resolve),
-    dial: (address, timeoutMs) => dial(address, timeoutMs, resolve),
+    dial: (address, timeoutMs, signal) => dial(address, timeoutMs, resolve, signal),
   };
 }
 
@@ -97,18 +99,21 @@ async function dial(
   address: Address,
   timeoutMs: number,
   resolve: ResolveHost,
+  signal: AbortSignal | undefined,
 ): Promise<Connection> {
   const deadlineMs = performance.now() + timeoutMs;
   const hosts = await withDeadline(resolve(address.host), timeoutMs, () => slowNames(address));
   const failures: NetworkError[] = [];
   for (const [position, host] of hosts.entries()) {
+    signal?.throwIfAborted();
     const shareMs = (deadlineMs - performance.now()) / (hosts.length - position);
     try {
-      return await dialOne(address, host, Math.max(1, shareMs));
+      return await dialOne(address, host, Math.max(1, shareMs), signal);
     } catch (error) {
       failures.push(error as NetworkError);
     }
   }
+  signal?.throwIfAborted();
   throw dialVerdict(failures) ?? new NetworkError('unresolved', `${address.host} has no address`);
 }
 
@@ -147,7 +152,12 @@ function deadline(delayMs: number, expired: () => void): () => void {
   };
 }
 
-function dialOne(address: Address, host: string, timeoutMs: number): Promise<Connection> {
+function dialOne(
+  address: Address,
+  host: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let socket: Socket;
     try {
@@ -163,18 +173,28 @@ function dialOne(address: Address, host: string, timeoutMs: number): Promise<Con
       reject(dialFault(address, host, cause));
       return;
     }
-    const cancel = deadline(timeoutMs, () => {
+    const giveUp = (reason: unknown): void => {
+      settled();
       socket.destroy();
-      reject(dialFault(address, host, { code: 'ETIMEDOUT', timeoutMs }));
-    });
-    const refused = (cause: Error): void => {
+      reject(reason);
+    };
+    const cancel = deadline(timeoutMs, () =>
+      giveUp(dialFault(address, host, { code: 'ETIMEDOUT', timeoutMs })),
+    );
+    const calledOff = (): void => giveUp(signal?.reason);
+    signal?.addEventListener('abort', calledOff);
+    const settled = (): void => {
       cancel();
+      signal?.removeEventListener('abort', calledOff);
+    };
+    const refused = (cause: Error): void => {
+      settled();
       reject(dialFault(address, host, cause));
     };
     // Stays: an error after the deadline must find a listener too.
     socket.on('error', refused);
     socket.once('connect', () => {
-      cancel();
+      settled();
       const connection = new SocketConnection(socket);
       socket.removeListener('error', refused);
       resolve(connection);

@@ -148,10 +148,11 @@ export interface Network {
    */
   listen(address: Address, onConnection: (connection: Connection) => void): Promise<Listener>;
   /**
-   * Resolves the host anew on each call.
+   * Resolves the host anew on each call. When `signal` is aborted, nobody wants the connection any more:
+   * a dial that can be called off rejects with the signal's reason and leaves nothing behind.
    * @throws NetworkError `refused`, `timeout`, `unresolved`, `unreachable`.
    */
-  dial(address: Address, timeoutMs: number): Promise<Connection>;
+  dial(address: Address, timeoutMs: number, signal?: AbortSignal): Promise<Connection>;
 }
 
 /** A port that takes connections. */
