@@ -80,7 +80,12 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
   return { identity, log, snapshots, newest, scan, testimony };
 }
 
-function checkIdentity(directory: string, identity: Identity | undefined, scan: LogScan): void {
+/** A log and whose it is: both or none. @throws ClusterError DATA_CORRUPT. */
+export function checkIdentity(
+  directory: string,
+  identity: Identity | undefined,
+  scan: LogScan,
+): void {
   if (identity !== undefined && scan.contents === undefined) {
     throw corrupt(
       dataFolders(directory).wal,

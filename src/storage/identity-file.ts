@@ -35,7 +35,10 @@ export async function readIdentity(disk: Disk, directory: string): Promise<Ident
   } catch {
     throw corrupt(path, undefined, 'it is no JSON');
   }
-  const fields = (value ?? {}) as Record<string, unknown>;
+  if (typeof value !== 'object' || value === null || !('format' in value)) {
+    throw corrupt(path, undefined, 'it is no identity');
+  }
+  const fields = value as Record<string, unknown>;
   if (fields['format'] !== FOLDER_FORMAT) {
     throw new ClusterError(
       'DATA_DIR_FORMAT',

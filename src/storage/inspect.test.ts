@@ -1,4 +1,5 @@
 /** Looking into a folder that lives: the glimpse may be old, but it is never taken for damage. */
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import {
   entries,
@@ -10,8 +11,10 @@ import {
   save,
 } from '../../sim/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
+import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { inspect } from './inspect.ts';
 import { inspectEntries } from './inspect-entries.ts';
+import { writeSmallFile } from './small-file.ts';
 
 async function list(disk: MemoryDisk, from: number, to: number): Promise<Entry[]> {
   const found: Entry[] = [];
@@ -67,4 +70,22 @@ it('entries are those that count: replaced and compacted ones are left out', asy
   expect((await list(disk, 5, 6)).map(({ index }) => index)).toEqual([5, 6]);
   const { log } = await inspect(disk, FOLDER);
   expect(log).toMatchObject({ firstIndex: 3, lastIndex: 8, entries: 6 });
+});
+
+it('a log without its identity is damage, as it is for a node; so is an identity that is none', async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk);
+  await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 3) });
+  await storage.close();
+  const kept = await readIdentity(disk, FOLDER);
+  for (const text of ['null', '[]', '{}', '"x"']) {
+    await writeSmallFile(disk, FOLDER, IDENTITY_FILE, Buffer.from(text));
+    const { damage, identity } = await inspect(disk, FOLDER);
+    expect(identity).toBeUndefined();
+    expect(damage.map(({ what }) => what)).toEqual(['it is no identity']);
+  }
+  await disk.remove(join(FOLDER, IDENTITY_FILE));
+  const { damage } = await inspect(disk, FOLDER);
+  expect(damage.map(({ what }) => what)).toEqual(['it is missing, but the folder holds a log']);
+  expect(kept).toBeDefined();
 });

@@ -15,7 +15,7 @@ import { STORAGE_READ_BYTES } from '../limits.ts';
 import type { HardState, LogIndex, Term } from '../raft/index.ts';
 import type { Disk } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
-import { dataFolders } from './data-folder.ts';
+import { checkIdentity, dataFolders } from './data-folder.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { type DamageReport, damageOf } from './inspect-damage.ts';
 import { type FactReport, type LeftoverReport, listFacts, listLeftovers } from './inspect-files.ts';
@@ -105,6 +105,7 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
     }
   };
   const identity = await attempt(() => readIdentity(disk, directory));
+  const isIdentityRead = damage.length === 0;
   const testimony = await attempt(() => readWitness(disk, directory));
   let readable: LogReport | undefined;
   const scan = await attempt(() =>
@@ -115,7 +116,7 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
   if (scan !== undefined) {
     const last = scan.replay.index.segments.at(-1);
     await attempt(async () => checkWitness(testimony, last, folders.wal));
-    await attempt(async () => checkTogether(directory, identity, scan));
+    if (isIdentityRead) await attempt(async () => checkIdentity(directory, identity, scan));
   }
   const snapshots: SnapshotReport[] = [];
   for (const name of await snapshotNames(disk, folders.snap)) {
@@ -183,14 +184,6 @@ async function scanSteadily(
       }
       before = message;
     }
-  }
-}
-
-function checkTogether(directory: string, identity: Identity | undefined, scan: LogScan): void {
-  const { wal } = dataFolders(directory);
-  const hasSegments = scan.replay.index.segments.length > 0;
-  if (identity !== undefined && !hasSegments) {
-    throw corrupt(wal, undefined, `the folder of node "${identity.nodeId}" has no log any more`);
   }
 }
 
