@@ -55,14 +55,14 @@ async function foreignFolders(report: Report, cwd: string): Promise<void> {
     report,
     'the data folder of another cluster',
     await soloFlags('billing', 'n1'),
-    { code: 5, says: ['"orders"', '"billing"', 'point the node to its own folder'] },
+    { code: 5, says: ['"orders"', '"billing"', 'point the node to a folder of its own'] },
     { cwd },
   );
   await expectCommand(
     report,
     'the data folder of another node',
     await soloFlags('orders', 'n2'),
-    { code: 5, says: ['"n1"', '"n2"', 'point the node to its own folder'] },
+    { code: 5, says: ['"n1"', '"n2"', 'point the node to a folder of its own'] },
     { cwd },
   );
 }
