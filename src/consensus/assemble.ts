@@ -72,6 +72,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   const succession = newSuccession(parts, core, loop);
   const neighbours: Neighbours = new Neighbours({
     ...parts,
+    clock: parts.world.clock,
     self: identity.raftId,
     members: parts.replica.members,
     succession,

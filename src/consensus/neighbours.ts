@@ -7,7 +7,7 @@
 import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
 import type { Transport, UnreachableReason } from '../transport/index.ts';
-import type { Logger } from '../world/index.ts';
+import type { Clock, Logger, Timer } from '../world/index.ts';
 import type { Admission } from './admission.ts';
 import { refusalMeaning } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
@@ -16,7 +16,11 @@ import type { MemberRecord, MemberTable } from './members.ts';
 import type { Proposals } from './proposals.ts';
 import type { Succession } from './succession.ts';
 
+/** A peer that is no member any more is talked to for that long, in ms: it is on its way out itself. */
+const LEAVING_MS = 100;
+
 export interface NeighboursHost {
+  readonly clock: Clock;
   readonly self: RaftId;
   readonly config: RaftNodeConfig;
   readonly members: MemberTable;
@@ -37,6 +41,8 @@ export class Neighbours {
   readonly #host: NeighboursHost;
   /** Who refuses this node by name and for good, and why. */
   readonly #refusedBy = new Map<RaftId, ClusterError>();
+  /** Peers that are no members any more, and are talked to for a moment longer. */
+  readonly #leaving = new Map<RaftId, Timer>();
   /** Members that were there at the start. */
   #atStart: ReadonlySet<RaftId> | undefined;
 
@@ -52,7 +58,8 @@ export class Neighbours {
     const present = new Set(records.map(({ raftId }) => raftId));
     this.#atStart ??= present;
     for (const { raftId } of transport.status()) {
-      if (!present.has(raftId) || admission.expel(raftId)) transport.removePeer(raftId);
+      if (!present.has(raftId)) this.#partLater(raftId);
+      else if (admission.expel(raftId)) transport.removePeer(raftId);
     }
     for (const { raftId, nodeId, address } of records) {
       if (raftId === self) continue;
@@ -60,6 +67,25 @@ export class Neighbours {
       if (given !== undefined) transport.addPeer({ raftId, nodeId, address: given });
       else this.#addFromLog({ raftId, nodeId, address });
     }
+  }
+
+  /** What it has answered already may still arrive: what is lost after that is lost. */
+  #partLater(raftId: RaftId): void {
+    if (this.#leaving.has(raftId)) return;
+    const { clock, members, transport, proposals, leaderCalls } = this.#host;
+    const timer = clock.after(LEAVING_MS, () => {
+      this.#leaving.delete(raftId);
+      if (members.contacts().some((contact) => contact.raftId === raftId)) return;
+      transport.removePeer(raftId);
+      proposals.peerLost(raftId);
+      leaderCalls.peerLost(raftId);
+    });
+    this.#leaving.set(raftId, timer);
+  }
+
+  stop(): void {
+    for (const timer of this.#leaving.values()) timer.cancel();
+    this.#leaving.clear();
   }
 
   /** What was committed can not be corrected by the one who reads it, and must not stop the node. */

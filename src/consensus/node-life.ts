@@ -268,6 +268,7 @@ export class NodeLife implements PartsOwner {
     this.#ticker.stop();
     this.#deadlines.stop();
     this.#live?.succession.stop();
+    this.#live?.neighbours.stop();
     this.parts.proposals.failAll(error);
     this.parts.reads.failAll(error);
     this.parts.changes.failAll(error);
@@ -394,8 +395,6 @@ export class NodeLife implements PartsOwner {
     this.#marking = Promise.all([this.#marking, mark]);
     this.fail(stateDiverged(this.nodeId, divergence));
   }
-
-  // ---- checks ------------------------------------------------------------------------------------
 
   #memberOf(raftId: RaftId): Member | undefined {
     return this.parts.replica.members.list().find((member) => member.raftId === raftId);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { JournalMachine, text, until } from '../../sim/test-cluster.ts';
 import type { FoundingMember, Invitation } from '../consensus/index.ts';
+import type { ClusterError } from '../errors.ts';
 import type { EmbeddedEngine } from './embedded-engine.ts';
 import { startNode } from './start-node.ts';
 
@@ -109,4 +110,21 @@ it('a voter that lost its data is refused by name, and replaced by the explicit 
   const back = await start(name, { join: invitation });
   await until('it votes again', () => isVoter(leader, name));
   expect(back.machine.journal).toEqual(leader.machine.journal);
+});
+
+it('a leader that is removed keeps nobody waiting: what was sent to it is answered or sent on', async () => {
+  const { all, leader } = await founded();
+  const [one, other] = all.filter((it) => it !== leader) as [Running, Running];
+  const writes = Array.from({ length: 50 }, (_, i) =>
+    one.engine.propose(text(`during ${i}`)).catch((error: ClusterError) => error.code),
+  );
+  expect(await leader.engine.removeNode(leader.engine.nodeId)).toBe(true);
+  const began = performance.now();
+  await other.engine.propose(text('after'));
+  await one.engine.propose(text('after that'));
+  // Their deadline is 5 s away. One without a request id whose answer is lost is unknown.
+  for (const outcome of await Promise.all(writes)) {
+    if (typeof outcome === 'string') expect(outcome).toBe('OUTCOME_UNKNOWN');
+  }
+  expect(performance.now() - began).toBeLessThan(3_000);
 });
