@@ -5,8 +5,8 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { nearestName } from '../near-names.ts';
 import { CONFIG_FIELDS } from './config/fields.ts';
-import { nearestName } from './config/near-names.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import type { DevFlags, ImportFlags, KvFlags, MembersFlags } from './flags.ts';
 import { errorLines } from './report-error.ts';

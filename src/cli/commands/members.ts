@@ -7,8 +7,8 @@
  */
 import { connect, type MembersAnswer, type QuorateClient } from '../../client/index.ts';
 import { ClusterError } from '../../errors.ts';
+import { nearestName } from '../../near-names.ts';
 import { failuresTolerated } from '../config/check.ts';
-import { nearestName } from '../config/near-names.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { MembersFlags } from '../flags.ts';
 import { findNodes } from '../nodes.ts';

@@ -10,9 +10,9 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 
 import { ClusterError } from '../../errors.ts';
+import { nearestName } from '../../near-names.ts';
 import { checkWhole, type Finding } from './check.ts';
 import { CONFIG_FIELDS, type ConfigField, fromText } from './fields.ts';
-import { nearestName } from './near-names.ts';
 import { type DaemonConfig, parseConfig, type SchemaIssue, valueAt } from './schema.ts';
 
 export interface ConfigSources {
