@@ -68,7 +68,7 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
     readCacheBytes: tuning?.readCacheBytes ?? LOG_READ_CACHE_BYTES,
   };
   const found = new LogMemory(bounds, contents);
-  const kept = Math.max(1, tuning?.snapshotsKept ?? SNAPSHOTS_KEPT);
+  const kept = tuning?.snapshotsKept ?? SNAPSHOTS_KEPT;
   const snapshots = new SnapshotStore({ disk, logger, directory: folders.snap, kept });
   const newest = await snapshots.open(found);
   for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);

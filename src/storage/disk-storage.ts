@@ -20,7 +20,7 @@
  */
 import { join } from 'node:path';
 import { assert, ClusterError } from '../errors.ts';
-import { STORAGE_READ_BYTES, WAL_SEGMENT_BYTES, WAL_SEGMENT_BYTES_MAX } from '../limits.ts';
+import { STORAGE_READ_BYTES, WAL_SEGMENT_BYTES } from '../limits.ts';
 import {
   type ConfState,
   EMPTY_CONF_STATE,
@@ -31,6 +31,7 @@ import {
   type Term,
 } from '../raft/index.ts';
 import type { Clock, DirectoryLock, Disk, Logger, Random } from '../world/index.ts';
+import { checkStorageTuning } from './check-tuning.ts';
 import { dataFolders, type FolderContents, readDataFolder } from './data-folder.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
 import { writeIdentity } from './identity-file.ts';
@@ -86,7 +87,7 @@ const FACT_SUFFIX = '.fact';
  */
 export async function openDiskStorage(options: DiskStorageOptions): Promise<DiskStorage> {
   const { disk, directory } = options;
-  checkSegmentBytes(options.options?.segmentBytes);
+  checkStorageTuning(options.options);
   let lock: DirectoryLock | undefined;
   try {
     await disk.makeDirectory(directory);
@@ -423,16 +424,6 @@ export class DiskStorage implements Storage {
     this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
     for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
   }
-}
-
-/** Or the log would end the node at the first record whose place can not be written down. */
-function checkSegmentBytes(value: number = WAL_SEGMENT_BYTES): void {
-  if (Number.isSafeInteger(value) && value > 0 && value <= WAL_SEGMENT_BYTES_MAX) return;
-  throw new ClusterError(
-    'CONFIG_INVALID',
-    `storage.segmentBytes is ${value}: it must be a whole number from 1 to ${WAL_SEGMENT_BYTES_MAX}`,
-    { details: { field: 'storage.segmentBytes', value } },
-  );
 }
 
 function reachOf({ sequence, generation, end }: Segment): LogReach {

@@ -4,6 +4,7 @@
  * @module quorate/storage
  */
 
+export { checkStorageTuning } from './check-tuning.ts';
 export {
   decodeSnapshotDescriptor,
   encodeSnapshotDescriptor,

@@ -12,7 +12,7 @@
  * nothing that was promised rests on it. The call fails, the temporary file goes, the log stays.
  */
 import { join } from 'node:path';
-import { ClusterError } from '../errors.ts';
+import { assert, ClusterError } from '../errors.ts';
 import { SNAPSHOT_PARTS_KEPT } from '../limits.ts';
 import type { LogIndex, Snapshot } from '../raft/index.ts';
 import { type Disk, DiskError, type Logger } from '../world/index.ts';
@@ -65,6 +65,8 @@ export class SnapshotStore {
   #isClosed = false;
 
   constructor(options: SnapshotStoreOptions) {
+    const { kept } = options;
+    assert(Number.isSafeInteger(kept) && kept > 0, 'a snapshot is kept at least', { kept });
     this.#options = options;
   }
 
@@ -212,6 +214,12 @@ export class SnapshotStore {
       .sort((a, b) => b.index - a.index)
       .slice(kept)
       .filter((file) => !this.#readers.has(nameOf(file)));
+    const inForce = nameOf(newest);
+    assert(
+      old.every((file) => nameOf(file) !== inForce),
+      'the snapshot in force stays',
+      { kept, index: newest.index },
+    );
     try {
       for (const file of old) {
         this.#files.delete(nameOf(file));

@@ -3,6 +3,7 @@
  * is added (S-49), so that a typing error is an error of the caller and not a peer that never answers.
  */
 import { ClusterError } from '../errors.ts';
+import { shown } from '../given.ts';
 import type { Address } from '../world/index.ts';
 
 const PORT_MAX = 65_535;
@@ -11,6 +12,13 @@ const HOST_CHARS_MAX = 253;
 
 /** @throws ClusterError PEER_ADDRESS_INVALID. */
 export function parseAddress(text: string): Address {
+  if (typeof text !== 'string') {
+    throw new ClusterError(
+      'PEER_ADDRESS_INVALID',
+      `the address is ${shown(text)}: give a string like node-1.example:7400`,
+      { details: { address: shown(text) } },
+    );
+  }
   const parts = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
   const host = parts?.[1] ?? parts?.[2];
   const port = Number(parts?.[3]);

@@ -6,6 +6,7 @@
 
 export { formatAddress, parseAddress } from './address.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export { checkTransportOptions } from './check-options.ts';
 export {
   CircuitBreaker,
   type CircuitBreakerOptions,

@@ -4,6 +4,7 @@
  */
 import { HANDSHAKE_MS_MAX, PEER_PING_MS, PEER_SILENCE_MS_MAX } from '../limits.ts';
 import type { BackoffOptions } from './backoff.ts';
+import { checkTransportOptions } from './check-options.ts';
 import type { CircuitBreakerOptions } from './circuit-breaker.ts';
 
 /**
@@ -58,11 +59,19 @@ export const TRANSPORT_DEFAULTS: ResolvedOptions = {
   bulkWindowBytes: 1024 * 1024,
 };
 
+/** @throws ClusterError CONFIG_INVALID. */
 export function resolveOptions(options: TransportOptions = {}): ResolvedOptions {
+  checkTransportOptions(options);
   return {
     ...TRANSPORT_DEFAULTS,
-    ...options,
-    backoff: { ...TRANSPORT_DEFAULTS.backoff, ...options.backoff },
-    breaker: { ...TRANSPORT_DEFAULTS.breaker, ...options.breaker },
+    ...given(options),
+    backoff: { ...TRANSPORT_DEFAULTS.backoff, ...given(options.backoff) },
+    breaker: { ...TRANSPORT_DEFAULTS.breaker, ...given(options.breaker) },
   };
+}
+
+/** A field that is there and undefined takes no default away. */
+function given<T extends object>(options: T | undefined): Partial<T> {
+  const entries = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<T>;
 }
