@@ -25,16 +25,6 @@ export function refusalMeaning(error: Error): ErrorCode | undefined {
   return REFUSALS[String(error.details['refusal'])];
 }
 
-/** @throws ClusterError REQUEST_INVALID. */
-export function checkRequest({ session, sequence, acknowledgedBelow }: RequestId): void {
-  const fields = { session, sequence, acknowledgedBelow: acknowledgedBelow ?? 1 };
-  for (const [field, value] of Object.entries(fields)) {
-    if (Number.isSafeInteger(value) && value > 0) continue;
-    const message = `request.${field} is ${value}: give a whole number from 1`;
-    throw new ClusterError('REQUEST_INVALID', message, { details: { field, value } });
-  }
-}
-
 export function sessionExpired(request: RequestId): ClusterError {
   return new ClusterError(
     'SESSION_EXPIRED',

@@ -6,7 +6,8 @@
  * is another member, whatever it is called. Who votes and who only learns is raft's own business
  * (the configuration state); this table says where each is found.
  */
-import { assert, ClusterError } from '../errors.ts';
+import { assert } from '../errors.ts';
+import { badField } from '../given.ts';
 import { NODE_ID_CHARS_MAX } from '../limits.ts';
 import { type ConfState, EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
 import type { Member } from './types.ts';
@@ -30,12 +31,10 @@ const NODE_ID = /^[A-Za-z0-9._-]+$/;
 
 /** @throws ClusterError CONFIG_INVALID. */
 export function checkNodeId(nodeId: string, field: string): void {
-  if (NODE_ID.test(nodeId) && nodeId.length <= NODE_ID_CHARS_MAX) return;
-  throw new ClusterError(
-    'CONFIG_INVALID',
-    `${field} is ${JSON.stringify(nodeId)}: use 1 to ${NODE_ID_CHARS_MAX} of A-Z a-z 0-9 . _ -`,
-    { details: { field, value: nodeId } },
-  );
+  const isName = typeof nodeId === 'string' && NODE_ID.test(nodeId);
+  if (isName && nodeId.length <= NODE_ID_CHARS_MAX) return;
+  const rule = `a string of 1 to ${NODE_ID_CHARS_MAX} of A-Z a-z 0-9 . _ -`;
+  throw badField(field, nodeId, rule, 'CONFIG_INVALID');
 }
 
 export class MemberTable {

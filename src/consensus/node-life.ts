@@ -19,6 +19,7 @@ import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
 import type { LeaderCall } from './leader-calls.ts';
 import { makeParts, type NodeParts, type PartsOwner, type RaftNodeParts } from './node-parts.ts';
+import { checkProposable } from './peer-input.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { checkNotRemoved, markRemoved } from './removed-mark.ts';
 import { encodeNumbers } from './replica.ts';
@@ -289,6 +290,8 @@ export class NodeLife implements PartsOwner {
     repeatable: boolean,
     options: WaitOptions,
   ): Promise<ProposeResult> {
+    // What every node must be able to apply: the application's own is for its machine to say.
+    if (part[0] !== CommandKind.Application) checkProposable(part);
     this.checkTakesProposals();
     this.#checkMayForward();
     checkNotAborted(options.signal);
@@ -437,11 +440,7 @@ export class NodeLife implements PartsOwner {
   }
 
   deadline(options: WaitOptions): number {
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
-      throw new ClusterError('REQUEST_INVALID', `timeoutMs is ${timeoutMs}: give 0 or more`);
-    }
-    const deadline = this.parts.world.clock.now() + timeoutMs;
+    const deadline = this.parts.world.clock.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#deadlines.watch(deadline);
     return deadline;
   }

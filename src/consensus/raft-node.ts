@@ -7,12 +7,14 @@
 import { ClusterError } from '../errors.ts';
 import type { LogIndex } from '../raft/index.ts';
 import {
-  checkNotAborted,
-  checkRequest,
-  sequenceStale,
-  sessionExpired,
-  unlessAborted,
-} from './complaints.ts';
+  checkCommand,
+  checkProposeOptions,
+  checkReadOptions,
+  checkSession,
+  checkWaitOptions,
+  NO_OPTIONS,
+} from './call-checks.ts';
+import { checkNotAborted, sequenceStale, sessionExpired, unlessAborted } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { MembershipDesk } from './membership-desk.ts';
@@ -29,6 +31,7 @@ import type {
   NodeStatus,
   ProposeOptions,
   ProposeResult,
+  ReadOptions,
   ReadyObservation,
   SessionId,
   WaitOptions,
@@ -110,12 +113,14 @@ export class RaftNode implements AsyncDisposable {
    * Proposes a command; resolves with the state machine's result once this node has applied it.
    *
    * Rejects with
-   * - COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was
-   *   proposed;
+   * - REQUEST_INVALID, COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was
+   *   proposed; nor where the state machine's own `check` refuses the command;
    * - OUTCOME_UNKNOWN, ABORTED: it may or may not take effect;
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
-  async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
+  async propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
+    checkCommand(command);
+    checkProposeOptions(options);
     const { commandBytesMax } = this.#life.parts.config;
     if (command.length > commandBytesMax) {
       throw new ClusterError(
@@ -125,7 +130,7 @@ export class RaftNode implements AsyncDisposable {
       );
     }
     const { request } = options;
-    if (request !== undefined) checkRequest(request);
+    this.#life.parts.machine.check?.(command);
     const part = encodePart(CommandKind.Application, command, request);
     const result = await this.#life.proposePart(part, request !== undefined, options);
     if (request === undefined) return result;
@@ -135,7 +140,8 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /** Opens a session; see `RequestId`. A lost answer leaves one behind, which ends by itself unused. */
-  async openSession(options: WaitOptions = {}): Promise<SessionId> {
+  async openSession(options: WaitOptions = NO_OPTIONS): Promise<SessionId> {
+    checkWaitOptions(options);
     const part = encodePart(CommandKind.OpenSession, new Uint8Array(0), undefined);
     return decodeNumber((await this.#life.proposePart(part, true, options)).bytes);
   }
@@ -144,7 +150,9 @@ export class RaftNode implements AsyncDisposable {
    * Ends a session: its results are forgotten, and its requests are refused with SESSION_EXPIRED.
    * One that is gone already is no error. Rejects as `propose` does.
    */
-  async closeSession(session: SessionId, options: WaitOptions = {}): Promise<void> {
+  async closeSession(session: SessionId, options: WaitOptions = NO_OPTIONS): Promise<void> {
+    checkSession(session);
+    checkWaitOptions(options);
     const part = encodePart(CommandKind.CloseSession, encodeNumbers(session), undefined);
     await this.#life.proposePart(part, true, options);
   }
@@ -153,7 +161,8 @@ export class RaftNode implements AsyncDisposable {
    * Resolves when the local state holds every write that was acknowledged anywhere before the call;
    * read it in the same turn. Rejects with NO_LEADER or NO_QUORUM at the deadline, with OVERLOADED.
    */
-  async readIndex(options: WaitOptions = {}): Promise<void> {
+  async readIndex(options: WaitOptions = NO_OPTIONS): Promise<void> {
+    checkWaitOptions(options);
     this.#life.checkTakesPart();
     checkNotAborted(options.signal);
     const { promise, read } = this.#life.parts.reads.add(this.#life.deadline(options));
@@ -161,6 +170,18 @@ export class RaftNode implements AsyncDisposable {
     await unlessAborted(options.signal, promise, (error) =>
       this.#life.parts.reads.abandon(read, error),
     );
+  }
+
+  /**
+   * As `readIndex`; with `local` it asks nobody, and only says whether this node takes part at all: what
+   * one that stopped or failed has in memory is nothing to go by.
+   */
+  async readBarrier(options: ReadOptions = NO_OPTIONS): Promise<void> {
+    checkReadOptions(options);
+    const { consistency, ...wait } = options;
+    if (consistency !== 'local') return await this.readIndex(wait);
+    this.#life.checkTakesPart();
+    checkNotAborted(options.signal);
   }
 
   /**
@@ -172,7 +193,12 @@ export class RaftNode implements AsyncDisposable {
    * PROPOSAL_DROPPED, CHANGE_IN_PROGRESS, OVERLOADED, and NOT_LEADER where forwarding is disabled: nothing
    * was changed; OUTCOME_UNKNOWN, ABORTED: ask again.
    */
-  async addNode(nodeId: string, address: string, options: WaitOptions = {}): Promise<Invitation> {
+  async addNode(
+    nodeId: string,
+    address: string,
+    options: WaitOptions = NO_OPTIONS,
+  ): Promise<Invitation> {
+    checkWaitOptions(options);
     return await this.#desk.add(nodeId, address, true, options);
   }
 
@@ -180,13 +206,15 @@ export class RaftNode implements AsyncDisposable {
   async addLearner(
     nodeId: string,
     address: string,
-    options: WaitOptions = {},
+    options: WaitOptions = NO_OPTIONS,
   ): Promise<Invitation> {
+    checkWaitOptions(options);
     return await this.#desk.add(nodeId, address, false, options);
   }
 
   /** Gives a learner its vote, also before it has caught up. A voter stays one. On any node. */
-  async promoteLearner(nodeId: string, options: WaitOptions = {}): Promise<void> {
+  async promoteLearner(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
+    checkWaitOptions(options);
     await this.#desk.promote(nodeId, options);
   }
 
@@ -195,12 +223,14 @@ export class RaftNode implements AsyncDisposable {
    * The node is told and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
    * that remain could decide nothing. On any node; a leader that is removed steps down.
    */
-  async removeNode(nodeId: string, options: WaitOptions = {}): Promise<boolean> {
+  async removeNode(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<boolean> {
+    checkWaitOptions(options);
     return await this.#desk.remove(nodeId, options);
   }
 
   /** Hands leadership to another voter; resolves when it leads. On any node. */
-  async transferLeadership(toNodeId: string, options: WaitOptions = {}): Promise<void> {
+  async transferLeadership(toNodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
+    checkWaitOptions(options);
     await this.#desk.transferLeadership(toNodeId, options);
   }
 

@@ -36,6 +36,12 @@ export interface ApplyContext {
  */
 export interface StateMachine {
   /**
+   * What is wrong with a command, before it is proposed on this node: throws a ClusterError, such as
+   * REQUEST_INVALID, and nothing is proposed. Cheap, and of no effect. For the caller's sake only:
+   * `applyBatch` may be given what was never checked, and must not rely on it.
+   */
+  check?(command: Uint8Array): void;
+  /**
    * Applies the commands in order; answers one result for each. May keep the bytes, must not change them.
    * Whatever it throws is a bug in it: the node stops applying and says so. It never skips.
    */
@@ -83,6 +89,12 @@ export interface ProposeResult extends CommandResult {
  * has, however old.
  */
 export type Consistency = 'linearizable' | 'local';
+
+/** How fresh the read must be, and how long the caller waits. */
+export interface ReadOptions extends WaitOptions {
+  /** Default `linearizable`. */
+  readonly consistency?: Consistency;
+}
 
 /** Voters decide and may lead; learners only follow the log. */
 export type MemberRole = 'voter' | 'learner';

@@ -13,6 +13,7 @@ import {
   type ProposeResult,
   RaftNode,
   type RaftNodeConfig,
+  type ReadOptions,
   type SessionId,
   type StateMachine,
   validateConfig,
@@ -22,7 +23,7 @@ import { ClusterError } from '../errors.ts';
 import { type DiskStorageTuning, openDiskStorage } from '../storage/index.ts';
 import { TcpTransport, type TransportOptions } from '../transport/index.ts';
 import type { Address, World } from '../world/index.ts';
-import type { Engine, ReadOptions } from './types.ts';
+import type { Engine } from './types.ts';
 
 /** What the engine is made of. */
 export interface EmbeddedEngineOptions {
@@ -130,9 +131,8 @@ export class EmbeddedEngine implements Engine {
     return await this.#started.propose(command, options);
   }
 
-  async readBarrier(options: ReadOptions = {}): Promise<void> {
-    if (options.consistency === 'local') return;
-    await this.#started.readIndex(options);
+  async readBarrier(options?: ReadOptions): Promise<void> {
+    await this.#started.readBarrier(options);
   }
 
   async openSession(options?: WaitOptions): Promise<SessionId> {

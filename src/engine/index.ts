@@ -3,6 +3,7 @@
  *
  * @module quorate/engine
  */
+export type { ReadOptions } from '../consensus/index.ts';
 export { EmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.ts';
 export { type StartNodeOptions, startNode } from './start-node.ts';
-export type { Engine, ReadOptions } from './types.ts';
+export type { Engine } from './types.ts';

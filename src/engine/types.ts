@@ -3,7 +3,6 @@
  * reads the state that they built, and asks who leads, and would do the same on another engine.
  */
 import type {
-  Consistency,
   Invitation,
   LeaderChange,
   Member,
@@ -11,15 +10,10 @@ import type {
   NodeStatus,
   ProposeOptions,
   ProposeResult,
+  ReadOptions,
   SessionId,
   WaitOptions,
 } from '../consensus/index.ts';
-
-/** How fresh the read must be, and how long the caller waits. */
-export interface ReadOptions extends WaitOptions {
-  /** Default `linearizable`. */
-  readonly consistency?: Consistency;
-}
 
 /**
  * What agreement offers, wherever it comes from. One object is one node of one cluster, and lives
