@@ -10,7 +10,7 @@ import {
   simpleMachine,
   validateCommandBytes,
 } from '../../src/state/index.ts';
-import { type ConformanceDice, codeOf } from '../kit/index.ts';
+import type { ConformanceDice } from '../kit/index.ts';
 import type { StateMachineRig } from './rig.ts';
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
@@ -52,16 +52,17 @@ function kvCommand(dice: ConformanceDice): KvCommand {
   }
 }
 
-/** Of a kind that the machine knows, so that it may reject it; what it does not know must stop the node. */
+/** Anything but a command, or one of a later version: that must stop the node. */
 function kvGarbage(dice: ConformanceDice): Uint8Array {
   for (;;) {
-    const bytes = Buffer.from([1, 1, 1 + dice.below(4), ...dice.bytes(dice.below(20))]);
+    const begins = [[], [1], [1, 1], [1, 1, 1 + dice.below(4)], [1, 1, dice.below(256)]];
+    const head = begins[dice.below(begins.length)] ?? [];
+    const bytes = Buffer.from([...head, ...dice.bytes(dice.below(20))]);
     try {
       validateCommandBytes(bytes);
-    } catch (error) {
-      if (codeOf(error) === 'COMMAND_UNKNOWN') continue;
-      const isUnknown = (error as { details?: { unknown?: boolean } }).details?.unknown === true;
-      if (!isUnknown) return bytes;
+    } catch {
+      const isLater = bytes[0] === 1 && (bytes[1] ?? 0) > 1;
+      if (!isLater) return bytes;
     }
   }
 }
@@ -108,7 +109,11 @@ export const COMPOSITE_RIG: StateMachineRig<CompositeMachine> = {
     if (dice.below(2) === 0) return encodeCommand(kvCommand(dice));
     return Buffer.concat([Buffer.of(TALLY_TAG), key(dice)]);
   },
-  garbage: (dice) => (dice.below(2) === 0 ? kvGarbage(dice) : Buffer.of(TALLY_TAG)),
+  garbage: (dice) => {
+    const bytes = kvGarbage(dice);
+    // A tag that no machine has stops the node, unless it is none.
+    return bytes.length === 0 || (bytes[0] ?? 0) <= 1 ? bytes : Buffer.of(TALLY_TAG);
+  },
 };
 
 /** What the broken ones are made from: a ledger of amounts by name. */

@@ -53,6 +53,7 @@ export interface NodeParts {
   readonly storage: Storage;
   readonly transport: Transport;
   readonly logger: Logger;
+  readonly machine: StateMachine;
   readonly replica: Replica;
   readonly proposals: Proposals;
   readonly changes: MembershipChanges;
@@ -99,6 +100,7 @@ export function makeParts(
     storage,
     transport,
     logger: world.logger,
+    machine,
     replica,
     proposals,
     changes: new MembershipChanges(),

@@ -9,7 +9,7 @@ import { RANGE_ITEMS_MAX, TRANSACTION_READ_BYTES_MAX } from '../limits.ts';
 import { compareBytes, copyBytes } from './bytes.ts';
 import { ChangeWriter } from './change-codec.ts';
 import type { ChangeHistory } from './change-history.ts';
-import { isInt64 } from './command-codec.ts';
+import { isInt64 } from './command-shape.ts';
 import type { KvStore } from './kv-store.ts';
 import type { Rejection, RejectionList } from './rejections.ts';
 import type {

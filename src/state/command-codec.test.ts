@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterError } from '../errors.ts';
 import { COMMAND_BYTES_MAX } from '../limits.ts';
-import { decodeCommand, encodeCommand, isKnownCommand } from './command-codec.ts';
+import { decodeCommand, encodeCommand, isLaterCommand } from './command-codec.ts';
 import { anyCommand, bytes, put, tooLong } from './state.fixture.ts';
 import type { KvCommand } from './types.ts';
 
@@ -21,7 +21,7 @@ describe('the codec of commands', () => {
     fc.assert(
       fc.property(anyCommand, (command) => {
         const encoded = encodeCommand(command);
-        expect(isKnownCommand(encoded)).toBe(true);
+        expect(isLaterCommand(encoded)).toBe(false);
         expect(decodeCommand(encoded)).toEqual(command);
       }),
     );
@@ -100,18 +100,90 @@ describe('the codec of commands', () => {
     );
   });
 
-  it('what a later version may know is told apart from what makes no sense', () => {
-    const unknown = ['020101', '010201', '010107', '01', ''];
-    for (const hex of unknown) {
-      expect(isKnownCommand(Buffer.from(hex, 'hex'))).toBe(false);
-      expect(problemOf(Buffer.from(hex, 'hex')).details['unknown']).toBe(true);
+  it('a command of a later version is told apart from what makes no sense to any', () => {
+    for (const hex of ['010201', '0102', '01ff010161', '01020000']) {
+      expect(isLaterCommand(Buffer.from(hex, 'hex'))).toBe(true);
+      expect(problemOf(Buffer.from(hex, 'hex')).details['later']).toBe(true);
     }
-    // A transaction with an unknown target, operator, or kind of step.
-    for (const hex of ['01010501016b09010161', '01010501016b01090161', '010105000109']) {
-      expect(isKnownCommand(Buffer.from(hex, 'hex'))).toBe(true);
-      expect(problemOf(Buffer.from(hex, 'hex')).details['unknown']).toBe(true);
+    // Nothing, another tag, version 0, kinds 0, 7 and 255; an unknown target, operator, kind of step.
+    const senseless = [
+      '',
+      '01',
+      '02',
+      '020201',
+      '010001',
+      '010100',
+      '010107',
+      '0101ff',
+      '0101010161',
+    ];
+    const parts = ['01010501016b09010161', '01010501016b01090161', '010105000109'];
+    for (const hex of [...senseless, ...parts]) {
+      expect(isLaterCommand(Buffer.from(hex, 'hex'))).toBe(false);
+      expect(problemOf(Buffer.from(hex, 'hex')).details['later']).not.toBe(true);
     }
-    expect(problemOf(Buffer.from('0101010161', 'hex')).details['unknown']).toBeUndefined();
+  });
+
+  it('what is no command is not encoded, and the field is named', () => {
+    const key = bytes('k');
+    const range = { start: key };
+    const steps = (step: unknown): unknown => ({
+      kind: 'transaction',
+      compare: [],
+      then: [step],
+      else: [],
+    });
+    const cases: [unknown, RegExp][] = [
+      [undefined, /^command is missing: give an object with a kind: put, delete/],
+      [null, /^command is null/],
+      ['put', /^command is "put"/],
+      [{}, /^kind is missing: give one of put, delete, compareAndSet/],
+      [{ type: 'put', key, value: key }, /^kind is missing/],
+      [{ kind: 'bogus' }, /^kind is "bogus": give one of put/],
+      [{ kind: 'toString' }, /^kind is "toString"/],
+      [{ kind: 'put', key: 'a', value: 'b' }, /^key is "a": give a Uint8Array.*Buffer\.from/],
+      [{ kind: 'put', key, value: 5 }, /^value is 5/],
+      [{ kind: 'put', key }, /^value is missing/],
+      [{ kind: 'put', key: [1], value: key }, /^key is a list/],
+      [{ kind: 'put', key: new Uint16Array(1), value: key }, /^key is a Uint16Array/],
+      [{ kind: 'compareAndSet', key, value: key, expect: key }, /"expect": did you mean expected/],
+      [{ kind: 'compareAndSet', key, value: key, expected: null }, /^expected is null/],
+      [{ kind: 'delete', range: { prefix: key } }, /^range has no field "prefix"/],
+      [{ kind: 'delete', key }, /no field "key"/],
+      [{ kind: 'increment', key, by: 1 }, /^by is 1: give a bigint/],
+      [{ kind: 'increment', key, by: 2n ** 63n }, /^by is 9223372036854775808/],
+      [{ kind: 'compact', revision: 2n }, /^revision is 2n/],
+      [{ kind: 'compact', revision: -1 }, /^revision is -1/],
+      [{ kind: 'compact', revision: 1.5 }, /^revision is 1\.5/],
+      [{ kind: 'compact', revision: 2 ** 53 }, /^revision is 9007199254740992/],
+      [{ kind: 'transaction' }, /^compare is missing: give a list/],
+      [steps(undefined), /^then\[0\] is missing/],
+      [
+        steps({ kind: 'swap' }),
+        /^then\[0\]\.kind is "swap": give one of put, delete, increment, get$/,
+      ],
+      [steps({ kind: 'put', key: 'a', value: key }), /^then\[0\]\.key is "a"/],
+      [steps({ kind: 'get', range, limit: 0 }), /^then\[0\]\.limit is 0/],
+      [
+        steps({ kind: 'get', range, limits: 1 }),
+        /then\[0\] has no field "limits": did you mean limit/,
+      ],
+    ];
+    for (const [command, message] of cases) {
+      expect(() => encodeCommand(command as never)).toThrow(
+        expect.objectContaining({
+          code: expect.stringMatching(/^(REQUEST_INVALID|NUMBER_OUT_OF_RANGE)$/),
+          message: expect.stringMatching(message),
+        }),
+      );
+    }
+    const compares = { key, target: 'age', operator: 'equal', operand: 1 };
+    expect(() =>
+      encodeCommand({ kind: 'transaction', compare: [compares], then: [], else: [] } as never),
+    ).toThrow(/^compare\[0\]\.target is "age": give one of value, version/);
+    expect(
+      encodeCommand({ kind: 'compareAndSet', key, expected: undefined, value: key } as never),
+    ).toEqual(encodeCommand({ kind: 'compareAndSet', key, value: key }));
   });
 
   it('a command above its bound is not encoded, and the next one is', () => {

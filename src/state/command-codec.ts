@@ -4,15 +4,17 @@
  *     tag u8 (which machine: 1) · version u8 (1) · kind u8 · body
  *
  * The tag leads every command of every machine, so that several can share one log; a machine sees its
- * commands whole. The rule it protects: whatever changes the layout of a body, or gives it one more
- * kind of step, raises the version. A committed command of an unknown tag, version or kind stops the
- * node that does not know it (COMMAND_UNKNOWN): to skip it, or to guess, would fork the state. Bytes
- * that are of a known kind and do not decode are the sender's fault: refused at the door, and where
- * they came by another way a rejection, the same on every replica.
+ * commands whole. The rule it protects: version 1 is closed for ever. A new kind of command, step or
+ * comparison, or another layout of a body, raises the version, so that a node can tell a command of a later
+ * release, which must stop it (COMMAND_UNKNOWN: to skip it, or to guess, would fork the state), from
+ * bytes that are no command. Those mean nothing to any release, now or later: a rejection, the same on
+ * every replica, since no bytes of a client may stop a node. They are refused before they are proposed;
+ * this is for those that came by another way. A later release still rejects what is rejected now.
  */
 import { ClusterError } from '../errors.ts';
 import { COMMAND_BYTES_MAX } from '../limits.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
+import { checkShape } from './command-shape.ts';
 import type {
   Compare,
   CompareOperator,
@@ -25,7 +27,6 @@ import type {
 /** First byte of every command of the key-value machine. */
 export const KV_TAG = 1;
 const VERSION = 1;
-const HEADER_BYTES = 3;
 
 /** A kind's number is its place in the list; 0 stays free. Append only. */
 const COMMANDS = [
@@ -53,17 +54,14 @@ const OPERATORS: readonly (CompareOperator | undefined)[] = [
   'greater',
 ];
 
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX: bigint = 2n ** 63n - 1n;
-
-export function isInt64(value: bigint): boolean {
-  return value >= INT64_MIN && value <= INT64_MAX;
-}
-
 const writer = new ByteWriter();
 
-/** @throws ClusterError COMMAND_TOO_LARGE, NUMBER_OUT_OF_RANGE. Other bounds: `validateCommand`. */
+/**
+ * @throws ClusterError REQUEST_INVALID where it is no command (the field is named), NUMBER_OUT_OF_RANGE,
+ * COMMAND_TOO_LARGE. Other bounds: `validateCommand`.
+ */
 export function encodeCommand(command: KvCommand): Uint8Array {
+  checkShape(command);
   writer.clear();
   writer.u8(KV_TAG).u8(VERSION).u8(COMMANDS.indexOf(command.kind));
   switch (command.kind) {
@@ -81,7 +79,7 @@ export function encodeCommand(command: KvCommand): Uint8Array {
       break;
     case 'increment':
       writer.blob(command.key);
-      writeInt64(command.by);
+      writer.i64(command.by);
       break;
     case 'transaction':
       writer.uint(command.compare.length);
@@ -108,28 +106,28 @@ export function commandTooLarge(length: number): ClusterError {
   );
 }
 
-/** False: this version can not tell what the command means, and must not go on behind it. */
-export function isKnownCommand(bytes: Uint8Array): boolean {
-  return (
-    bytes.length >= HEADER_BYTES &&
-    bytes[0] === KV_TAG &&
-    bytes[1] === VERSION &&
-    COMMANDS[bytes[2] as number] !== undefined
-  );
+/** A command of a later release: this one can not tell what it means, and must not go on behind it. */
+export function isLaterCommand(bytes: Uint8Array): boolean {
+  return bytes.length > 1 && bytes[0] === KV_TAG && (bytes[1] as number) > VERSION;
 }
 
 /**
  * The command; its keys and values are views into `bytes`.
  *
- * @throws ClusterError REQUEST_INVALID. `details.unknown` is true where a later version may know
- * better: an unknown kind of something, rather than bytes that make no sense.
+ * @throws ClusterError REQUEST_INVALID. `details.later` is true for a command of a later version;
+ * anything else makes no sense to any.
  */
 export function decodeCommand(bytes: Uint8Array): KvCommand {
   const reader = new ByteReader(bytes, 'REQUEST_INVALID', 'command');
-  if (!isKnownCommand(bytes)) unknown(reader, `begins with ${Array.from(bytes.subarray(0, 3))}`);
-  reader.u8('tag');
-  reader.u8('version');
-  const command = readBody(reader, COMMANDS[reader.u8('kind')] as KvCommand['kind']);
+  const tag = reader.u8('tag');
+  if (tag !== KV_TAG) reader.fail(`has tag ${tag}; that of keys and values is ${KV_TAG}`);
+  const version = reader.u8('version');
+  if (version !== VERSION) {
+    reader.fail(`has version ${version}; this one is ${VERSION}`, { later: version > VERSION });
+  }
+  const number = reader.u8('kind');
+  const kind = COMMANDS[number] ?? reader.fail(`has an unknown kind ${number}`);
+  const command = readBody(reader, kind);
   reader.done();
   return command;
 }
@@ -176,17 +174,6 @@ function readRange(reader: ByteReader): KeyRange {
   return reader.flag('has end') ? { start, end: reader.blob('end') } : { start };
 }
 
-function writeInt64(by: bigint): void {
-  if (!isInt64(by)) {
-    throw new ClusterError(
-      'NUMBER_OUT_OF_RANGE',
-      `by is ${by}; it must be from -2^63 to 2^63 - 1`,
-      { details: { field: 'by', actual: String(by) } },
-    );
-  }
-  writer.i64(by);
-}
-
 function writeCompare(compare: Compare): void {
   writer.blob(compare.key);
   writer.u8(TARGETS.indexOf(compare.target)).u8(OPERATORS.indexOf(compare.operator));
@@ -196,8 +183,8 @@ function writeCompare(compare: Compare): void {
 
 function readCompare(reader: ByteReader): Compare {
   const key = reader.blob('key');
-  const target = TARGETS[reader.u8('target')] ?? unknown(reader, 'has an unknown target');
-  const operator = OPERATORS[reader.u8('operator')] ?? unknown(reader, 'has an unknown operator');
+  const target = TARGETS[reader.u8('target')] ?? reader.fail('has an unknown target');
+  const operator = OPERATORS[reader.u8('operator')] ?? reader.fail('has an unknown operator');
   if (target === 'value') return { key, target, operator, operand: reader.blob('operand') };
   return { key, target, operator, operand: reader.uint('operand') };
 }
@@ -213,7 +200,7 @@ function writeStep(step: TransactionStep): void {
       break;
     case 'increment':
       writer.blob(step.key);
-      writeInt64(step.by);
+      writer.i64(step.by);
       break;
     case 'get':
       writeRange(step.range);
@@ -224,7 +211,7 @@ function writeStep(step: TransactionStep): void {
 }
 
 function readStep(reader: ByteReader): TransactionStep {
-  const kind = STEPS[reader.u8('kind of step')] ?? unknown(reader, 'has an unknown kind of step');
+  const kind = STEPS[reader.u8('kind of step')] ?? reader.fail('has an unknown kind of step');
   switch (kind) {
     case 'put':
       return { kind, key: reader.blob('key'), value: reader.blob('value') };
@@ -238,8 +225,4 @@ function readStep(reader: ByteReader): TransactionStep {
       return limit === 0 ? { kind, range } : { kind, range, limit };
     }
   }
-}
-
-function unknown(reader: ByteReader, problem: string): never {
-  reader.fail(problem, { unknown: true });
 }

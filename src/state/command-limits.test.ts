@@ -92,10 +92,10 @@ describe('limits of commands', () => {
       'a key of text',
       { kind: 'put', key: 'k', value: key } as never,
       'REQUEST_INVALID',
-      /^key is missing/,
+      /^key is "k": give a Uint8Array/,
     ],
     ['an unknown kind', { kind: 'swap' } as never, 'REQUEST_INVALID', /^kind/],
-    ['a range of nothing', { kind: 'delete' } as never, 'REQUEST_INVALID', /^start/],
+    ['a range of nothing', { kind: 'delete' } as never, 'REQUEST_INVALID', /^range is missing/],
     [
       'an increment by a number',
       { kind: 'increment', key, by: 1 } as never,

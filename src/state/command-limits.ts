@@ -6,6 +6,7 @@
  * is refused. The bounds are therefore part of the replicated behaviour; see limits.ts.
  */
 import { ClusterError } from '../errors.ts';
+import { badField } from '../given.ts';
 import {
   COMMAND_BYTES_MAX,
   KEY_BYTES_MAX,
@@ -13,7 +14,8 @@ import {
   TRANSACTION_STEPS_MAX,
   VALUE_BYTES_MAX,
 } from '../limits.ts';
-import { commandTooLarge, decodeCommand, encodeCommand, isInt64 } from './command-codec.ts';
+import { commandTooLarge, decodeCommand, encodeCommand } from './command-codec.ts';
+import { checkRangeShape, checkShape } from './command-shape.ts';
 import {
   type Rejection,
   type RejectionCode,
@@ -35,21 +37,16 @@ const COMMAND: Place = { list: 'command', index: 0 };
 
 /** @throws ClusterError that names the field, what it holds and the bound. */
 export function validateCommand(command: KvCommand): void {
+  checkShape(command);
   const rejection = checkCommand(command);
   if (rejection !== undefined) throw rejectionToError(rejection);
-  if (command.kind === 'increment') checkBy(command.by);
-  if (command.kind === 'transaction') {
-    for (const step of [...command.then, ...command.else]) {
-      if (step.kind === 'increment') checkBy(step.by);
-    }
-  }
   // Only what is near the bound is measured exactly; `encodeCommand` throws COMMAND_TOO_LARGE.
   if (roughBytes(command) > COMMAND_BYTES_MAX) encodeCommand(command);
 }
 
 /**
- * The same for a command that comes as bytes. It is decoded to its end: a part of an unknown kind, deep in
- * a transaction, would stop every node once it is in the log.
+ * The same for a command that comes as bytes. It is decoded to its end, so that whoever sent it learns
+ * now what is wrong with it, and no command of a later release gets into the log by way of this one.
  *
  * @throws ClusterError as `validateCommand`.
  */
@@ -63,10 +60,10 @@ function decodeKnown(bytes: Uint8Array): KvCommand {
   try {
     return decodeCommand(bytes);
   } catch (error) {
-    if (!(error instanceof ClusterError) || error.details['unknown'] !== true) throw error;
+    if (!(error instanceof ClusterError) || error.details['later'] !== true) throw error;
     throw new ClusterError(
       'REQUEST_INVALID',
-      `${error.message}, which is none that this version knows; use a client of the same release`,
+      `${error.message}, so a later release has made it; use a client of the release of this node`,
       { details: { field: 'command' }, cause: error },
     );
   }
@@ -74,12 +71,14 @@ function decodeKnown(bytes: Uint8Array): KvCommand {
 
 /** @throws ClusterError that names the field, what it holds and the bound. */
 export function validateRange(query: RangeQuery): void {
+  checkRangeShape(query);
   const rejection = checkRange(query, COMMAND) ?? checkLimit(query.limit, COMMAND);
   if (rejection !== undefined) throw rejectionToError(rejection);
 }
 
 /** @throws ClusterError KEY_INVALID when the key is empty or too long. */
 export function validateKey(key: Uint8Array): void {
+  if (!(key instanceof Uint8Array)) throw badField('key', key, 'a Uint8Array');
   const rejection = checkKey(key, COMMAND, 'key');
   if (rejection !== undefined) throw rejectionToError(rejection);
 }
@@ -209,15 +208,6 @@ function checkLimit(limit: number | undefined, place: Place): Rejection | undefi
   if (limit === undefined) return undefined;
   if (Number.isInteger(limit) && limit >= 1 && limit <= RANGE_ITEMS_MAX) return undefined;
   return { ...refuse(place, 'limit'), actual: limit, bound: RANGE_ITEMS_MAX };
-}
-
-/** Out of range can not be encoded, so it never reaches the machine. */
-function checkBy(by: bigint): void {
-  if (typeof by === 'bigint' && isInt64(by)) return;
-  const code = typeof by === 'bigint' ? 'NUMBER_OUT_OF_RANGE' : 'REQUEST_INVALID';
-  throw new ClusterError(code, `by is ${by}; it must be a bigint from -2^63 to 2^63 - 1`, {
-    details: { field: 'by', actual: String(by) },
-  });
 }
 
 function isRevision(value: unknown): boolean {

@@ -53,9 +53,33 @@ describe('machines together', () => {
 
   it('a tag that nobody has stops the node', () => {
     const machine = composeMachines([new KvMachine()]);
-    for (const unknown of [command(7, 'x'), new Uint8Array(0)]) {
-      expect(() => machine.applyBatch([unknown], AT)).toThrow(
-        expect.objectContaining({ code: 'COMMAND_UNKNOWN' }),
+    expect(() => machine.applyBatch([command(7, 'x')], AT)).toThrow(
+      expect.objectContaining({ code: 'COMMAND_UNKNOWN' }),
+    );
+  });
+
+  it('no tag at all is a rejection, among others', () => {
+    const machine = composeMachines([new Recorder('one', 8)]);
+    const commands = [command(8, 'a'), new Uint8Array(0), command(0, 'b'), command(8, 'c')];
+    const results = machine.applyBatch(commands, AT);
+    expect(results.map(({ code }) => code)).toEqual([0, 1, 1, 0]);
+  });
+
+  it('check a command by the part that it is for', () => {
+    const machine = composeMachines([new KvMachine(), new Recorder('one', 8)]);
+    machine.check(command(8, 'anything'));
+    machine.check(encodeCommand(put('k', 'v')));
+    const refused: [Uint8Array, RegExp][] = [
+      [command(7, 'x'), /begins with tag 7: the machines have 1 \(kv\), 8 \(one\)/],
+      [new Uint8Array(0), /is empty/],
+      [command(1, 'x'), /command has version/],
+    ];
+    for (const [bad, message] of refused) {
+      expect(() => machine.check(bad)).toThrow(
+        expect.objectContaining({
+          code: 'REQUEST_INVALID',
+          message: expect.stringMatching(message),
+        }),
       );
     }
   });

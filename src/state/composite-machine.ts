@@ -6,11 +6,21 @@
  * share nothing, so runs of commands of one part are handed over together.
  *
  * The rule it protects: tags are never used again for another machine. A command whose tag has no part
- * here stops the node (COMMAND_UNKNOWN): some other node may know it, and skipping it would fork.
+ * here stops the node (COMMAND_UNKNOWN): some other node may know it, and skipping it would fork. One
+ * without a tag can be known to nobody, ever: a rejection.
  */
 import type { ApplyContext, CommandResult, StateMachine } from '../consensus/index.ts';
 import { assert, ClusterError } from '../errors.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
+import { encodeRejection, type Rejection } from './rejections.ts';
+
+const NO_TAG: Rejection = {
+  code: 'REQUEST_INVALID',
+  list: 'command',
+  index: 0,
+  field: 'bytes',
+  actual: 0,
+};
 
 export interface MachinePart extends StateMachine {
   /** `[a-z0-9-]+`. */
@@ -43,9 +53,28 @@ export class CompositeMachine implements StateMachine {
     }
   }
 
+  /** @throws ClusterError REQUEST_INVALID where no part has the tag; what the part has against it. */
+  check(command: Uint8Array): void {
+    const part = this.#byTag.get(command[0] ?? 0);
+    if (part !== undefined) {
+      part.check?.(command);
+      return;
+    }
+    const tags = [...this.#byTag].map(([tag, { name }]) => `${tag} (${name})`).join(', ');
+    const begins = command.length === 0 ? 'is empty' : `begins with tag ${command[0]}`;
+    throw new ClusterError('REQUEST_INVALID', `the command ${begins}: the machines have ${tags}`, {
+      details: { field: 'command', tag: command[0] },
+    });
+  }
+
   applyBatch(commands: readonly Uint8Array[], at: ApplyContext): readonly CommandResult[] {
     const results: CommandResult[] = [];
     for (let from = 0; from < commands.length; ) {
+      if (!commands[from]?.[0]) {
+        results.push(encodeRejection(NO_TAG));
+        from++;
+        continue;
+      }
       const part = this.#partOf(commands[from] as Uint8Array, at);
       let to = from + 1;
       while (to < commands.length && commands[to]?.[0] === part.tag) to++;

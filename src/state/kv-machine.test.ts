@@ -336,9 +336,9 @@ describe('compaction of the history', () => {
 });
 
 describe('commands that can not be applied', () => {
-  it('of an unknown tag, version, kind or part stop the node: they throw, with where and what to do', () => {
+  it('of a later version stop the node: they throw, with where and what to do', () => {
     const machine = filled('a');
-    for (const hex of ['020101', '010201016100', '010163', '', '010105000109']) {
+    for (const hex of ['0102', '010201016100', '01ff01016100']) {
       expect(() => machine.applyBatch([Buffer.from(hex, 'hex')], AT)).toThrow(
         expect.objectContaining({
           code: 'COMMAND_UNKNOWN',
@@ -347,6 +347,46 @@ describe('commands that can not be applied', () => {
       );
     }
     expect(machine.revision).toBe(1);
+  });
+
+  it('that are none at all are rejections, the same everywhere, and stop nothing', () => {
+    const machine = filled('a');
+    const hexes = [
+      '',
+      '01',
+      '02',
+      '020101',
+      '0100010161',
+      '010100',
+      '010163',
+      '0101ff',
+      '010105000109',
+    ];
+    const results = machine.applyBatch(
+      hexes.map((hex) => Buffer.from(hex, 'hex')),
+      AT,
+    );
+    for (const result of results) {
+      expect(result.code).toBe(1);
+      expect(resultToError(result)).toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringMatching(/does not decode/),
+      });
+    }
+    expect(machine.revision).toBe(1);
+  });
+
+  it('are refused by the check that is made before they are proposed', () => {
+    const machine = new KvMachine();
+    machine.check(Buffer.from('010101016b00', 'hex'));
+    for (const hex of ['', '02', '0101ff', '0102', '0101010561', '010105000109']) {
+      expect(() => machine.check(Buffer.from(hex, 'hex'))).toThrow(
+        expect.objectContaining({ code: 'REQUEST_INVALID' }),
+      );
+    }
+    expect(() => machine.check(Buffer.from('010101000176', 'hex'))).toThrow(
+      expect.objectContaining({ code: 'KEY_INVALID' }),
+    );
   });
 
   it('of a known kind that do not decode, or break a limit, are rejections', () => {

@@ -18,8 +18,13 @@ import { HISTORY_BYTES_MAX, HISTORY_CHANGES_MAX, RANGE_BYTES_MAX } from '../limi
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { ChangeHistory, type HistoryBounds } from './change-history.ts';
 import { CommandApplier } from './command-applier.ts';
-import { decodeCommand, isKnownCommand, KV_TAG } from './command-codec.ts';
-import { checkCommand, validateKey, validateRange } from './command-limits.ts';
+import { decodeCommand, isLaterCommand, KV_TAG } from './command-codec.ts';
+import {
+  checkCommand,
+  validateCommandBytes,
+  validateKey,
+  validateRange,
+} from './command-limits.ts';
 import type { MachinePart } from './composite-machine.ts';
 import { readSnapshot, snapshotSections } from './kv-snapshot.ts';
 import { KvStore } from './kv-store.ts';
@@ -105,6 +110,15 @@ export class KvMachine implements StateMachine, MachinePart {
       historyChanges: this.#history.count,
       historyBytes: this.#history.bytes,
     };
+  }
+
+  /**
+   * What every door asks before it proposes.
+   *
+   * @throws ClusterError REQUEST_INVALID where the bytes are no command, and as `validateCommand`.
+   */
+  check(command: Uint8Array): void {
+    validateCommandBytes(command);
   }
 
   /** @throws ClusterError COMMAND_UNKNOWN: written by a newer version; this node must not go on. */
@@ -199,36 +213,31 @@ export class KvMachine implements StateMachine, MachinePart {
   }
 
   #apply(bytes: Uint8Array, at: ApplyContext): CommandResult {
-    if (!isKnownCommand(bytes)) throw unknownCommand(bytes, at);
+    if (isLaterCommand(bytes)) throw laterCommand(bytes, at);
     let command: KvCommand;
     try {
       command = decodeCommand(bytes);
     } catch (error) {
-      return this.#refuseBytes(error, bytes, at);
+      return encodeRejection(notACommand(error));
     }
     const rejection = checkCommand(command);
     if (rejection !== undefined) return encodeRejection(rejection);
     const outcome = this.#applier.apply(command);
     return 'code' in outcome ? encodeRejection(outcome) : encodeResult(outcome);
   }
-
-  #refuseBytes(error: unknown, bytes: Uint8Array, at: ApplyContext): CommandResult {
-    if (!(error instanceof ClusterError) || error.code !== 'REQUEST_INVALID') throw error;
-    if (error.details['unknown'] === true) throw unknownCommand(bytes, at, error);
-    const position = error.details['position'] as number;
-    const place = { list: 'command', index: 0, field: 'bytes', actual: position } as const;
-    const rejection: Rejection = { code: 'REQUEST_INVALID', ...place };
-    return encodeRejection(rejection);
-  }
 }
 
-function unknownCommand(bytes: Uint8Array, at: ApplyContext, cause?: ClusterError): ClusterError {
-  const head = Array.from(bytes.subarray(0, 3));
+function notACommand(error: unknown): Rejection {
+  if (!(error instanceof ClusterError) || error.code !== 'REQUEST_INVALID') throw error;
+  const actual = error.details['position'] as number;
+  return { code: 'REQUEST_INVALID', list: 'command', index: 0, field: 'bytes', actual };
+}
+
+function laterCommand(bytes: Uint8Array, at: ApplyContext): ClusterError {
+  const version = bytes[1];
   return new ClusterError(
     'COMMAND_UNKNOWN',
-    `the entry at ${at.index} (term ${at.term}) holds a key-value command that begins with [${head}]${
-      cause === undefined ? '' : ` and ${cause.message}`
-    }: this version does not know it and must not skip it; start a version that does`,
-    { details: { index: at.index, term: at.term, head }, ...(cause && { cause }) },
+    `the entry at ${at.index} (term ${at.term}) holds a key-value command of version ${version}: this release does not know it and must not skip it; start a version that does`,
+    { details: { index: at.index, term: at.term, version } },
   );
 }

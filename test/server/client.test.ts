@@ -442,7 +442,7 @@ describe('the binary door', () => {
     ]);
     const text = await exchange(one.address, unknown, 3);
     expect(text).toContain('operation 99 is not known here');
-    expect(text).toContain('command begins with 255');
+    expect(text).toContain('command has tag 255');
     expect(cluster.applied).toBe(0);
   });
 
