@@ -109,6 +109,10 @@ export const ERROR_CODES = {
   },
   ABORTED: { retryable: 'unknown-outcome', meaning: 'The caller gave up waiting.' },
   COMMAND_TOO_LARGE: { retryable: 'no', meaning: 'The command exceeds the size limit.' },
+  RESULT_TOO_LARGE: {
+    retryable: 'no',
+    meaning: 'The command was applied; its result is larger than can be kept and sent.',
+  },
   SESSION_EXPIRED: {
     retryable: 'unknown-outcome',
     meaning: 'The session is gone; a repeated request is not applied again.',
@@ -123,6 +127,10 @@ export const ERROR_CODES = {
   MEMBER_WIPED: {
     retryable: 'no',
     meaning: 'The node came back without its data; it needs a new identity.',
+  },
+  MEMBER_TWIN: {
+    retryable: 'no',
+    meaning: 'Another process runs with the same identity: on this data folder or on a copy of it.',
   },
   CHANGE_IN_PROGRESS: {
     retryable: 'yes',

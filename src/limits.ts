@@ -32,6 +32,11 @@ export const SESSION_RESULTS_MAX: number = 4_096;
 export const SESSION_RESULT_BYTES_MAX: number = 8 * MIB;
 /** Bytes of results kept for all sessions; beyond it the least recently used sessions are closed. */
 export const SESSIONS_RESULT_BYTES_MAX: number = 256 * MIB;
+/**
+ * A result of a command: the largest that one frame carries to the node that proposed it. What changes
+ * here changes what commands answer, on all replicas at once: only with a feature level.
+ */
+export const RESULT_BYTES_MAX: number = 8 * MIB - 4 * KIB;
 /** A state below this is written as often as is configured; a larger one when the log has grown enough. */
 export const SNAPSHOT_CHEAP_BYTES: number = 16 * MIB;
 /** Log kept for a follower that is sent a snapshot: this, or the snapshot's size, whichever is more. */
@@ -188,6 +193,10 @@ export const HANDSHAKE_LINGER_MS: number = 1_000;
 export const PEER_PING_MS: number = 1_000;
 /** A connection on which nothing arrived for so long is dead, half-open ones included: three pings. */
 export const PEER_SILENCE_MS_MAX: number = 3_000;
+/** A process that is asked because a second one came under its id, and is not heard for so long, is dead. */
+export const TWIN_SILENCE_MS_MAX: number = 1_000;
+/** It is heard, but does not answer: after so long the second one is put off. Less than a handshake may take. */
+export const TWIN_VERDICT_MS_MAX: number = 3_000;
 /** A piece of a frame that takes longer to arrive is no proof of life: 2 KiB a second carry no cluster. */
 export const FRAME_PIECE_MS_MAX: number = 30_000;
 /** Connected nodes that nobody added as peers. A cluster is small; more than this is a mistake. */

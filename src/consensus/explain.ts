@@ -83,6 +83,7 @@ export function statusOf(parts: NodeParts, live: Live | undefined, own: OwnStatu
     lastIndex: storage.lastIndex(),
     durableIndex: storage.durableIndex,
     snapshotIndex: snapshots?.index ?? 0,
+    snapshotFailure: snapshots?.failure,
     stateHash: replica.stateHash,
     divergence: own.divergence,
     members,

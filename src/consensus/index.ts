@@ -18,6 +18,7 @@ export {
   validateConfig,
 } from './config.ts';
 export { foundingClusterId } from './founding.ts';
+export { validateMachine } from './machine-results.ts';
 export type { RaftNodeParts } from './node-parts.ts';
 export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

@@ -17,6 +17,7 @@ import {
 import { checkNotAborted, sequenceStale, sessionExpired, unlessAborted } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
+import { resultTooLarge, validateMachine } from './machine-results.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { NodeLife } from './node-life.ts';
 import type { RaftNodeParts } from './node-parts.ts';
@@ -51,6 +52,7 @@ export class RaftNode implements AsyncDisposable {
   /** @throws ClusterError CONFIG_INVALID. */
   constructor(config: RaftNodeConfig, parts: RaftNodeParts) {
     validateConfig(config);
+    validateMachine(parts.machine);
     this.#life = new NodeLife(cloneConfig(config), parts, (call, timeoutMs) =>
       this.#desk.perform(call, timeoutMs),
     );
@@ -116,6 +118,7 @@ export class RaftNode implements AsyncDisposable {
    * - REQUEST_INVALID, COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was
    *   proposed; nor where the state machine's own `check` refuses the command;
    * - OUTCOME_UNKNOWN, ABORTED: it may or may not take effect;
+   * - RESULT_TOO_LARGE: it was applied, and its result is too large to be told;
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
   async propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
@@ -133,6 +136,7 @@ export class RaftNode implements AsyncDisposable {
     this.#life.parts.machine.check?.(command);
     const part = encodePart(CommandKind.Application, command, request);
     const result = await this.#life.proposePart(part, request !== undefined, options);
+    if (result.code === NodeResultCode.ResultTooLarge) throw resultTooLarge(result, result.index);
     if (request === undefined) return result;
     if (result.code === NodeResultCode.SessionExpired) throw sessionExpired(request);
     if (result.code === NodeResultCode.SequenceStale) throw sequenceStale(request);

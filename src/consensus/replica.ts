@@ -13,6 +13,7 @@ import { assert, ClusterError } from '../errors.ts';
 import type { ConfState, Entry, LogIndex, RaftId, Term } from '../raft/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { CommandKind, decodeEnvelope, type Part } from './envelope.ts';
+import { checkResults, checkSections } from './machine-results.ts';
 import { type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
@@ -114,7 +115,7 @@ export class Replica {
       name: NODE_SECTION,
       chunks: encodeNodeSection(state, this.sessions.records()),
     };
-    return [node, ...this.#machine.snapshot()];
+    return [node, ...checkSections(this.#machine.snapshot())];
   }
 
   async restore(reader: Pick<SnapshotReader, 'section'>): Promise<void> {
@@ -175,12 +176,9 @@ export class Replica {
     entry: Entry,
   ): void {
     const commands = run.map((i) => (parts[i] as Part).body);
-    const answers = this.#machine.applyBatch(commands, { index: entry.index, term: entry.term });
-    assert(answers.length === commands.length, 'one result for each command', {
-      index: entry.index,
-      commands: commands.length,
-      results: answers.length,
-    });
+    const { index, term } = entry;
+    const given: unknown = this.#machine.applyBatch(commands, { index, term });
+    const answers = checkResults(given, commands.length, index);
     for (const [k, i] of run.entries()) {
       const result = answers[k] as CommandResult;
       results[i] = result;

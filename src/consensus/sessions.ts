@@ -25,11 +25,15 @@ import {
 import type { LogIndex } from '../raft/index.ts';
 import type { CommandResult, RequestId, SessionId } from './types.ts';
 
-/** Result codes of the node itself; a state machine's own stay below. Part of the log's meaning. */
+/** From here on codes are the node's own; a state machine's stay below. */
+export const NODE_CODES_FROM = 60_000;
+
+/** Result codes of the node itself. Part of the log's meaning. */
 export const NodeResultCode = {
   SessionExpired: 60_001,
   SequenceStale: 60_002,
   MemberExists: 60_003,
+  ResultTooLarge: 60_004,
 } as const;
 
 const EMPTY = new Uint8Array(0);

@@ -20,6 +20,7 @@ import { interruptibleSections } from './interruptible.ts';
 import type { Replica } from './replica.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { SnapshotShipping } from './snapshot-shipping.ts';
+import type { SnapshotFailure } from './types.ts';
 
 /**
  * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
@@ -60,6 +61,7 @@ export class Snapshots {
   #isStopped = false;
   /** Ticks left until a snapshot may be tried again after one failed. */
   #restTicks = 0;
+  #failure: SnapshotFailure | undefined;
   /** One freeing of the log at a time. */
   #freeing: Promise<void> | undefined;
 
@@ -80,6 +82,11 @@ export class Snapshots {
   /** Index of the newest snapshot of this node's state. */
   get index(): LogIndex {
     return this.#lastIndex;
+  }
+
+  /** Of the newest one that was tried. */
+  get failure(): SnapshotFailure | undefined {
+    return this.#failure;
   }
 
   /** After entries of that many bytes were applied. Takes a snapshot when it is due. */
@@ -117,6 +124,7 @@ export class Snapshots {
     this.#isReplacing = false;
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#bytesApplied = 0;
+    this.#failure = undefined;
   }
 
   /** Takes a snapshot now, or waits for the one under way. Rejects when it could not be written. */
@@ -157,6 +165,7 @@ export class Snapshots {
       if (this.#lastIndex < index) {
         this.#bytesApplied += bytesApplied;
         this.#restTicks = RETRY_TICKS;
+        this.#failure = { message: messageOf(error), index };
       }
       throw error;
     }
@@ -168,6 +177,7 @@ export class Snapshots {
     const sections = interruptibleSections(replica.capture(), () => this.#checkGoesOn());
     const saved = await storage.saveSnapshot(at, sections);
     this.#lastIndex = Math.max(this.#lastIndex, index);
+    this.#failure = undefined;
     logger.info('snapshot.saved', { index, bytes: saved.bytes });
     await this.#freeLog();
   }
@@ -202,6 +212,10 @@ export class Snapshots {
   receive(from: RaftId, message: Message): Promise<BulkSink> {
     return this.#intake.receive(from, message);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What happened since the newest snapshot, and how large that one is. */

@@ -154,6 +154,12 @@ export interface NodeFailure {
   readonly message: string;
 }
 
+/** Why there is no snapshot of the state at that index. */
+export interface SnapshotFailure {
+  readonly message: string;
+  readonly index: LogIndex;
+}
+
 /** Two nodes applied the same commands and have different results: at least one of them is wrong. */
 export interface Divergence {
   /** First compared index at which they differed; the cause lies in the entries before it. */
@@ -182,6 +188,8 @@ export interface NodeStatus {
   readonly lastIndex: LogIndex;
   readonly durableIndex: LogIndex;
   readonly snapshotIndex: LogIndex;
+  /** The newest snapshot that was tried could not be taken; it is tried again. Its log is kept meanwhile. */
+  readonly snapshotFailure: SnapshotFailure | undefined;
   /** Rolling hash over every command and result up to `appliedIndex`, in hexadecimal. */
   readonly stateHash: string;
   /** A difference between the nodes' states that no majority could settle, or that another node has. */

@@ -50,3 +50,23 @@ describe('simple machine', () => {
     expect(after.total()).toBe(7);
   });
 });
+
+it.each([
+  [undefined, /the machine is undefined: simpleMachine takes an object with the functions apply/],
+  [null, /the machine is null/],
+  [{}, /an object without apply, snapshot, restore/],
+  [{ apply: () => new Uint8Array(0), snapshot: 5, restore() {} }, /without snapshot/],
+])('%j is no machine of three functions, and refused at once', (simple, message) => {
+  expect(() => simpleMachine(simple as never)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+  );
+});
+
+it('a state that is no bytes is refused by name', () => {
+  const machine = simpleMachine({
+    apply: () => new Uint8Array(0),
+    snapshot: () => 'text' as never,
+    restore: () => undefined,
+  });
+  expect(() => machine.snapshot()).toThrow(/snapshot\(\) returned "text": it must return/);
+});

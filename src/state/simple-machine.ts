@@ -2,8 +2,10 @@
  * The smallest way to a replicated state machine: three functions. For states that fit into memory and
  * into one array of bytes; what is larger implements `StateMachine` itself and streams.
  */
+import { types } from 'node:util';
 import type { CommandResult, StateMachine } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
+import { shown } from '../given.ts';
 import type { SnapshotSection } from '../storage/index.ts';
 
 /** A state machine of three functions. */
@@ -21,17 +23,25 @@ export interface SimpleMachine {
 
 const SECTION = 'app.state';
 
-/** Makes a `StateMachine` of three functions. */
+const DUTIES = ['apply', 'snapshot', 'restore'] as const satisfies (keyof SimpleMachine)[];
+
+/** Makes a `StateMachine` of three functions. @throws ClusterError CONFIG_INVALID: one is missing. */
 export function simpleMachine(simple: SimpleMachine): StateMachine {
+  checkIsWhole(simple);
   return {
     applyBatch(commands: readonly Uint8Array[]): CommandResult[] {
       return commands.map((command) => {
         const answer = simple.apply(command);
-        return answer instanceof Uint8Array ? { code: 0, bytes: answer } : answer;
+        return types.isUint8Array(answer) ? { code: 0, bytes: answer } : answer;
       });
     },
     snapshot(): SnapshotSection[] {
-      return [{ name: SECTION, chunks: [simple.snapshot()] }];
+      const state: unknown = simple.snapshot();
+      if (types.isUint8Array(state)) return [{ name: SECTION, chunks: [state] }];
+      throw new ClusterError(
+        'STATE_MACHINE_FAILED',
+        `snapshot() returned ${shown(state)}: it must return, at once, the state as a Uint8Array`,
+      );
     },
     async restore(reader): Promise<void> {
       const section = reader.section(SECTION);
@@ -43,4 +53,17 @@ export function simpleMachine(simple: SimpleMachine): StateMachine {
       simple.restore(Buffer.concat(chunks));
     },
   };
+}
+
+function checkIsWhole(simple: unknown): void {
+  const given = (simple ?? {}) as Record<string, unknown>;
+  const missing = DUTIES.filter((name) => typeof given[name] !== 'function');
+  if (missing.length === 0) return;
+  const isObject = typeof simple === 'object' && simple !== null;
+  const what = isObject ? `an object without ${missing.join(', ')}` : shown(simple);
+  throw new ClusterError(
+    'CONFIG_INVALID',
+    `the machine is ${what}: simpleMachine takes an object with the functions ${DUTIES.join(', ')}`,
+    { details: { field: 'machine', missing } },
+  );
 }

@@ -136,6 +136,7 @@ export class FakeEngine implements Engine {
       lastIndex: this.cluster.index,
       durableIndex: this.cluster.index,
       snapshotIndex: 0,
+      snapshotFailure: undefined,
       stateHash: '00',
       divergence: undefined,
       members: [
