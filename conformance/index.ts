@@ -13,6 +13,7 @@ export {
   engineConformance,
 } from './engine/index.ts';
 export {
+  type CaseBounds,
   type CaseResult,
   type ConformanceCase,
   type ConformanceDice,

@@ -5,8 +5,8 @@
 import type { CommandResult, Invitation, StateMachine } from '../../src/consensus/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../../src/storage/index.ts';
-import { type Checks, codeOf, pollUntil } from '../kit/index.ts';
-import type { EngineCluster, EngineRig } from './rig.ts';
+import { begun, type Checks, codeOf, giveBack, pollUntil } from '../kit/index.ts';
+import { checkCluster, type EngineCluster, type EngineRig } from './rig.ts';
 
 const PATIENCE_MS_DEFAULT = 15_000;
 const SECTION = 'app.journal';
@@ -73,6 +73,7 @@ export class EngineBench {
 
   async cluster(size: number): Promise<EngineCluster> {
     const cluster = await this.#rig.cluster(size);
+    checkCluster(cluster, size, this.#rig.offers);
     this.#clusters.push(cluster);
     return cluster;
   }
@@ -87,7 +88,7 @@ export class EngineBench {
   async startAll(cluster: EngineCluster): Promise<Node[]> {
     const nodes: Node[] = [];
     for (const nodeId of cluster.nodeIds) nodes.push(await this.node(cluster, nodeId));
-    await Promise.all(nodes.map(({ engine }) => engine.start()));
+    await Promise.all(nodes.map(({ engine }) => begun(() => engine.start())));
     return nodes;
   }
 
@@ -148,8 +149,12 @@ export class EngineBench {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#nodes.map(({ engine }) => engine.stop()));
-    for (const cluster of this.#clusters) await cluster.close?.();
+    const stopping = this.#nodes.map(({ engine }) => begun(() => engine.stop()));
+    const steps = [
+      () => Promise.all(stopping),
+      ...this.#clusters.map((one) => () => one.close?.()),
+    ];
+    await giveBack(steps, this.patienceMs);
   }
 }
 

@@ -163,12 +163,7 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
   {
     name: 'does not wait for reads',
     wrap: doesNotWaitForReads,
-    fails: [
-      'read/after-barrier',
-      'read/without-majority',
-      'propose/refused-at-the-door',
-      'life/stop',
-    ],
+    fails: ['read/after-barrier', 'read/without-majority', 'propose/refused-at-the-door'],
     // They read on nodes that may have caught up by themselves.
     mayFail: [
       'propose/one-order',

@@ -8,7 +8,7 @@ import { leadershipCases } from './leadership-cases.ts';
 import { lifeCases } from './life-cases.ts';
 import { memberCases } from './member-cases.ts';
 import { proposalCases } from './proposal-cases.ts';
-import type { EngineAbility, EngineRig } from './rig.ts';
+import { checkRig, type EngineAbility, type EngineRig } from './rig.ts';
 import { sessionCases } from './session-cases.ts';
 
 export type { EngineAbility, EngineCluster, EngineRig } from './rig.ts';
@@ -18,6 +18,7 @@ export type EngineAbilities = Readonly<Record<EngineAbility, string | undefined>
 
 /** The cases for an engine of your own. */
 export function engineConformance(rig: EngineRig): ConformanceCase[] {
+  checkRig(rig);
   const reasonWithout = (ability: EngineAbility): string | undefined =>
     rig.offers.includes(ability) ? undefined : `the rig does not offer ${ability}`;
   const can: EngineAbilities = { restart: reasonWithout('restart'), join: reasonWithout('join') };

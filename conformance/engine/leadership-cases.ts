@@ -1,6 +1,6 @@
 /** Leadership: at most one leads, everybody knows who, and whoever watches is told of each change. */
 import type { LeaderChange } from '../../src/consensus/index.ts';
-import type { CaseSpec } from '../kit/index.ts';
+import { begun, type CaseSpec } from '../kit/index.ts';
 import { codeOfFailure, type EngineBench, type Node } from './bench.ts';
 
 type EngineCase = CaseSpec<EngineBench>;
@@ -70,10 +70,10 @@ export function leadershipCases(): EngineCase[] {
         const [leader, one, other] = await bench.trio(checks);
         const seen: LeaderChange[] = [];
         let hasEnded = false;
-        const watching = (async () => {
+        const watching = begun(async () => {
           for await (const change of other.engine.leaderChanges()) seen.push(change);
           hasEnded = true;
-        })();
+        });
         const isTold = (node: Node): boolean => seen.at(-1)?.leader?.nodeId === node.engine.nodeId;
         await bench.reach(checks, 'it begins with the present state', () => isTold(leader));
         checks.equal('which comes first', seen.length, 1);

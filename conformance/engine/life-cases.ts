@@ -1,6 +1,6 @@
 /** The life of an engine: it starts once, ends when it is told to, in bounded time, and says when it failed. */
 import type { Engine } from '../../src/engine/index.ts';
-import { type CaseSpec, type Checks, nextTurn, withDeadline } from '../kit/index.ts';
+import { begun, type CaseSpec, type Checks, nextTurn, withDeadline } from '../kit/index.ts';
 import { bytesOf, codeOfFailure, type EngineBench, type Node } from './bench.ts';
 import type { EngineAbilities } from './index.ts';
 
@@ -27,9 +27,9 @@ export function lifeCases(can: EngineAbilities): EngineCase[] {
         for (const { engine } of [follower, leader]) {
           await bench.write(checks, leader, 'x');
           const pending = Array.from({ length: 10 }, (_, i) => {
-            return codeOfFailure(engine.propose(bytesOf(`pending ${i}`)));
+            return codeOfFailure(begun(() => engine.propose(bytesOf(`pending ${i}`))));
           });
-          const stopping = [engine.stop(), engine.stop()];
+          const stopping = [begun(() => engine.stop()), begun(() => engine.stop())];
           const clause = 'stop resolves, however often it is called';
           await checks.resolves(clause, () => Promise.all(stopping), bench.patienceMs);
           await checks.resolves(clause, () => engine.stop());
@@ -106,7 +106,7 @@ export function lifeCases(can: EngineAbilities): EngineCase[] {
         const request = { session, sequence: 1 };
         const first = await leader.engine.propose(bytesOf('once'), { request });
         for (let i = 0; i < 10; i++) await bench.write(checks, leader, `${i}`);
-        await Promise.all(nodes.map(({ engine }) => engine.stop()));
+        await Promise.all(nodes.map(({ engine }) => begun(() => engine.stop())));
         const again = await bench.startAll(cluster);
         const expected = ['once', ...Array.from({ length: 10 }, (_, i) => `${i}`)];
         for (const node of again) {

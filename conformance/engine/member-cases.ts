@@ -1,6 +1,6 @@
 /** Members: who is added follows, and gets its vote; who is removed is told, and takes part no more. */
 import type { Invitation, MembersChange } from '../../src/consensus/index.ts';
-import { type CaseSpec, codeOf } from '../kit/index.ts';
+import { begun, type CaseSpec, codeOf } from '../kit/index.ts';
 import type { EngineBench, Node } from './bench.ts';
 import type { EngineAbilities } from './index.ts';
 
@@ -26,10 +26,10 @@ export function memberCases(can: EngineAbilities): EngineCase[] {
         await bench.write(checks, leader, 'before');
         const changes: MembersChange[] = [];
         let hasEnded = false;
-        const watching = (async () => {
+        const watching = begun(async () => {
           for await (const change of leader.engine.memberChanges()) changes.push(change);
           hasEnded = true;
-        })();
+        });
         await bench.reach(checks, 'it begins with the present members', () => {
           return changes[0]?.members.length === 3;
         });
@@ -76,7 +76,7 @@ export function memberCases(can: EngineAbilities): EngineCase[] {
         checks.equal(gone, await checks.resolves(gone, remove, bench.patienceMs), false);
         await bench.write(checks, leader, 'after');
         checks.equal('the others are what they were', rolesOf(leader).length, 3);
-        await Promise.all(nodes.map(({ engine }) => engine.stop()));
+        await Promise.all(nodes.map(({ engine }) => begun(() => engine.stop())));
         await bench.reach(checks, 'the watch ends with the engine', () => hasEnded);
         await watching;
       },

@@ -2,7 +2,7 @@
  * Proposing and reading: acknowledged means applied here, and there for ever, in one order everywhere; a
  * rejection is a result; what can not be decided says so in time.
  */
-import type { CaseSpec } from '../kit/index.ts';
+import { begun, type CaseSpec } from '../kit/index.ts';
 import { bytesOf, type EngineBench, REJECTED } from './bench.ts';
 
 type EngineCase = CaseSpec<EngineBench>;
@@ -46,7 +46,9 @@ export function proposalCases(): EngineCase[] {
       body: async (checks, bench) => {
         const nodes = await bench.trio(checks);
         const proposals = nodes.flatMap(({ engine }, i) => {
-          return Array.from({ length: 20 }, (_, k) => engine.propose(bytesOf(`${i}.${k}`)));
+          return Array.from({ length: 20 }, (_, k) => {
+            return begun(() => engine.propose(bytesOf(`${i}.${k}`)));
+          });
         });
         await checks.resolves('all are accepted', () => Promise.all(proposals), bench.patienceMs);
         const journals: string[][] = [];
@@ -146,7 +148,7 @@ function readCases(): EngineCase[] {
       body: async (checks, bench) => {
         const [leader, one, other] = await bench.trio(checks);
         await bench.write(checks, leader, 'before');
-        await Promise.all([one.engine.stop(), other.engine.stop()]);
+        await Promise.all([one, other].map((node) => begun(() => node.engine.stop())));
         const { engine, journal } = leader;
         const waitMs = bench.patienceMs;
         const propose = (): Promise<unknown> => engine.propose(bytesOf('x'), { timeoutMs: 400 });

@@ -4,6 +4,7 @@
  */
 import type { Invitation, StateMachine } from '../../src/consensus/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
+import { checkOffers, checkParts, type PartRule } from '../kit/index.ts';
 
 /** One cluster of its own. The suite asks for a fresh one in each case. */
 export interface EngineCluster {
@@ -33,4 +34,36 @@ export interface EngineRig {
   cluster(size: number): Promise<EngineCluster> | EngineCluster;
   /** The longest that anything may take: an election, a stop. Default 15,000 ms of the clock on the wall. */
   readonly patienceMs?: number;
+}
+
+/** Throws CONFIG_INVALID, naming the field. */
+export function checkRig(rig: EngineRig): void {
+  checkParts('rig', rig, {
+    cluster: {
+      type: 'function',
+      what: 'a function that gives an EngineCluster of so many members',
+    },
+    patienceMs: { type: 'count', what: 'a whole number of milliseconds', isOptional: true },
+  });
+  checkOffers(rig.offers, ['restart', 'join']);
+}
+
+/** The same for what `cluster` gave. */
+export function checkCluster(
+  cluster: EngineCluster,
+  size: number,
+  offers: readonly EngineAbility[],
+): void {
+  const rules: Record<string, PartRule> = {
+    nodeIds: { type: 'names', what: `a list of the names of ${size} members`, count: size },
+    engine: { type: 'function', what: 'a function that makes an Engine, not started' },
+    close: { type: 'function', what: 'a function, or absent', isOptional: true },
+  };
+  if (offers.includes('join')) {
+    const what = 'a function, as rig.offers lists "join"';
+    rules.address = { type: 'function', what };
+    rules.invited = { type: 'function', what };
+  }
+  const name = `rig.cluster(${size})`;
+  checkParts(name, cluster, rules);
 }

@@ -10,7 +10,7 @@
  * are independent, and run in any order, alone, or one after the other. What a rig can not offer (to cut
  * the power, say) makes the cases that need it say `skip`, with the reason: nothing is passed over in silence.
  */
-import { Checks, withDeadline } from './checks.ts';
+import { begun, Checks, withDeadline } from './checks.ts';
 import { ConformanceFailure, shown } from './failure.ts';
 
 /** One clause of a contract, or a few that belong together, as a test. */
@@ -22,7 +22,16 @@ export interface ConformanceCase {
   /** Why it can not be run on this rig. `run` would fail with this reason. */
   readonly skip: string | undefined;
   /** Resolves when the clause holds; rejects with a `ConformanceFailure` otherwise. Bounded in time. */
-  run(): Promise<void>;
+  run(bounds?: CaseBounds): Promise<void>;
+}
+
+/** How long a case may take. */
+export interface CaseBounds {
+  /**
+   * Making what it needs, the case itself, and giving back: each of these three ends after this long,
+   * in milliseconds. Lower than the suite's own bound where a part that hangs is to be found out sooner.
+   */
+  readonly caseMsMax?: number;
 }
 
 /** How one case ended. */
@@ -46,7 +55,7 @@ export interface ConformanceReport {
 }
 
 /** How cases are run. */
-export interface RunOptions {
+export interface RunOptions extends CaseBounds {
   /** Told after each case, in order. */
   readonly onResult?: (result: CaseResult) => void;
 }
@@ -80,7 +89,7 @@ export function makeCases<Bench>(
   return specs.map((spec) => {
     const id = `${suite.name}/${spec.id}`;
     const title = `${suite.name}: ${spec.title}`;
-    const run = (): Promise<void> => runCase(suite, spec, id);
+    const run = (bounds?: CaseBounds): Promise<void> => runCase(suite, spec, id, bounds);
     return { id, title, skip: spec.skip, run };
   });
 }
@@ -89,11 +98,12 @@ async function runCase<Bench>(
   suite: SuiteParts<Bench>,
   spec: CaseSpec<Bench>,
   caseId: string,
+  { caseMsMax = Number.POSITIVE_INFINITY }: CaseBounds = {},
 ): Promise<void> {
   const checks = new Checks(caseId, spec.title);
   if (spec.skip !== undefined)
     checks.fail('the rig offers what the case needs', spec.title, spec.skip);
-  const timeoutMs = spec.timeoutMs ?? CASE_MS_MAX;
+  const timeoutMs = Math.min(spec.timeoutMs ?? CASE_MS_MAX, caseMsMax);
   const bench = await bounded(checks, 'the rig makes what the case needs', timeoutMs, suite.open);
   let failure: unknown;
   checks.moveOn();
@@ -120,7 +130,7 @@ async function bounded<T>(
   if (clause !== undefined) checks.current = clause;
   let outcome: { readonly value: T } | undefined;
   try {
-    const work = action().then((value) => ({ value }));
+    const work = begun(action).then((value) => ({ value }));
     outcome = await withDeadline(work, timeoutMs);
   } catch (error) {
     if (error instanceof ConformanceFailure) throw error;
@@ -137,7 +147,7 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   const results: CaseResult[] = [];
   for (const one of cases) {
-    const result = await resultOf(one);
+    const result = await resultOf(one, options);
     results.push(result);
     options.onResult?.(result);
   }
@@ -147,12 +157,15 @@ export async function runConformance(
   return { passed, failed, skipped, results };
 }
 
-async function resultOf({ id, title, skip, run }: ConformanceCase): Promise<CaseResult> {
+async function resultOf(
+  { id, title, skip, run }: ConformanceCase,
+  bounds: CaseBounds,
+): Promise<CaseResult> {
   if (skip !== undefined) return { id, title, status: 'skipped', reason: skip, durationMs: 0 };
   const startedMs = performance.now();
   const took = (): number => performance.now() - startedMs;
   try {
-    await run();
+    await run(bounds);
     return { id, title, status: 'passed', durationMs: took() };
   } catch (error) {
     const failure = error instanceof ConformanceFailure ? error : strange(id, error);

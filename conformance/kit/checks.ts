@@ -137,6 +137,41 @@ export async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T |
   }
 }
 
+/**
+ * Starts at once what is looked at later, and holds it: whatever the action does (it throws, rejects, or
+ * returns no promise), nothing comes of it before somebody awaits it. A part's promise that is not awaited
+ * in the same step goes through here; else its rejection, coming while the case looks elsewhere, would end
+ * the process that runs the tests, in place of a failed clause.
+ */
+export function begun<T>(action: () => Promise<T> | T): Promise<T> {
+  const work = (async () => await action())();
+  work.catch(() => undefined);
+  return work;
+}
+
+/**
+ * Gives back everything, whatever happens on the way: a part that can not be stopped keeps nobody else
+ * from being stopped. Rejects at the end with the first error; what hangs is left behind.
+ */
+export async function giveBack(
+  steps: readonly (() => Promise<unknown> | unknown)[],
+  withinMs: number = SETTLE_MS_MAX,
+): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    try {
+      const done = await withDeadline(
+        begun(step).then(() => true),
+        withinMs,
+      );
+      if (done !== true) throw new Error(`still pending after ${withinMs} ms`);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
 /** One turn of the event loop: what can settle without waiting for anybody has settled. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

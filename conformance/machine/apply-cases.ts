@@ -4,7 +4,7 @@
  */
 import type { CommandResult, StateMachine } from '../../src/consensus/index.ts';
 import { type CaseSpec, conformanceDice, shown } from '../kit/index.ts';
-import { copyOf, feed, type MachineBench, sameResults } from './bench.ts';
+import { applyTo, copyOf, feed, type MachineBench, sameResults } from './bench.ts';
 import { underOtherSkies } from './other-skies.ts';
 
 type MachineCase<Machine extends StateMachine> = CaseSpec<MachineBench<Machine>>;
@@ -66,7 +66,7 @@ export function applyCases<Machine extends StateMachine>(
         const kept: { readonly result: CommandResult; readonly copy: CommandResult }[] = [];
         await bench.rounds(async (dice) => {
           for (const { at, commands } of bench.entries(dice)) {
-            const results = machine.applyBatch(commands, at);
+            const results = applyTo(machine, commands, at);
             checks.equal('there is one result for each command', results.length, commands.length);
             for (const result of results) {
               const isCode =
@@ -84,7 +84,7 @@ export function applyCases<Machine extends StateMachine>(
           checks.equal('a result stays what it was', copyOf(result), copy);
         }
         const none = checks.returns('no commands are no error', () => {
-          return machine.applyBatch([], { index: 1_000_000, term: 1_000 });
+          return applyTo(machine, [], { index: 1_000_000, term: 1_000 });
         });
         checks.equal('no commands, no results', none.length, 0);
       },
@@ -98,7 +98,7 @@ export function applyCases<Machine extends StateMachine>(
           const entries = bench.entries(dice);
           const before = entries.map(({ commands }) => commands.map((one) => Uint8Array.from(one)));
           const lists = entries.map(({ commands }) => [...commands]);
-          for (const [i, { at }] of entries.entries()) machine.applyBatch(lists[i] ?? [], at);
+          for (const [i, { at }] of entries.entries()) applyTo(machine, lists[i] ?? [], at);
           await bench.stateOf(machine);
           for (const [i, { commands }] of entries.entries()) {
             const clause = 'command bytes may be kept, not changed';
@@ -123,10 +123,10 @@ export function applyCases<Machine extends StateMachine>(
           const garbageDice = conformanceDice(bench.seed + dice.below(1_000_000));
           const found: CommandResult[] = [];
           for (const { at, commands } of entries) {
-            const garbage = bench.rig.garbage?.(garbageDice) ?? new Uint8Array(0);
+            const garbage = bench.garbage(garbageDice);
             const clause = `bytes that are no command (${shown(garbage)})`;
             const [result] = checks.returns(`${clause} do not make it throw`, () => {
-              return pelted.applyBatch([garbage], at);
+              return applyTo(pelted, [garbage], at);
             });
             const code = result?.code ?? 0;
             checks.holds(`${clause} are rejected`, code > 0, 'a code above 0', code);

@@ -5,7 +5,7 @@
 import type { ApplyContext, CommandResult, StateMachine } from '../../src/consensus/index.ts';
 import type { SnapshotSection } from '../../src/storage/index.ts';
 import { type Checks, type ConformanceDice, conformanceDice, shown, textOf } from '../kit/index.ts';
-import type { StateMachineRig } from './rig.ts';
+import { checkDrawn, checkMachine, type StateMachineRig } from './rig.ts';
 
 const ROUNDS_DEFAULT = 5;
 const COMMANDS_DEFAULT = 200;
@@ -40,7 +40,14 @@ export class MachineBench<Machine extends StateMachine> {
   }
 
   async machine(): Promise<Machine> {
-    return await this.rig.machine();
+    const machine = await this.rig.machine();
+    checkMachine(machine);
+    return machine;
+  }
+
+  garbage(dice: ConformanceDice): Uint8Array {
+    const bytes = this.rig.garbage?.(dice) ?? new Uint8Array(0);
+    return checkDrawn('garbage(dice)', bytes);
   }
 
   /** Entries with about `count` commands, from `index` on. */
@@ -49,7 +56,9 @@ export class MachineBench<Machine extends StateMachine> {
     let left = count ?? this.rig.commands ?? COMMANDS_DEFAULT;
     for (let i = index; left > 0; i++) {
       const size = Math.min(left, 1 + dice.below(ENTRY_COMMANDS_MAX));
-      const commands = Array.from({ length: size }, () => this.rig.command(dice));
+      const commands = Array.from({ length: size }, () => {
+        return checkDrawn('command(dice)', this.rig.command(dice));
+      });
       list.push({ at: { index: i, term: 2 + Math.floor(i / 20) }, commands });
       left -= size;
     }
@@ -60,15 +69,38 @@ export class MachineBench<Machine extends StateMachine> {
   async stateOf(machine: Machine): Promise<unknown> {
     const { observe } = this.rig;
     if (observe !== undefined) return this.rig.observe?.(machine);
-    return [...(await contentsOf(machine.snapshot()))];
+    return [...(await contentsOf(capture(machine)))];
   }
+}
+
+/** `applyBatch`, whose answer must be there when the call returns. */
+export function applyTo(
+  machine: StateMachine,
+  commands: readonly Uint8Array[],
+  at: ApplyContext,
+): readonly CommandResult[] {
+  const what = 'a list with one { code, bytes } for each command';
+  return listFrom('applyBatch', what, machine.applyBatch(commands, at));
+}
+
+/** `snapshot`, in the same way. */
+export function capture(machine: StateMachine): readonly SnapshotSection[] {
+  return listFrom('snapshot', 'a list of sections', machine.snapshot());
+}
+
+function listFrom<T>(method: string, what: string, answer: readonly T[]): readonly T[] {
+  if (Array.isArray(answer)) return answer;
+  // An async function, by mistake: what it rejects with is not what is wrong about it.
+  if ((answer as unknown) instanceof Promise) Promise.resolve(answer).catch(() => undefined);
+  const is = (answer as unknown) instanceof Promise ? 'a promise' : shown(answer);
+  throw new Error(`${method} returned ${is}: it must return ${what}, at once`);
 }
 
 /** A fresh copy of the commands: no machine shares memory with another. */
 export function feed(machine: StateMachine, entries: readonly LogEntry[]): CommandResult[] {
   return entries.flatMap(({ at, commands }) => {
     const copies = commands.map((command) => Uint8Array.from(command));
-    return machine.applyBatch(copies, at).map(copyOf);
+    return applyTo(machine, copies, at).map(copyOf);
   });
 }
 

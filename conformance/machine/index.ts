@@ -10,7 +10,7 @@ import type { StateMachine } from '../../src/consensus/index.ts';
 import { type ConformanceCase, makeCases } from '../kit/index.ts';
 import { applyCases } from './apply-cases.ts';
 import { MachineBench } from './bench.ts';
-import type { StateMachineRig } from './rig.ts';
+import { checkRig, type StateMachineRig } from './rig.ts';
 import { snapshotCases } from './snapshot-cases.ts';
 
 export type { StateMachineRig } from './rig.ts';
@@ -19,6 +19,7 @@ export type { StateMachineRig } from './rig.ts';
 export function stateMachineConformance<Machine extends StateMachine>(
   rig: StateMachineRig<Machine>,
 ): ConformanceCase[] {
+  checkRig(rig);
   const garbageSkip = rig.garbage === undefined ? 'the rig has no `garbage`' : undefined;
   const largeSkip = rig.large === undefined ? 'the rig has no `large`' : undefined;
   const suite = {

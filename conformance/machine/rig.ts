@@ -2,7 +2,7 @@
  * What the author of a state machine brings, so that the suite can make machines and feed them.
  */
 import type { StateMachine } from '../../src/consensus/index.ts';
-import type { ConformanceDice } from '../kit/index.ts';
+import { type ConformanceDice, checkParts } from '../kit/index.ts';
 
 /** How the suite gets machines, and what to feed them. */
 export interface StateMachineRig<Machine extends StateMachine = StateMachine> {
@@ -34,4 +34,51 @@ export interface StateMachineRig<Machine extends StateMachine = StateMachine> {
   readonly rounds?: number;
   /** Commands of one run. Default 200. */
   readonly commands?: number;
+}
+
+const COUNT = { type: 'count', what: 'a whole number from 1 on', isOptional: true } as const;
+
+/** Throws CONFIG_INVALID, naming the field. */
+export function checkRig<Machine extends StateMachine>(rig: StateMachineRig<Machine>): void {
+  checkParts('rig', rig, {
+    machine: { type: 'function', what: 'a function that makes a new, empty state machine' },
+    command: { type: 'function', what: 'a function that draws the bytes of a command with dice' },
+    garbage: {
+      type: 'function',
+      what: 'a function that draws bytes that are no good command, or absent',
+      isOptional: true,
+    },
+    observe: {
+      type: 'function',
+      what: 'a function that tells all that can be asked of a machine, or absent',
+      isOptional: true,
+    },
+    large: {
+      type: 'object',
+      what: 'an object with commands and chunkBytesMax, or absent',
+      isOptional: true,
+    },
+    seed: COUNT,
+    rounds: COUNT,
+    commands: COUNT,
+  });
+  if (rig.large === undefined) return;
+  const number = { type: 'count', what: 'a whole number from 1 on' } as const;
+  checkParts('rig.large', rig.large, { commands: number, chunkBytesMax: number });
+}
+
+/** The same for what `machine` gave. */
+export function checkMachine(machine: StateMachine): void {
+  const [apply, rest] = ['a function: the machine applies commands there', 'a function'];
+  checkParts('rig.machine()', machine, {
+    applyBatch: { type: 'function', what: `${apply} (or wrap it with simpleMachine)` },
+    snapshot: { type: 'function', what: rest },
+    restore: { type: 'function', what: rest },
+  });
+}
+
+/** The same for what `command` or `garbage` drew. */
+export function checkDrawn(name: string, bytes: Uint8Array): Uint8Array {
+  checkParts('rig', { [name]: bytes }, { [name]: { type: 'bytes', what: 'a Uint8Array' } });
+  return bytes;
 }

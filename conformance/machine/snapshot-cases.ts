@@ -7,6 +7,7 @@ import type { SnapshotSection } from '../../src/storage/index.ts';
 import type { CaseSpec, Checks } from '../kit/index.ts';
 import {
   type Contents,
+  capture,
   contentsOf,
   feed,
   type LogEntry,
@@ -36,7 +37,7 @@ export function snapshotCases<Machine extends StateMachine>(
           const machine = await bench.machine();
           feed(machine, bench.entries(dice, commands));
           let largest = 0;
-          for (const { chunks } of machine.snapshot()) {
+          for (const { chunks } of capture(machine)) {
             for await (const chunk of chunks) largest = Math.max(largest, chunk.length);
           }
           const clause = 'no piece of a snapshot is larger than promised';
@@ -59,8 +60,8 @@ function captureCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
           const [machine, reference] = [await bench.machine(), await bench.machine()];
           feed(machine, first);
           feed(reference, first);
-          const expected = await restored(bench, await contentsOf(reference.snapshot()));
-          const captured = machine.snapshot();
+          const expected = await restored(bench, await contentsOf(capture(reference)));
+          const captured = capture(machine);
           feed(machine, later.slice(0, 10));
           const contents = await readWhile(captured, () => feed(machine, later.slice(10)));
           const found = await restored(bench, contents);
@@ -81,7 +82,7 @@ function captureCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
           const expected = feed(plain, entries);
           const half = Math.floor(entries.length / 2);
           const found = feed(captured, entries.slice(0, half));
-          const [one, two] = [captured.snapshot(), captured.snapshot()];
+          const [one, two] = [capture(captured), capture(captured)];
           found.push(...feed(captured, entries.slice(half)));
           const [a, b] = [await contentsOf(one), await contentsOf(two)];
           const clause = 'a machine goes on as if nobody had looked';
@@ -101,7 +102,7 @@ function captureCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
         await bench.rounds(async (dice) => {
           const machine = await bench.machine();
           feed(machine, bench.entries(dice));
-          const names = machine.snapshot().map(({ name }) => name);
+          const names = capture(machine).map(({ name }) => name);
           for (const name of names) {
             checks.holds('a name begins with app.', SECTION_NAME.test(name), 'app.…', name);
           }
@@ -169,7 +170,7 @@ function restoreCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
         await bench.rounds(async (dice) => {
           const original = await bench.machine();
           feed(original, bench.entries(dice));
-          const contents = await contentsOf(original.snapshot());
+          const contents = await contentsOf(capture(original));
           const next = bench.entries(dice, undefined, 2_000);
           const whole = await bench.machine();
           await restoreFrom(whole, contents, () => Number.MAX_SAFE_INTEGER);
@@ -185,7 +186,7 @@ function restoreCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
         await bench.rounds(async (dice) => {
           const original = await bench.machine();
           feed(original, bench.entries(dice));
-          const contents = await contentsOf(original.snapshot());
+          const contents = await contentsOf(capture(original));
           const expected = await restored(bench, contents);
           for (const pieceBytes of [() => 1, () => 1 + dice.below(40)]) {
             const found = await bench.machine();
@@ -205,14 +206,14 @@ function restoreCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
         await bench.rounds(async (dice) => {
           const original = await bench.machine();
           feed(original, bench.entries(dice));
-          const contents = await contentsOf(original.snapshot());
+          const contents = await contentsOf(capture(original));
           const found = await bench.machine();
           feed(found, bench.entries(dice, undefined, 3_000));
           await restoreFrom(found, contents, () => 4_096);
           const next = bench.entries(dice, undefined, 4_000);
           const machines = { found, expected: await restored(bench, contents) };
           await compare(checks, bench, 'nothing of what was there before is left', machines, next);
-          const empty = await contentsOf((await bench.machine()).snapshot());
+          const empty = await contentsOf(capture(await bench.machine()));
           await restoreFrom(found, empty, () => 4_096);
           const blank = { found, expected: await bench.machine() };
           await compare(checks, bench, 'an empty state replaces everything', blank, next);
@@ -227,8 +228,8 @@ function restoreCases<Machine extends StateMachine>(): MachineCase<Machine>[] {
           const machine = await bench.machine();
           feed(machine, bench.entries(dice));
           const before = await bench.stateOf(machine);
-          const captured = machine.snapshot();
-          const empty = await contentsOf((await bench.machine()).snapshot());
+          const captured = capture(machine);
+          const empty = await contentsOf(capture(await bench.machine()));
           await restoreFrom(machine, empty, () => 4_096);
           const found = await restored(bench, await contentsOf(captured));
           checks.equal('the captured state is kept', await bench.stateOf(found), before);

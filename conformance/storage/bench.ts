@@ -11,8 +11,8 @@ import {
   type Storage,
   type StoredSnapshot,
 } from '../../src/storage/index.ts';
-import { type Checks, shown } from '../kit/index.ts';
-import type { StoragePlace, StorageRig } from './rig.ts';
+import { type Checks, giveBack, shown } from '../kit/index.ts';
+import { checkPlace, type StoragePlace, type StorageRig } from './rig.ts';
 
 export const IDENTITY: Identity = {
   clusterName: 'conformance',
@@ -94,7 +94,9 @@ export class StorageBench {
 
   /** A storage in a place of its own, with nothing in it. */
   async fresh(): Promise<Tenancy> {
-    const tenancy = new Tenancy(await this.#rig.place());
+    const place = await this.#rig.place();
+    checkPlace(place, this.#rig.offers);
+    const tenancy = new Tenancy(place);
     this.#tenancies.push(tenancy);
     await tenancy.enter();
     return tenancy;
@@ -116,11 +118,12 @@ export class StorageBench {
   }
 
   async close(): Promise<void> {
-    for (const tenancy of this.#tenancies) {
-      tenancy.place.release?.();
-      await tenancy.leave();
-      await tenancy.place.discard?.();
-    }
+    const steps = this.#tenancies.flatMap((tenancy) => [
+      () => tenancy.place.release?.(),
+      () => tenancy.leave(),
+      () => tenancy.place.discard?.(),
+    ]);
+    await giveBack(steps);
   }
 }
 

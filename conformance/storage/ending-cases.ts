@@ -1,6 +1,5 @@
 /** Facts, failures, and the end of a storage: what was promised stays, and what ended says so. */
-import type { CaseSpec } from '../kit/index.ts';
-import { nextTurn } from '../kit/index.ts';
+import { begun, type CaseSpec, nextTurn } from '../kit/index.ts';
 import { entries, entry, IDENTITY, outline, readLog, type StorageBench, save } from './bench.ts';
 import type { StorageAbilities } from './log-cases.ts';
 
@@ -19,7 +18,7 @@ export function endingCases(can: StorageAbilities): StorageCase[] {
           checks.resolves('a fact can be read', () => tenancy.storage.readFact(name));
         checks.equal('a fact that nobody wrote is not there', await read('peer-2'), undefined);
         const value = Buffer.from('first, and longer');
-        const work = tenancy.storage.writeFact('peer-2', value);
+        const work = begun(() => tenancy.storage.writeFact('peer-2', value));
         value.fill(0);
         await checks.resolves('a fact can be written', () => work);
         const expected = Buffer.from('first, and longer');
@@ -41,7 +40,8 @@ export function endingCases(can: StorageAbilities): StorageCase[] {
         const tenancy = await bench.filled(2);
         const { storage, place } = tenancy;
         let isDurable = false;
-        const work = storage.append({ entries: entries(3, 4) }).then(() => {
+        const work = begun(async () => {
+          await storage.append({ entries: entries(3, 4) });
           isDurable = true;
         });
         await checks.resolves('close resolves', () => storage.close());

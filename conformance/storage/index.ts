@@ -7,13 +7,14 @@ import { type ConformanceCase, makeCases } from '../kit/index.ts';
 import { StorageBench } from './bench.ts';
 import { endingCases } from './ending-cases.ts';
 import { logCases, type StorageAbilities } from './log-cases.ts';
-import type { StorageAbility, StorageRig } from './rig.ts';
+import { checkRig, type StorageAbility, type StorageRig } from './rig.ts';
 import { snapshotCases } from './snapshot-cases.ts';
 
 export type { StorageAbility, StoragePlace, StorageRig } from './rig.ts';
 
 /** The cases for a storage of your own. */
 export function storageConformance(rig: StorageRig): ConformanceCase[] {
+  checkRig(rig);
   const reasonWithout = (ability: StorageAbility): string | undefined =>
     rig.offers.includes(ability) ? undefined : `the rig does not offer ${ability}`;
   const can: StorageAbilities = {

@@ -3,7 +3,7 @@
  * any crash, in order; what was replaced never comes back; a vote is never forgotten (Raft, figure 2).
  */
 import { type Entry, encodedEntrySize } from '../../src/raft/index.ts';
-import { type CaseSpec, type Checks, codeOf, nextTurn } from '../kit/index.ts';
+import { begun, type CaseSpec, type Checks, codeOf, nextTurn } from '../kit/index.ts';
 import {
   entries,
   entry,
@@ -122,12 +122,12 @@ function visibleAtOnce(can: StorageAbilities): StorageCase {
       const { storage, place } = await bench.filled(2);
       if (can.hold === undefined) place.hold?.();
       let isSettled = false;
-      const work = storage.append({
-        hardState: { term: 2, vote: 3, commit: 1 },
-        entries: entries(3, 5, 2),
-      });
-      const done = work.finally(() => {
-        isSettled = true;
+      const given = { term: 2, vote: 3, commit: 1 };
+      const done = begun(() => {
+        const work = storage.append({ hardState: given, entries: entries(3, 5, 2) });
+        return work.finally(() => {
+          isSettled = true;
+        });
       });
       const clause = 'when `append` returns, reads show what it holds';
       checks.equal(`${clause}: lastIndex`, storage.lastIndex(), 5);
@@ -139,7 +139,7 @@ function visibleAtOnce(can: StorageAbilities): StorageCase {
       const list = storage.entries(3, 6, Number.MAX_SAFE_INTEGER) ?? [];
       checks.equal(`${clause}: entries`, outline(list), outline(entries(3, 5, 2)));
       const { hardState } = storage.initialState();
-      checks.equal(`${clause}: hard state`, hardState, { term: 2, vote: 3, commit: 1 });
+      checks.equal(`${clause}: hard state`, hardState, given);
       if (can.hold === undefined) {
         for (let turn = 0; turn < 5; turn++) await nextTurn();
         const held = 'nothing is promised while the disk holds the write back';
@@ -165,10 +165,8 @@ function prefixAfterCrash(can: StorageAbilities): StorageCase {
         const resolved: number[] = [];
         for (let batch = 0; batch < 6; batch++) {
           const list = entries(batch * 3 + 1, batch * 3 + 3);
-          tenancy.storage.append({ entries: list }).then(
-            () => resolved.push(batch),
-            () => undefined,
-          );
+          const { storage } = tenancy;
+          begun(() => storage.append({ entries: list }).then(() => resolved.push(batch)));
           if (batch % 2 === 1) await microsteps(round);
         }
         await microsteps(round * 3);
@@ -196,7 +194,8 @@ function overlapReplaces(): StorageCase {
       let { storage } = tenancy;
       // Read before, so that whatever caches there are hold the old entries.
       await readLog(checks, storage);
-      const work = storage.append({ entries: entries(5, 6, 2) });
+      const first = storage;
+      const work = begun(() => first.append({ entries: entries(5, 6, 2) }));
       const expected = [...entries(1, 4), ...entries(5, 6, 2)];
       const now = 'a replaced entry is gone when the call returns';
       checks.equal(`${now}: lastIndex`, storage.lastIndex(), 6);
@@ -243,11 +242,13 @@ function replacedIsNotDurable(can: StorageAbilities): StorageCase {
         const tenancy = await bench.filled(2);
         const { storage, place } = tenancy;
         place.hold?.();
-        const first = storage.append({ entries: entries(3, 6) });
+        const first = begun(() => storage.append({ entries: entries(3, 6) }));
         await microsteps(round);
-        const second = storage.append({ entries: entries(4, 4, 2) });
-        second.catch(() => undefined);
-        const promised = first.then(() => termsOf(storage).slice(0, storage.durableIndex));
+        begun(() => storage.append({ entries: entries(4, 4, 2) }));
+        checks.equal('the second append replaces what the first one held', storage.lastIndex(), 4);
+        const promised = begun(() =>
+          first.then(() => termsOf(storage).slice(0, storage.durableIndex)),
+        );
         place.release?.();
         const terms = await checks.resolves('the first append resolves', () => promised);
         const after = termsOf(await tenancy.crash()).slice(0, terms.length);
@@ -295,7 +296,8 @@ function hardStateCases(can: StorageAbilities): StorageCase[] {
         for (let round = 0; round < bench.rounds * 2; round++) {
           const tenancy = await bench.filled(3);
           const hardState = { term: 2, vote: 3, commit: 0 };
-          tenancy.storage.append({ hardState, entries: entries(4, 7, 2) }).catch(() => undefined);
+          const before = tenancy.storage;
+          begun(() => before.append({ hardState, entries: entries(4, 7, 2) }));
           await microsteps(round);
           const storage = await tenancy.crash();
           const { term, vote } = storage.initialState().hardState;
@@ -383,10 +385,10 @@ function loadBringsBack(): StorageCase {
         await tenancy.storage.append({ entries: entries(from, from + 39) });
       }
       const storage = await tenancy.reopen();
-      const loading = checks.resolves('`load` resolves', () => storage.load(90, 120, 1_000_000));
-      const replacing = storage.append({ entries: entries(100, 101, 2) });
-      await loading;
-      await replacing;
+      const loading = begun(() => storage.load(90, 120, 1_000_000));
+      const replacing = begun(() => storage.append({ entries: entries(100, 101, 2) }));
+      await checks.resolves('`load` resolves', () => loading);
+      await checks.resolves('an append during a load resolves', () => replacing);
       const expected = [...entries(1, 99), ...entries(100, 101, 2)];
       const log = outline(await readLog(checks, storage));
       checks.equal('a load does not bring replaced entries back', log, outline(expected));

@@ -2,6 +2,7 @@
  * What the author of a storage brings, so that the suite can open it, close it, and take its power away.
  */
 import type { Storage } from '../../src/storage/index.ts';
+import { checkOffers, checkParts, type PartRule } from '../kit/index.ts';
 
 /** One data folder, or whatever plays its part. The suite asks for a fresh one in each case. */
 export interface StoragePlace {
@@ -41,4 +42,33 @@ export interface StorageRig {
   place(): Promise<StoragePlace> | StoragePlace;
   /** How often cases that crash in the middle of a write do it, each time a little later. Default 12. */
   readonly crashRounds?: number;
+}
+
+/** Of each ability, the methods of a place that it stands for. */
+const METHODS_OF: Readonly<Record<StorageAbility, readonly (keyof StoragePlace)[]>> = {
+  crash: ['crash'],
+  hold: ['hold', 'release'],
+  failWrites: ['failWrites'],
+};
+
+/** Throws CONFIG_INVALID, naming the field. */
+export function checkRig(rig: StorageRig): void {
+  checkParts('rig', rig, {
+    place: { type: 'function', what: 'a function that gives a fresh, empty StoragePlace' },
+    crashRounds: { type: 'count', what: 'a whole number from 1 on', isOptional: true },
+  });
+  checkOffers(rig.offers, Object.keys(METHODS_OF));
+}
+
+/** The same for what `place` gave. */
+export function checkPlace(place: StoragePlace, offers: readonly StorageAbility[]): void {
+  const rules: Record<string, PartRule> = {
+    open: { type: 'function', what: 'a function that opens the storage that lies there' },
+    discard: { type: 'function', what: 'a function, or absent', isOptional: true },
+  };
+  for (const ability of offers) {
+    const what = `a function, as rig.offers lists "${ability}"`;
+    for (const name of METHODS_OF[ability]) rules[name] = { type: 'function', what };
+  }
+  checkParts('rig.place()', place, rules);
 }

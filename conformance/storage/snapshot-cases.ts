@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Storage, StoredSnapshot } from '../../src/storage/index.ts';
-import type { CaseSpec, Checks } from '../kit/index.ts';
+import { begun, type CaseSpec, type Checks } from '../kit/index.ts';
 import {
   announce,
   entries,
@@ -132,7 +132,7 @@ function compactionCases(can: StorageAbilities): StorageCase[] {
         const tenancy = await bench.filled(4);
         await tenancy.storage.append({ entries: entries(5, 9, 3) });
         await save(tenancy.storage, 8, 3);
-        const work = tenancy.storage.compact(6);
+        const work = begun(() => tenancy.storage.compact(6));
         checkCompacted(checks, tenancy.storage, 'when the call returned');
         await checks.resolves('a compaction resolves', () => work);
         const rest = outline(entries(7, 9, 3));
@@ -330,7 +330,8 @@ function installCases(can: StorageAbilities): StorageCase[] {
           await hand(tenancy.storage, stored, file);
           const before = await picture(checks, tenancy.storage);
           const hardState = { term: 2, vote: 3, commit: 8 };
-          tenancy.storage.installSnapshot(announce(stored), hardState).catch(() => undefined);
+          const old = tenancy.storage;
+          begun(() => old.installSnapshot(announce(stored), hardState));
           await microsteps(round);
           const after = await picture(checks, await tenancy.crash());
           const isNew = after === 'base 8/2, log [], term 2, vote 3, snapshot 8';

@@ -18,8 +18,8 @@ import type {
   Transport,
   TransportEvents,
 } from '../../src/transport/index.ts';
-import { type Checks, nextTurn, pollUntil } from '../kit/index.ts';
-import type { TransportNet, TransportRig } from './rig.ts';
+import { begun, type Checks, giveBack, nextTurn, pollUntil } from '../kit/index.ts';
+import { checkNode, type TransportNet, type TransportRig } from './rig.ts';
 
 const PATIENCE_MS_DEFAULT = 20_000;
 
@@ -86,7 +86,11 @@ export class Station {
     return this.arrivals.map(({ number }) => number);
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return begun(() => this.#start());
+  }
+
+  async #start(): Promise<void> {
     const local: LocalPeer = {
       clusterName: 'conformance',
       clusterId: '00112233445566778899aabbccddeeff',
@@ -102,10 +106,11 @@ export class Station {
     });
   }
 
+  /** Begun, not awaited: many cases go on while it stops. */
   stop(): Promise<void> {
     // Counts from the call on, not from the end of it.
     this.#phase = 'stopped';
-    return this.#bench.inCall(() => this.#transport.stop());
+    return begun(() => this.#bench.inCall(() => this.#transport.stop()));
   }
 
   add(other: Station): void {
@@ -146,7 +151,7 @@ export class Station {
   }
 
   sendBulk(message: Message, source: BulkSource): Promise<void> {
-    return this.#bench.inCall(() => this.#transport.sendBulk(message, source));
+    return begun(() => this.#bench.inCall(() => this.#transport.sendBulk(message, source)));
   }
 
   status(): readonly PeerStatus[] {
@@ -234,7 +239,9 @@ export class TransportBench {
   }
 
   async station(raftId: RaftId, options: StationOptions = {}): Promise<Station> {
-    const station = new Station(raftId, await this.#net.node(raftId), this, options);
+    const node = await this.#net.node(raftId);
+    checkNode(node);
+    const station = new Station(raftId, node, this, options);
     this.#stations.push(station);
     return station;
   }
@@ -313,8 +320,8 @@ export class TransportBench {
   }
 
   async close(): Promise<void> {
-    for (const station of this.#stations) await this.settled(station.stop());
-    await this.#net.close?.();
+    const steps = this.#stations.map((station) => () => this.settled(station.stop()));
+    await giveBack([...steps, () => this.#net.close?.()], this.patienceMs);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Message } from '../../src/raft/index.ts';
 import type { BulkSink } from '../../src/transport/index.ts';
-import type { CaseSpec, Checks } from '../kit/index.ts';
+import { begun, type CaseSpec, type Checks } from '../kit/index.ts';
 import {
   bulkBytes,
   CollectingSink,
@@ -91,7 +91,8 @@ export function bulkCases(): TransportCase[] {
         });
         const [a] = await pairWith(checks, bench, async () => sink);
         let isDone = false;
-        const sending = a.sendBulk(snapshotMessage(1, 2), sourceOf(bulkBytes(1_000))).then(() => {
+        const sending = begun(async () => {
+          await a.sendBulk(snapshotMessage(1, 2), sourceOf(bulkBytes(1_000)));
           isDone = true;
         });
         await bench.reach(checks, 'the sink is told that it is all', () => isAsked);

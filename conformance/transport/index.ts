@@ -9,7 +9,7 @@ import { bulkCases } from './bulk-cases.ts';
 import { deliveryCases } from './delivery-cases.ts';
 import { handshakeCases } from './handshake-cases.ts';
 import { mannerCases } from './manner-cases.ts';
-import type { TransportAbility, TransportRig } from './rig.ts';
+import { checkNet, checkRig, type TransportAbility, type TransportRig } from './rig.ts';
 
 export type { TransportAbility, TransportNet, TransportNode, TransportRig } from './rig.ts';
 
@@ -18,6 +18,7 @@ export type TransportAbilities = Readonly<Record<TransportAbility, string | unde
 
 /** The cases for a transport of your own. */
 export function transportConformance(rig: TransportRig): ConformanceCase[] {
+  checkRig(rig);
   const reasonWithout = (ability: TransportAbility): string | undefined =>
     rig.offers.includes(ability) ? undefined : `the rig does not offer ${ability}`;
   const can: TransportAbilities = {
@@ -28,7 +29,11 @@ export function transportConformance(rig: TransportRig): ConformanceCase[] {
   };
   const suite = {
     name: 'transport',
-    open: async () => new TransportBench(await rig.net(), rig),
+    open: async () => {
+      const net = await rig.net();
+      checkNet(net, rig.offers);
+      return new TransportBench(net, rig);
+    },
     close: (bench: TransportBench) => bench.close(),
   };
   const specs = [

@@ -3,6 +3,7 @@
  */
 import type { RaftId } from '../../src/raft/index.ts';
 import type { Transport } from '../../src/transport/index.ts';
+import { checkOffers, checkParts, type PartRule } from '../kit/index.ts';
 
 /** A transport that was not started yet, and where the others will find it. */
 export interface TransportNode {
@@ -49,4 +50,43 @@ export interface TransportRig {
   net(): Promise<TransportNet> | TransportNet;
   /** The longest that anything may take: finding out a silent link, connecting again. Default 20,000 ms. */
   readonly patienceMs?: number;
+}
+
+/** Of each ability, the methods of a net that it stands for. */
+const METHODS_OF: Readonly<Record<TransportAbility, readonly (keyof TransportNet)[]>> = {
+  move: ['move'],
+  break: ['breakLinks'],
+  cut: ['cut', 'heal'],
+  handshake: [],
+};
+
+/** Throws CONFIG_INVALID, naming the field. */
+export function checkRig(rig: TransportRig): void {
+  checkParts('rig', rig, {
+    net: { type: 'function', what: 'a function that gives a fresh TransportNet' },
+    patienceMs: { type: 'count', what: 'a whole number of milliseconds', isOptional: true },
+  });
+  checkOffers(rig.offers, Object.keys(METHODS_OF));
+}
+
+/** The same for what `net` gave. */
+export function checkNet(net: TransportNet, offers: readonly TransportAbility[]): void {
+  const rules: Record<string, PartRule> = {
+    node: { type: 'function', what: 'a function that makes a TransportNode, not started' },
+    until: { type: 'function', what: 'a function, or absent', isOptional: true },
+    close: { type: 'function', what: 'a function, or absent', isOptional: true },
+  };
+  for (const ability of offers) {
+    const what = `a function, as rig.offers lists "${ability}"`;
+    for (const name of METHODS_OF[ability]) rules[name] = { type: 'function', what };
+  }
+  checkParts('rig.net()', net, rules);
+}
+
+/** The same for what the net's `node` gave. */
+export function checkNode(node: TransportNode): void {
+  checkParts('rig.net().node(id)', node, {
+    transport: { type: 'object', what: 'a Transport, not started' },
+    address: { type: 'string', what: 'a string, host:port' },
+  });
 }
