@@ -10,6 +10,7 @@ import { BulkSender } from './bulk-sender.ts';
 import { BulkWire } from './bulk-wire.ts';
 import type { Channel } from './channel.ts';
 import { dialHandshake, type Established } from './handshake.ts';
+import type { Identity } from './handshake-codec.ts';
 import type { PeerContext } from './peer-context.ts';
 import type { RemotePeer } from './remote-peer.ts';
 import type { BulkSource } from './types.ts';
@@ -17,15 +18,23 @@ import type { BulkSource } from './types.ts';
 /** A transfer that we send. */
 interface Outgoing {
   channel: Channel | undefined;
+  /** The process that it goes to, once that is known. */
+  session: string | undefined;
   readonly calledOff: AbortController;
   /** Ends the caller's wait. */
   reject: (error: Error) => void;
 }
 
+/** A transfer that comes in, and from which process. */
+interface Incoming {
+  readonly receiver: BulkReceiver;
+  readonly session: string;
+}
+
 export class BulkDesk {
   readonly #context: PeerContext;
   readonly #outgoing = new Map<RaftId, Outgoing>();
-  readonly #incoming = new Map<RaftId, BulkReceiver>();
+  readonly #incoming = new Map<RaftId, Incoming>();
 
   constructor(context: PeerContext) {
     this.#context = context;
@@ -37,7 +46,12 @@ export class BulkDesk {
       throw failed(peer, new Error('another transfer to the same node is running'));
     }
     const calledOff = new AbortController();
-    const outgoing: Outgoing = { channel: undefined, calledOff, reject: () => {} };
+    const outgoing: Outgoing = {
+      channel: undefined,
+      session: undefined,
+      calledOff,
+      reject: () => {},
+    };
     this.#outgoing.set(peer.raftId, outgoing);
     const startMs = this.#context.clock.now();
     try {
@@ -77,9 +91,11 @@ export class BulkDesk {
       return;
     }
     const hello = peer.hello('bulk', context.nonce());
-    const { rest } = await dialHandshake(channel, hello, context.handshakeParts(), (theirs) =>
-      peer.checkAnswer(theirs),
+    const parts = context.handshakeParts((theirs) => peer.outlive(theirs));
+    const { rest, theirs } = await dialHandshake(channel, hello, parts, (found) =>
+      peer.checkAnswer(found),
     );
+    outgoing.session = theirs.session;
     const wire = new BulkWire(channel, clock, options.bulkProgressTimeoutMs);
     const sender = new BulkSender(wire, clock, options.bulkBytesPerSecond);
     await sender.send(message, source, rest);
@@ -88,8 +104,10 @@ export class BulkDesk {
   /** A peer has dialed a connection for bulk, and its handshake is done. */
   accept(channel: Channel, established: Established): void {
     const { clock, options, logger, events } = this.#context;
-    const { raftId, nodeId } = established.theirs;
-    this.#incoming.get(raftId)?.abort(new Error('a newer transfer from the same node began'));
+    const { raftId, nodeId, session } = established.theirs;
+    this.#incoming
+      .get(raftId)
+      ?.receiver.abort(new Error('a newer transfer from the same node began'));
     const receiver = new BulkReceiver({
       wire: new BulkWire(channel, clock, options.bulkProgressTimeoutMs),
       clock,
@@ -97,12 +115,12 @@ export class BulkDesk {
       finishTimeoutMs: options.bulkFinishTimeoutMs,
       open: (message) => events.bulk(raftId, message),
       ended: (error) => {
-        if (this.#incoming.get(raftId) === receiver) this.#incoming.delete(raftId);
+        if (this.#incoming.get(raftId)?.receiver === receiver) this.#incoming.delete(raftId);
         if (error === undefined) logger.info('bulk.received', { peer: nodeId });
         else logger.warn('bulk.receive-failed', { peer: nodeId, error: error.message });
       },
     });
-    this.#incoming.set(raftId, receiver);
+    this.#incoming.set(raftId, { receiver, session });
     receiver.start(established.rest);
   }
 
@@ -114,7 +132,18 @@ export class BulkDesk {
       outgoing.channel?.destroy(reason);
       outgoing.reject(reason);
     }
-    this.#incoming.get(raftId)?.abort(reason);
+    this.#incoming.get(raftId)?.receiver.abort(reason);
+  }
+
+  /** The peer is connected as that process: a transfer from or to another one is over. */
+  keepOnly({ raftId, nodeId, session }: Identity): void {
+    const reason = new Error(`node ${nodeId} is another process now`);
+    const incoming = this.#incoming.get(raftId);
+    if (incoming !== undefined && incoming.session !== session) incoming.receiver.abort(reason);
+    const outgoing = this.#outgoing.get(raftId);
+    if (outgoing?.session === undefined || outgoing.session === session) return;
+    outgoing.channel?.destroy(reason);
+    outgoing.reject(reason);
   }
 
   cancelAll(reason: Error): void {

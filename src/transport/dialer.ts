@@ -35,6 +35,8 @@ export interface DialerHost {
   hello(nonce: string, lost: string | undefined): Hello;
   /** Who answered must be who was dialed. @throws Refusal. */
   checkAnswer(theirs: Identity): void;
+  /** Resolves when no other process is connected as that peer. @throws Refusal. */
+  outlive(theirs: Identity): Promise<void>;
   /** Whether a connection of that name is there, or about to be. */
   knows(nonce: string | undefined): boolean;
   isLinked(): boolean;
@@ -149,7 +151,8 @@ export class Dialer {
     attempt.channel = channel;
     const hello = this.#host.hello(attempt.nonce, this.#lost);
     this.#lost = undefined;
-    const parts = context.handshakeParts(Math.max(1, deadlineMs - clock.now()));
+    const leftMs = Math.max(1, deadlineMs - clock.now());
+    const parts = context.handshakeParts((theirs) => this.#host.outlive(theirs), leftMs);
     return await dialHandshake(channel, hello, parts, (theirs) => this.#host.checkAnswer(theirs));
   }
 

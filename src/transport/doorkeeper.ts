@@ -100,7 +100,9 @@ export class Doorkeeper {
     try {
       const established = await acceptHandshake(
         channel,
-        context.handshakeParts(),
+        context.handshakeParts(async (theirs) => {
+          await peer?.outlive(theirs);
+        }),
         (hello) => {
           peer = this.#parts.peerOf(hello.identity);
           peer.checkCaller(hello.identity);
@@ -134,8 +136,10 @@ export class Doorkeeper {
     incoming: Incoming | undefined,
   ): void {
     this.#forget(established.theirs);
-    if (established.hello.purpose === 'bulk') this.#parts.bulk(channel, established);
-    else if (peer !== undefined && incoming !== undefined) {
+    if (established.hello.purpose === 'bulk') {
+      if (peer?.isOtherThan(established.theirs) === true) channel.destroy();
+      else this.#parts.bulk(channel, established);
+    } else if (peer !== undefined && incoming !== undefined) {
       peer.acceptIncoming(incoming, established);
     }
   }

@@ -34,6 +34,9 @@ export const FrameType = {
   Node: 2,
   /** No payload, no answer: proof of life of a side that has nothing to say. */
   Ping: 3,
+  /** A number (8 bytes), to be sent back at once: "are you still there?" (see roll-call.ts). */
+  Question: 4,
+  Answer: 5,
   BulkOffer: 16,
   BulkAccept: 17,
   BulkRefuse: 18,

@@ -37,6 +37,7 @@ export const REFUSAL_CODES = [
   'wrong-node',
   'unknown-node',
   'incarnation',
+  'twin',
   'removed',
   'rejected',
   'duplicate',
@@ -53,7 +54,10 @@ export interface Identity {
   readonly raftId: RaftId;
   readonly incarnation: string;
   readonly address: string;
-  /** Minted at each start of a transport: two of them are never the same process life. */
+  /**
+   * Minted at each start of a transport: two of them are never the same process life. Two that live at
+   * the same time under one raft id are twins: see `outlive` in remote-peer.ts.
+   */
   readonly session: string;
 }
 

@@ -17,6 +17,7 @@ import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import { encodeFrame, FRAME_HEADER_BYTES, FrameReader, FrameType } from './frame.ts';
 import type { Identity } from './handshake-codec.ts';
+import { isQuestion, type LifeSign, RollCall } from './roll-call.ts';
 import type { SendQueue } from './send-queue.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -55,6 +56,7 @@ export class Link {
   readonly #watchdog: Watchdog;
   /** Of whole pieces: pings come far more often. */
   readonly #pieceWatchdog: Watchdog;
+  readonly #rollCall: RollCall;
   #pingTimer: Timer | undefined;
   #hasWritten = false;
   #isOpen = true;
@@ -74,6 +76,13 @@ export class Link {
     this.#pieceWatchdog = new Watchdog(parts.clock, FRAME_PIECE_MS_MAX, (silentMs) =>
       this.#silent('no piece of a frame was completed', silentMs),
     );
+    this.#rollCall = new RollCall({
+      clock: parts.clock,
+      ask: (question) => {
+        this.#channel.write(encodeFrame(FrameType.Question, 0, [question]));
+      },
+      silent: (silentMs) => this.#silent('no answer came', silentMs),
+    });
   }
 
   get isOpen(): boolean {
@@ -117,6 +126,11 @@ export class Link {
     }
   }
 
+  /** Whether the process at the other end lives. After `gone` the connection is not open any more. */
+  async callRoll(): Promise<LifeSign> {
+    return this.isOpen ? await this.#rollCall.call() : 'gone';
+  }
+
   /** Drops it without telling anybody: it was replaced, or its peer removed. */
   discard(): void {
     if (!this.#isOpen) return;
@@ -143,6 +157,7 @@ export class Link {
   #data(chunk: Uint8Array): void {
     if (!this.#isOpen) return;
     this.#watchdog.heard();
+    this.#rollCall.heard();
     const before = this.#reader.pieces;
     try {
       this.#reader.push(chunk, this.#frame);
@@ -155,12 +170,21 @@ export class Link {
   }
 
   readonly #frame = (type: number, kind: number, payload: Uint8Array): boolean => {
-    if (type !== FrameType.Ping) {
+    if (type === FrameType.Question) this.#answer(payload);
+    else if (type === FrameType.Answer) this.#rollCall.answered(payload);
+    else if (type !== FrameType.Ping) {
       this.receivedFrames += 1;
       this.#parts.events.frame(this, type, kind, payload);
     }
     return this.isOpen;
   };
+
+  /** Ahead of all that waits. Who asks without reading the answers gets no more of them. */
+  #answer(question: Uint8Array): void {
+    if (!isQuestion(question)) return;
+    if (this.#channel.connection.queuedBytes > KERNEL_BYTES_OUTSTANDING_MAX) return;
+    this.#channel.write(encodeFrame(FrameType.Answer, 0, [question]));
+  }
 
   #close(error: Error | undefined): void {
     if (!this.#isOpen) return;
@@ -174,6 +198,7 @@ export class Link {
     this.#isOpen = false;
     this.#watchdog.stop();
     this.#pieceWatchdog.stop();
+    this.#rollCall.stop();
     this.#pingTimer?.cancel();
   }
 }

@@ -63,10 +63,17 @@ export class PeerContext {
     return channel;
   }
 
-  handshakeParts(timeoutMs: number = this.options.handshakeTimeoutMs): HandshakeParts {
+  /** `outlive` comes before the node is asked: a twin is no news for it. */
+  handshakeParts(
+    outlive: (theirs: Identity) => Promise<void>,
+    timeoutMs: number = this.options.handshakeTimeoutMs,
+  ): HandshakeParts {
     const { clock, own, events } = this;
-    const admit = ({ raftId, nodeId, incarnation, address }: Identity): Promise<void> =>
-      events.admit({ raftId, nodeId, incarnation, address });
+    const admit = async (theirs: Identity): Promise<void> => {
+      await outlive(theirs);
+      const { raftId, nodeId, incarnation, address } = theirs;
+      await events.admit({ raftId, nodeId, incarnation, address });
+    };
     return { clock, own, timeoutMs, admit };
   }
 

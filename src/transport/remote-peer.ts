@@ -10,8 +10,11 @@
  *   Otherwise it answers `duplicate` and names the connection that counts.
  * - The node with the higher id takes what it is given: each connection that the lower one dials, and
  *   each of its own that is accepted; the newest replaces what was there.
- * - A hello of another process life (`session`) or, between the same dialer and acceptor, a newer
- *   connection always replaces the older one: that is what is left behind when a host loses its power.
+ * - Between the same dialer and acceptor a newer connection of the same process life (`session`) always
+ *   replaces the older one: that is what is left behind when only one side has noticed a loss.
+ * - Another process life under the same id is let in only when the one that is connected is gone:
+ *   first come stays as long as it answers (`outlive`). Two that live at once run on one data folder
+ *   and its copy; both would vote, and neither would know of the other's vote.
  * - Who is told `duplicate` and does not know the connection named waits a moment, and says so in its
  *   next hello (`lost`); then that connection is given up by the other side as well.
  * So two live connections never fight, and a dead one blocks nobody (S-54).
@@ -41,6 +44,13 @@ export interface Incoming {
   readonly hello: Hello;
 }
 
+export interface PeerHost {
+  /** Its connection is gone; nobody may want it any more. */
+  lost(): void;
+  /** It is connected: what another process left behind under its id is over. */
+  runs(theirs: Identity): void;
+}
+
 export class RemotePeer {
   readonly raftId: RaftId;
   nodeId: string;
@@ -59,12 +69,11 @@ export class RemotePeer {
   #lastLogged: string | undefined;
   readonly #overflow: OverflowReport;
 
-  readonly #onLost: () => void;
+  readonly #host: PeerHost;
 
-  /** `onLost`: its connection is gone; nobody may want it any more. */
-  constructor(context: PeerContext, raftId: RaftId, nodeId: string, onLost: () => void) {
+  constructor(context: PeerContext, raftId: RaftId, nodeId: string, host: PeerHost) {
     this.#context = context;
-    this.#onLost = onLost;
+    this.#host = host;
     this.raftId = raftId;
     this.nodeId = nodeId;
     this.#dialer = new Dialer(context, {
@@ -73,6 +82,7 @@ export class RemotePeer {
       checkAnswer: (theirs) => this.checkAnswer(theirs),
       knows: (name) => this.#link?.nonce === name || this.#incoming?.hello.nonce === name,
       isLinked: () => this.#link !== undefined,
+      outlive: (theirs) => this.outlive(theirs),
       established: (channel, established) => this.#establish(channel, established, true),
       failed: (reason, error) => this.#fail(reason, error),
     });
@@ -221,6 +231,34 @@ export class RemotePeer {
     this.#establish(incoming.channel, established, false);
   }
 
+  /**
+   * Another process than the one that is connected wants to be this peer, whoever dialed. When the
+   * first one answers what it is asked now, both are alive: the second is a twin, for certain. When it
+   * does not, it is what a dead process left behind, and its connection is given up.
+   * @throws Refusal.
+   */
+  async outlive(theirs: Identity): Promise<void> {
+    for (let link = this.#link; link?.isOpen === true; link = this.#link) {
+      if (link.theirs.session === theirs.session) return;
+      const sign = await link.callRoll();
+      if (sign === 'gone') continue;
+      const here = `node ${theirs.nodeId} (raft id ${this.raftId}) is connected already from ${link.remote}`;
+      if (sign === 'unclear') {
+        throw refuse('busy', `${here}; that process is heard, but does not answer: try again`);
+      }
+      throw refuse(
+        'twin',
+        `${here} and answers: a second process runs on the same data folder or on a copy of it. ` +
+          'Stop one of them; a copy must never be started',
+      );
+    }
+  }
+
+  /** Whether the peer is connected, and as another process. */
+  isOtherThan(theirs: Identity): boolean {
+    return this.#link?.isOpen === true && this.#link.theirs.session !== theirs.session;
+  }
+
   // ---- what we dial -----------------------------------------------------------------------------
 
   #target(): Address | undefined {
@@ -257,6 +295,11 @@ export class RemotePeer {
   #establish(channel: Channel, established: Established, isDialedByUs: boolean): void {
     const { clock, options, logger, events } = this.#context;
     const { theirs, nonce, rest } = established;
+    if (this.isOtherThan(theirs)) {
+      // The first one came in while this one still shook hands; it is asked at the next attempt.
+      channel.destroy();
+      return;
+    }
     const replaced = this.#link;
     this.#dialer.connected();
     this.#lastError = undefined;
@@ -278,6 +321,7 @@ export class RemotePeer {
       },
     });
     this.#link = link;
+    this.#host.runs(theirs);
     logger.info('peer.connected', {
       peer: theirs.nodeId,
       raftId: theirs.raftId,
@@ -324,7 +368,7 @@ export class RemotePeer {
     if (!this.#context.isRunning) return;
     this.#dialer.disconnected(this.#context.clock.now() - link.sinceMs);
     this.#fail(reason, error);
-    if (!this.isAdded) this.#onLost();
+    if (!this.isAdded) this.#host.lost();
   }
 
   #fail(reason: UnreachableReason, error: Error): void {

@@ -180,9 +180,7 @@ export class TcpTransport implements Transport {
     assert(peer.raftId !== context.own.raftId, 'a node is no peer of itself', { id: peer.raftId });
     let known = this.#peers.get(peer.raftId);
     if (known === undefined) {
-      known = new RemotePeer(context, peer.raftId, peer.nodeId, () =>
-        this.#forgetLater(peer.raftId),
-      );
+      known = this.#newPeer(context, peer);
       this.#peers.set(peer.raftId, known);
     }
     known.add(peer);
@@ -266,9 +264,16 @@ export class TcpTransport implements Transport {
     if (this.#peers.size >= this.status().length + PEERS_NOT_ADDED_MAX) {
       throw refuse('busy', 'too many nodes are connected that are no peers of this one');
     }
-    const peer = new RemotePeer(context, raftId, nodeId, () => this.#forgetLater(raftId));
+    const peer = this.#newPeer(context, { raftId, nodeId });
     this.#peers.set(raftId, peer);
     return peer;
+  }
+
+  #newPeer(context: PeerContext, { raftId, nodeId }: Pick<Peer, 'raftId' | 'nodeId'>): RemotePeer {
+    return new RemotePeer(context, raftId, nodeId, {
+      lost: () => this.#forgetLater(raftId),
+      runs: (theirs) => this.#bulk?.keepOnly(theirs),
+    });
   }
 
   #forget(peer: RemotePeer): void {

@@ -13,6 +13,7 @@ import {
   KERNEL_BYTES_OUTSTANDING_MAX,
   PEER_PING_MS,
   PEER_SILENCE_MS_MAX,
+  TWIN_SILENCE_MS_MAX,
 } from '../limits.ts';
 import { MessageType, makeMessage } from '../raft/index.ts';
 import type { Network } from '../world/index.ts';
@@ -220,7 +221,7 @@ describe('what was dropped is told', () => {
       again.transport.addPeer(peer(1));
       // In the phase of timers: what comes in at this instant comes before anything is flushed.
       w.clock.after(delayMs, () => a.transport.send(append(1, 2, 7)));
-      await w.clock.advance(100);
+      await w.clock.advance(TWIN_SILENCE_MS_MAX + 100);
       const isThere = again.messages.length === 1;
       const isTold = a.log.some((line) => line.startsWith('unreachable 2'));
       expect([connected(a), isThere || isTold], `queued after ${delayMs} ms`).toEqual([true, true]);
