@@ -54,6 +54,7 @@ const CODE_OF_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   DATA_CORRUPT: ExitCode.dataCorrupt,
   MEMBER_REMOVED: ExitCode.notMember,
   MEMBER_WIPED: ExitCode.notMember,
+  MEMBER_TWIN: ExitCode.notMember,
   MEMBER_EXISTS: ExitCode.notMember,
   PEER_REFUSED: ExitCode.notMember,
   STATE_DIVERGED: ExitCode.stateUntrusted,

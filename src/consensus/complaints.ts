@@ -17,6 +17,7 @@ export function toFailure(cause: unknown): ClusterError {
 const REFUSALS: Readonly<Record<string, ErrorCode>> = {
   incarnation: 'MEMBER_WIPED',
   removed: 'MEMBER_REMOVED',
+  twin: 'MEMBER_TWIN',
 };
 
 /** What a peer's refusal says about this node's place in the cluster; `undefined`: nothing final. */

@@ -124,6 +124,10 @@ export class Neighbours {
   /**
    * When a majority refuses this node by name, it has no place in the cluster any more; for
    * one that joins, a majority of those whom it knows.
+   *
+   * Of two processes with this node's identity each has this node's vote. So it is enough that those who
+   * hold to the other one are a majority together with it: then it can lead, or decide, without this
+   * one. Whoever is reached holds to one of the two, so one of them ends, whoever is reached by whom.
    */
   weighRefusals(): void {
     const { self, members } = this.#host;
@@ -134,5 +138,8 @@ export class Neighbours {
     const refusals = others.flatMap((id) => this.#refusedBy.get(id) ?? []);
     const error = refusals.at(-1);
     if (error !== undefined && refusals.length * 2 > others.length) this.#host.fail(error);
+    const twins = refusals.filter(({ code }) => code === 'MEMBER_TWIN');
+    const twin = twins.at(-1);
+    if (twin !== undefined && (twins.length + 1) * 2 > others.length + 1) this.#host.fail(twin);
   }
 }

@@ -20,6 +20,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   BODY_TIMEOUT: 408,
   MEMBER_EXISTS: 409,
   MEMBER_REMOVED: 409,
+  MEMBER_TWIN: 409,
   MEMBER_WIPED: 409,
   NOT_A_NUMBER: 409,
   NUMBER_OUT_OF_RANGE: 409,
