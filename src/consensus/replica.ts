@@ -13,6 +13,7 @@ import { assert, ClusterError } from '../errors.ts';
 import type { ConfState, Entry, LogIndex, RaftId, Term } from '../raft/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { CommandKind, decodeEnvelope, type Part } from './envelope.ts';
+import { restoreMachine } from './machine-restore.ts';
 import { checkResults, checkSections } from './machine-results.ts';
 import { type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
@@ -124,7 +125,7 @@ export class Replica {
       throw new ClusterError('DATA_CORRUPT', `snapshot has no section ${NODE_SECTION}`);
     }
     const { state, sessions } = await decodeNodeSection(section);
-    await this.#machine.restore(reader);
+    await restoreMachine(this.#machine, reader, state.index);
     this.sessions.restore(state.nextSession, sessions);
     this.members.restore(state.nextRaftId, state.confState, state.members, state.minted);
     this.#hash = state.hash;
