@@ -19,9 +19,9 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'let it in again as a new member: quorate members remove ID, empty its data folder, and start ' +
     'it with --join',
   MEMBER_TWIN:
-    'find the other process (its address is above) and decide which one stays; stop the other one and ' +
-    'delete its data folder. A copy must never be started: to move a node, move its folder; for one ' +
-    'more node, start an empty one with --join',
+    'find the other process (its address is above) and decide which one stays. Keep the other one ' +
+    'stopped, and delete its data folder if that is a copy. To move a node, stop it and move its ' +
+    'folder; for one more node, start an empty one with --join',
   MEMBER_EXISTS:
     'choose another id and address; or, to replace that member: quorate members remove ID, then ' +
     'try again',
