@@ -5,9 +5,7 @@
  * With the defaults a silent leader is replaced after 1 to 2 seconds; one whose process died is
  * replaced at once, because its address refuses connections.
  */
-import { ClusterError } from '../errors.ts';
 import { COMMAND_BYTES_MAX } from '../limits.ts';
-import { checkNodeId } from './members.ts';
 import type { Invitation } from './types.ts';
 
 /** One of those who found a cluster. */
@@ -118,112 +116,4 @@ export function cloneConfig(config: RaftNodeConfig): RaftNodeConfig {
   const members = config.cluster.members.map((member) => ({ ...member }));
   const join = typeof config.join === 'object' ? { join: structuredClone(config.join) } : {};
   return { ...config, ...join, cluster: { ...config.cluster, members } };
-}
-
-const POSITIVE = [
-  'tickIntervalMs',
-  'electionTicks',
-  'heartbeatTicks',
-  'maxBytesPerMessage',
-  'maxInflightMessages',
-  'maxInflightBytes',
-  'maxUncommittedBytes',
-  'snapshotIntervalEntries',
-  'snapshotIntervalBytes',
-  'snapshotCatchUpEntries',
-  'commandBytesMax',
-  'sessionIdleMs',
-  'stopTimeoutMs',
-] as const satisfies readonly (keyof RaftNodeConfig)[];
-
-/** The first mistake wins. @throws ClusterError CONFIG_INVALID naming field, value and rule. */
-export function validateConfig(config: RaftNodeConfig): void {
-  checkNodeId(config.nodeId, 'nodeId');
-  const { name, id, members } = config.cluster;
-  if (name === '' || name.length > 128) {
-    throw invalid('cluster.name', name, 'give a name of 1 to 128 characters');
-  }
-  if (id !== undefined && !/^[0-9a-f]{32}$/.test(id)) {
-    throw invalid('cluster.id', id, 'give 32 hexadecimal digits, or leave it out');
-  }
-  for (const field of POSITIVE) {
-    const value = config[field];
-    if (!Number.isSafeInteger(value) || value <= 0) {
-      throw invalid(field, value, 'give a whole number above 0');
-    }
-  }
-  if (config.electionTicks <= config.heartbeatTicks) {
-    const rule = `it must be greater than heartbeatTicks (${config.heartbeatTicks})`;
-    throw invalid('electionTicks', config.electionTicks, rule);
-  }
-  if (config.commandBytesMax > COMMAND_BYTES_MAX * 4) {
-    throw invalid('commandBytesMax', config.commandBytesMax, 'at most 4 MiB fit into a frame');
-  }
-  checkMembers(members);
-  if (config.join === undefined) checkIsFounder(config.nodeId, members);
-  else if (typeof config.join !== 'function') checkInvitation(config.join, config);
-}
-
-/** Formal only: whether it is still good is known to the cluster alone. @throws ClusterError CONFIG_INVALID. */
-export function checkInvitation(join: Invitation, { nodeId, cluster }: RaftNodeConfig): void {
-  if (join.nodeId !== nodeId) {
-    throw invalid('join.nodeId', join.nodeId, `the invitation must be for this node, ${nodeId}`);
-  }
-  if (join.clusterName !== cluster.name) {
-    const rule = `it must be cluster.name (${JSON.stringify(cluster.name)})`;
-    throw invalid('join.clusterName', join.clusterName, rule);
-  }
-  if (!/^[0-9a-f]{32}$/.test(join.clusterId)) {
-    throw invalid('join.clusterId', join.clusterId, 'it must have 32 hexadecimal digits');
-  }
-  if (cluster.id !== undefined && cluster.id !== join.clusterId) {
-    throw invalid('join.clusterId', join.clusterId, `it must be cluster.id (${cluster.id})`);
-  }
-  if (!Number.isSafeInteger(join.raftId) || join.raftId <= 0) {
-    throw invalid('join.raftId', join.raftId, 'it must be a whole number above 0');
-  }
-  for (const [i, member] of join.members.entries()) {
-    checkNodeId(member.nodeId, `join.members[${i}].nodeId`);
-    checkAddress(member.address, `join.members[${i}].address`);
-  }
-  if (join.members.every(({ raftId }) => raftId === join.raftId)) {
-    throw invalid('join.members', join.members, 'it must name a member to talk to');
-  }
-}
-
-function checkAddress(address: string, field: string): void {
-  if (!/^.+:\d{1,5}$/.test(address)) throw invalid(field, address, 'give host:port');
-}
-
-function checkMembers(members: readonly FoundingMember[]): void {
-  const ids = new Set<string>();
-  const addresses = new Set<string>();
-  for (const [i, member] of members.entries()) {
-    checkNodeId(member.nodeId, `cluster.members[${i}].nodeId`);
-    checkAddress(member.address, `cluster.members[${i}].address`);
-    if (ids.has(member.nodeId)) {
-      throw invalid(`cluster.members[${i}].nodeId`, member.nodeId, 'each member is listed once');
-    }
-    if (addresses.has(member.address)) {
-      const rule = 'two members can not share an address';
-      throw invalid(`cluster.members[${i}].address`, member.address, rule);
-    }
-    ids.add(member.nodeId);
-    addresses.add(member.address);
-  }
-}
-
-function checkIsFounder(nodeId: string, members: readonly FoundingMember[]): void {
-  if (members.some((member) => member.nodeId === nodeId)) return;
-  const known = members.map((member) => member.nodeId).join(', ') || 'nobody';
-  const rule =
-    `it is not among cluster.members (${known}); add it there, ` +
-    'or join a cluster that others founded by an invitation (join)';
-  throw invalid('nodeId', nodeId, rule);
-}
-
-function invalid(field: string, value: unknown, rule: string): ClusterError {
-  return new ClusterError('CONFIG_INVALID', `${field} is ${JSON.stringify(value)}: ${rule}`, {
-    details: { field, value },
-  });
 }

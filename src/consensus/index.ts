@@ -9,13 +9,13 @@
  *
  * @module quorate/consensus
  */
+export { type ConfigFieldNames, TUNING_FIELDS, validateConfig } from './check-config.ts';
 export {
   type ClusterConfig,
   cloneConfig,
   defaultConfig,
   type FoundingMember,
   type RaftNodeConfig,
-  validateConfig,
 } from './config.ts';
 export { foundingClusterId } from './founding.ts';
 export { validateMachine } from './machine-results.ts';

@@ -14,8 +14,9 @@ import {
   checkWaitOptions,
   NO_OPTIONS,
 } from './call-checks.ts';
+import { validateConfig } from './check-config.ts';
 import { checkNotAborted, sequenceStale, sessionExpired, unlessAborted } from './complaints.ts';
-import { cloneConfig, type RaftNodeConfig, validateConfig } from './config.ts';
+import { cloneConfig, type RaftNodeConfig } from './config.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { resultTooLarge, validateMachine } from './machine-results.ts';
 import { MembershipDesk } from './membership-desk.ts';

@@ -8,7 +8,8 @@ import { EmbeddedEngine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import { realWorld } from '../world/index.ts';
-import { cloneConfig, defaultConfig, type RaftNodeConfig, validateConfig } from './config.ts';
+import { validateConfig } from './check-config.ts';
+import { cloneConfig, defaultConfig, type RaftNodeConfig } from './config.ts';
 import { RaftNode } from './raft-node.ts';
 import { Stage } from './scenarios.fixture.ts';
 

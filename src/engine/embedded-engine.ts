@@ -16,13 +16,13 @@ import {
   type ReadOptions,
   type SessionId,
   type StateMachine,
-  validateConfig,
   type WaitOptions,
 } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import { type DiskStorageTuning, openDiskStorage } from '../storage/index.ts';
 import { TcpTransport, type TransportOptions } from '../transport/index.ts';
 import type { Address, World } from '../world/index.ts';
+import { checkEngineOptions } from './check-options.ts';
 import type { Engine } from './types.ts';
 
 /** What the engine is made of. */
@@ -54,13 +54,7 @@ export class EmbeddedEngine implements Engine {
 
   /** @throws ClusterError CONFIG_INVALID. */
   constructor(options: EmbeddedEngineOptions) {
-    validateConfig(options.config);
-    if (options.dataDir === '') {
-      const message = 'dataDir is "": give the folder that is this node\'s own';
-      throw new ClusterError('CONFIG_INVALID', message, {
-        details: { field: 'dataDir', value: '' },
-      });
-    }
+    checkEngineOptions(options);
     this.#options = options;
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;

@@ -3,11 +3,18 @@
  * that is left out has a default; all that is wrong is refused with the field's name.
  */
 
-import type { StateMachine } from '../consensus/index.ts';
-import { defaultConfig, type FoundingMember, type RaftNodeConfig } from '../consensus/index.ts';
-import { ClusterError } from '../errors.ts';
+import {
+  type ConfigFieldNames,
+  defaultConfig,
+  type FoundingMember,
+  type RaftNodeConfig,
+  type StateMachine,
+  TUNING_FIELDS,
+  validateConfig,
+} from '../consensus/index.ts';
+import { badField, checkFields } from '../given.ts';
 import type { DiskStorageTuning } from '../storage/index.ts';
-import type { TransportOptions } from '../transport/index.ts';
+import { parseAddress, type TransportOptions } from '../transport/index.ts';
 import { type Address, nullLogger, realWorld, type World } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';
 
@@ -36,44 +43,68 @@ export interface StartNodeOptions {
   readonly world?: World;
 }
 
+/** What the fields are called here. */
+const NAMES: ConfigFieldNames = {
+  name: 'clusterName',
+  id: 'cluster.id',
+  members: 'members',
+  tuning: 'raft.',
+};
+
+const FIELDS: ReadonlySet<string> = new Set([
+  'nodeId',
+  'members',
+  'join',
+  'dataDir',
+  'machine',
+  'clusterName',
+  'listen',
+  'raft',
+  'storage',
+  'transport',
+  'world',
+]);
+
 /** @throws ClusterError CONFIG_INVALID, DATA_DIR_*, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID. */
 export async function startNode(options: StartNodeOptions): Promise<EmbeddedEngine> {
-  const { nodeId, members = [], join, dataDir, machine } = options;
-  const invitedTo = typeof join === 'object' ? join.clusterName : undefined;
-  const config: RaftNodeConfig = {
-    ...defaultConfig(),
-    ...options.raft,
-    nodeId,
-    cluster: { name: options.clusterName ?? invitedTo ?? 'default', members },
-    ...(join === undefined ? {} : { join }),
-  };
+  const config = configOf(options);
+  const { dataDir, machine, listen, world, storage, transport } = options;
   const engine = new EmbeddedEngine({
     config,
     dataDir,
     machine,
-    listen: options.listen ?? ownAddress(config),
-    world: options.world ?? { ...realWorld(), logger: nullLogger },
-    ...(options.storage === undefined ? {} : { storage: options.storage }),
-    ...(options.transport === undefined ? {} : { transport: options.transport }),
+    listen: listen === undefined ? ownAddress(config) : listen,
+    world: world === undefined ? { ...realWorld(), logger: nullLogger } : world,
+    ...(storage === undefined ? {} : { storage }),
+    ...(transport === undefined ? {} : { transport }),
   });
   await engine.start();
   return engine;
 }
 
+/** @throws ClusterError CONFIG_INVALID. */
+function configOf(options: StartNodeOptions): RaftNodeConfig {
+  checkFields('options', options, FIELDS, 'CONFIG_INVALID');
+  const { nodeId, members, join, raft = {}, clusterName } = options;
+  checkFields('raft', raft, TUNING_FIELDS, 'CONFIG_INVALID', 'raft.');
+  const invitedTo = typeof join === 'object' && join !== null ? join.clusterName : undefined;
+  const name = clusterName === undefined ? (invitedTo ?? 'default') : clusterName;
+  const given = Object.entries(raft).filter(([, value]) => value !== undefined);
+  const config: RaftNodeConfig = {
+    ...defaultConfig(),
+    ...Object.fromEntries(given),
+    nodeId,
+    cluster: { name, members: members === undefined ? [] : members },
+    ...(join === undefined ? {} : { join }),
+  };
+  validateConfig(config, NAMES);
+  return config;
+}
+
 function ownAddress({ nodeId, cluster, join }: RaftNodeConfig): Address {
   const invited = typeof join === 'object' ? join.members : [];
   const own = [...cluster.members, ...invited].find((member) => member.nodeId === nodeId);
-  const address = own?.address ?? '';
-  const colon = address.lastIndexOf(':');
-  const port = Number(address.slice(colon + 1));
-  if (colon > 0 && Number.isInteger(port) && port > 0 && port < 65_536) {
-    return { host: address.slice(0, colon), port };
-  }
-  const rule =
-    join === undefined
-      ? 'members must list it with an address host:port'
-      : 'say where it listens (listen), since no invitation at hand gives its address';
-  throw new ClusterError('CONFIG_INVALID', `nodeId is ${JSON.stringify(nodeId)}: ${rule}`, {
-    details: { field: join === undefined ? 'members' : 'listen', value: address },
-  });
+  if (own !== undefined) return parseAddress(own.address);
+  const rule = '{ host, port }, where it listens: no invitation at hand gives its address';
+  throw badField('listen', undefined, rule, 'CONFIG_INVALID');
 }
