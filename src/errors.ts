@@ -90,8 +90,8 @@ export const ERROR_CODES = {
     meaning: 'The node is stopping or stopped; nothing was proposed.',
   },
   NODE_FAILED: {
-    retryable: 'yes',
-    meaning: 'The node has stopped taking part after a fault; details say which.',
+    retryable: 'no',
+    meaning: 'This node has stopped taking part for good after a fault; another one may do it.',
   },
   NO_LEADER: {
     retryable: 'yes',

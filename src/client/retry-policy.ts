@@ -31,6 +31,8 @@ export function verdictOf(error: ClusterError, mayRepeat: boolean): Verdict {
   // Gone for good: a repetition is refused, and what happened before stays unknown.
   if (error.code === 'SESSION_EXPIRED' || error.code === 'INTERNAL') return 'settle';
   if (error.retryable === 'unknown-outcome') return mayRepeat ? 'again' : 'settle';
+  // Never better on that node, and nothing was begun there.
+  if (error.code === 'NODE_FAILED') return 'elsewhere';
   if (UNFIT.has(error.code)) {
     // Those with `no` may have come after the node had begun with it.
     return error.retryable === 'yes' || mayRepeat ? 'elsewhere' : 'settle';

@@ -143,7 +143,8 @@ export class SessionKeeper {
     for (const waiter of this.#idWaiters) waiter.reject(error);
     this.#idWaiters = [];
     this.#held = this.#held.filter((call) => !call.isSettled);
-    const canPass = error.retryable === 'yes' && !this.#dispatcher.isClosed;
+    const isOver = error.retryable !== 'yes' && error.code !== 'NODE_FAILED';
+    const canPass = !isOver && !this.#dispatcher.isClosed;
     for (const call of this.#held) {
       call.lastError = error;
       if (!canPass) call.fail(error);

@@ -73,6 +73,14 @@ describe('a call', () => {
     );
   });
 
+  it('to a leader that fails meanwhile is unknown: the node of the caller has not failed', async () => {
+    const { follower } = pair(() => Promise.reject(new ClusterError('NODE_FAILED', 'n1 failed')));
+    const answer = await follower.ask(1, REMOVE, 100).promise;
+    expect(() => unpackAnswer(answer)).toThrow(
+      expect.objectContaining({ code: 'OUTCOME_UNKNOWN' }),
+    );
+  });
+
   it('that can not leave was not made; one whose answer is lost is unknown', async () => {
     const { follower, state } = pair(() => new Promise(() => undefined));
     state.reaches = false;

@@ -161,7 +161,10 @@ export function unpackAnswer({ value, error }: Answer): unknown {
 }
 
 function describe(error: unknown): NonNullable<Answer['error']> {
-  if (error instanceof ClusterError && error.code === 'NODE_STOPPED') {
+  const isOver =
+    error instanceof ClusterError &&
+    (error.code === 'NODE_STOPPED' || error.code === 'NODE_FAILED');
+  if (isOver) {
     // Of the leader; the caller's own node is well.
     const { code, message, details } = unanswered('stopped before it was done');
     return { code, message, details };

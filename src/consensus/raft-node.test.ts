@@ -47,7 +47,10 @@ describe('one node', () => {
     expect(await codeOf(node.propose(text('bug')))).toBe('OUTCOME_UNKNOWN');
     expect(await node.failed).toMatchObject({ code: 'STATE_MACHINE_FAILED' });
     expect(node.status().failure?.message).toContain('a bug in the state machine');
-    expect(await codeOf(node.propose(text('more')))).toBe('NODE_FAILED');
+    await expect(node.propose(text('more'))).rejects.toMatchObject({
+      code: 'NODE_FAILED',
+      retryable: 'no',
+    });
   });
 
   it('S-104 applies a repeated request once, and answers it with the first result', async () => {

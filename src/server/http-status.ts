@@ -33,6 +33,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   COMMAND_TOO_LARGE: 413,
   HEADERS_TOO_LARGE: 431,
   INTERNAL: 500,
+  NODE_FAILED: 503,
   DISK_FULL: 503,
   DISK_FAILED: 503,
   OUTCOME_UNKNOWN: 504,

@@ -270,6 +270,20 @@ describe('moving between nodes', () => {
     expect(client.node).toBe(two.address);
   });
 
+  it('leaves a node that failed for good', async () => {
+    one.engine.mode = 'failed';
+    expect(await client.put('a', '1')).toEqual({ revision: 1 });
+    expect(client.node).toBe(two.address);
+    expect(await client.getText('a')).toBe('1');
+  });
+
+  it('tells that all nodes failed, as what no repetition mends', async () => {
+    one.engine.mode = 'failed';
+    two.engine.mode = 'failed';
+    const error = await failure(client.put('a', '1', { timeoutMs: 300 }));
+    expect(error).toMatchObject({ code: 'NODE_FAILED', retryable: 'no' });
+  });
+
   it('tells why, when no node has a leader until the deadline', async () => {
     one.engine.mode = 'no-leader';
     two.engine.mode = 'no-leader';
