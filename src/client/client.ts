@@ -6,9 +6,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Invitation, RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX } from '../limits.ts';
+import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
 import {
-  type Compare,
   encodeCommand,
   type KeyValue,
   type KvCommand,
@@ -16,7 +15,6 @@ import {
   keyAfter,
   type RangeResult,
   type StepResult,
-  type TransactionStep,
   unwrapResult,
   validateCommand,
   validateKey,
@@ -29,6 +27,23 @@ import {
   encodeRangeRequest,
   encodeU64,
 } from './bodies.ts';
+import {
+  ADD_OPTIONS,
+  CALL_OPTIONS,
+  callBody,
+  checkConnectOptions,
+  checkCount,
+  checkFlag,
+  checkItems,
+  checkOptions,
+  checkText,
+  checkTimeout,
+  LIST_OPTIONS,
+  RANGE_OPTIONS,
+  READ_OPTIONS,
+  WATCH_OPTIONS,
+  WRITE_OPTIONS,
+} from './call-checks.ts';
 import { ClientWatch } from './client-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { OP, type Op } from './frames.ts';
@@ -36,13 +51,13 @@ import { toBytes, toKeyRange, toText } from './keys.ts';
 import { parseNodeAddress } from './node-address.ts';
 import { type CallPlan, PendingCall } from './pending-call.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { toBigInt, toTransaction } from './transactions.ts';
 import type {
   AddMemberOptions,
   Bytes,
   ClientCallOptions,
   ClientRange,
   ClientRangeOptions,
-  ClientStep,
   ClientTransaction,
   ClientWatchOptions,
   ConnectOptions,
@@ -89,11 +104,7 @@ class NetworkClient implements QuorateClient {
   #closed: Promise<void> | undefined;
 
   constructor(options: ConnectOptions) {
-    if (options.nodes.length === 0) {
-      throw new ClusterError('CONFIG_INVALID', 'nodes is empty: name at least one host:port', {
-        details: { field: 'nodes' },
-      });
-    }
+    checkConnectOptions(options);
     this.#timeoutMs = checkTimeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT);
     this.#dispatcher = new Dispatcher(options.nodes.map(parseNodeAddress));
     this.#session =
@@ -136,7 +147,9 @@ class NetworkClient implements QuorateClient {
     key: Bytes,
     options?: WriteCallOptions,
   ): Promise<{ deleted: number; revision: number }> {
-    return this.deleteRange({ key }, options);
+    const command = { kind: 'delete', range: { start: toBytes(key, 'key') } } as const;
+    const { deleted, revision } = await this.#write(command, options);
+    return { deleted, revision };
   }
 
   async deleteRange(
@@ -179,17 +192,7 @@ class NetworkClient implements QuorateClient {
     transaction: ClientTransaction,
     options?: WriteCallOptions,
   ): Promise<{ succeeded: boolean; revision: number; steps: readonly StepResult[] }> {
-    const { compare = [], then = [], else: otherwise = [] } = transaction;
-    const command = {
-      kind: 'transaction',
-      compare: compare.map((one) => {
-        const key = toBytes(one.key, 'key');
-        if (one.target !== 'value') return { ...one, key } satisfies Compare;
-        return { ...one, key, operand: toBytes(one.operand, 'operand') } satisfies Compare;
-      }),
-      then: then.map(toStep),
-      else: otherwise.map(toStep),
-    } as const;
+    const command = toTransaction(transaction);
     const { succeeded, revision, steps } = await this.#write(command, options);
     return { succeeded, revision, steps };
   }
@@ -202,6 +205,7 @@ class NetworkClient implements QuorateClient {
   // ---- reads ----------------------------------------------------------------------------------
 
   async get(key: Bytes, options: ReadCallOptions = {}): Promise<KeyValue | undefined> {
+    checkOptions(options, READ_OPTIONS);
     const bytes = toBytes(key, 'key');
     validateKey(bytes);
     return decodeGetAnswer(await this.#read(OP.get, bytes, options)).item;
@@ -213,9 +217,12 @@ class NetworkClient implements QuorateClient {
   }
 
   async range(selector: ClientRange, options: ClientRangeOptions = {}): Promise<RangeResult> {
+    checkOptions(options, RANGE_OPTIONS);
     const { limit = 0, keysOnly = false } = options;
+    checkItems(options.limit, 'limit', RANGE_ITEMS_MAX);
+    checkFlag(keysOnly, 'keysOnly');
     const range = toKeyRange(selector, 'read');
-    validateRange(limit === 0 ? range : { ...range, limit });
+    validateRange(range);
     const body = encodeRangeRequest({ range, limit, keysOnly });
     return decodePage(await this.#read(OP.range, body, options));
   }
@@ -224,8 +231,12 @@ class NetworkClient implements QuorateClient {
     selector: ClientRange,
     options: ListOptions = {},
   ): AsyncGenerator<KeyValue, void, undefined> {
+    checkOptions(options, LIST_OPTIONS);
     const { pageItems = RANGE_ITEMS_MAX, keysOnly = false, ...rest } = options;
+    checkItems(pageItems, 'pageItems', RANGE_ITEMS_MAX);
+    checkFlag(keysOnly, 'keysOnly');
     const whole = toKeyRange(selector, 'read');
+    validateRange(whole);
     let start = whole.start;
     for (;;) {
       const body = encodeRangeRequest({ range: { ...whole, start }, limit: pageItems, keysOnly });
@@ -238,6 +249,8 @@ class NetworkClient implements QuorateClient {
   }
 
   watch(selector: ClientRange, options: ClientWatchOptions = {}): Watch {
+    checkOptions(options, WATCH_OPTIONS);
+    if (options.from !== undefined) checkCount(options.from, 'from');
     const range = toKeyRange(selector, 'read');
     validateRange(range);
     const watch = new ClientWatch(this.#dispatcher, {
@@ -254,11 +267,13 @@ class NetworkClient implements QuorateClient {
 
   // ---- the rest -------------------------------------------------------------------------------
 
-  status(options?: ClientCallOptions): Promise<Record<string, unknown>> {
+  async status(options: ClientCallOptions = {}): Promise<Record<string, unknown>> {
+    checkOptions(options, CALL_OPTIONS);
     return this.call('status', {}, options);
   }
 
-  async members(options?: ClientCallOptions): Promise<MembersAnswer> {
+  async members(options: ClientCallOptions = {}): Promise<MembersAnswer> {
+    checkOptions(options, CALL_OPTIONS);
     return (await this.call('members.list', {}, options)) as unknown as MembersAnswer;
   }
 
@@ -272,22 +287,30 @@ class NetworkClient implements QuorateClient {
 
   async #addMember(
     input: Record<string, unknown>,
-    { clusterName, ...options }: AddMemberOptions = {},
+    given: AddMemberOptions = {},
   ): Promise<Invitation> {
+    checkOptions(given, ADD_OPTIONS);
+    const { clusterName, ...options } = given;
+    checkText(input['nodeId'], 'nodeId');
+    checkText(input['address'], 'address');
+    if (clusterName !== undefined) checkText(clusterName, 'clusterName');
     const whole = clusterName === undefined ? input : { ...input, clusterName };
     return (await this.call('members.add', whole, options)) as unknown as Invitation;
   }
 
   async promoteLearner(nodeId: string, options?: ClientCallOptions): Promise<void> {
+    checkText(nodeId, 'nodeId');
     await this.call('members.promote', { nodeId }, options);
   }
 
   async removeNode(nodeId: string, options?: ClientCallOptions): Promise<boolean> {
+    checkText(nodeId, 'nodeId');
     const { removed } = await this.call('members.remove', { nodeId }, options);
     return removed === true;
   }
 
   async transferLeadership(toNodeId: string, options?: ClientCallOptions): Promise<void> {
+    checkText(toNodeId, 'toNodeId');
     await this.call('leader.transfer', { to: toNodeId }, options);
   }
 
@@ -296,15 +319,18 @@ class NetworkClient implements QuorateClient {
     input: Record<string, unknown> = {},
     options: ReadCallOptions = {},
   ): Promise<Record<string, unknown>> {
-    const body = Buffer.from(JSON.stringify({ operation, input }), 'utf8');
+    checkOptions(options, READ_OPTIONS);
+    const body = callBody(operation, input);
     const isRead = READ_OPERATIONS.has(operation);
     const plan = this.#plan(OP.call, body, options);
     const isRepeatable = isRead || REPEATABLE_OPERATIONS.has(operation);
-    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable });
+    const local = options.consistency === 'local';
+    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable, local });
     return JSON.parse(answer.toString('utf8')) as Record<string, unknown>;
   }
 
-  async nextRequest(_options: ClientCallOptions = {}): Promise<RequestId> {
+  async nextRequest(options: ClientCallOptions = {}): Promise<RequestId> {
+    checkOptions(options, CALL_OPTIONS);
     if (this.#session === undefined) {
       throw new ClusterError(
         'CONFIG_INVALID',
@@ -344,6 +370,7 @@ class NetworkClient implements QuorateClient {
     command: C,
     options: WriteCallOptions = {},
   ): Promise<Extract<KvResult, { kind: C['kind'] }>> {
+    checkOptions(options, WRITE_OPTIONS);
     validateCommand(command);
     const plan = this.#plan(OP.propose, encodeCommand(command), options);
     const body = await this.#submit({
@@ -379,45 +406,5 @@ class NetworkClient implements QuorateClient {
 
   #timeoutOf(options: ClientCallOptions): number {
     return options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
-  }
-}
-
-function checkTimeout(timeoutMs: number): number {
-  if (Number.isFinite(timeoutMs) && timeoutMs >= 1 && timeoutMs <= REQUEST_TIMEOUT_MS_MAX) {
-    return timeoutMs;
-  }
-  throw new ClusterError(
-    'REQUEST_INVALID',
-    `timeoutMs is ${timeoutMs}; it must be from 1 to ${REQUEST_TIMEOUT_MS_MAX}`,
-    { details: { field: 'timeoutMs' } },
-  );
-}
-
-function toBigInt(by: bigint | number): bigint {
-  if (typeof by === 'bigint') return by;
-  if (Number.isSafeInteger(by)) return BigInt(by);
-  throw new ClusterError('REQUEST_INVALID', `by is ${by}; give a whole number or a bigint`, {
-    details: { field: 'by' },
-  });
-}
-
-function toStep(step: ClientStep): TransactionStep {
-  switch (step.kind) {
-    case 'put':
-      return {
-        kind: 'put',
-        key: toBytes(step.key, 'key'),
-        value: toBytes(step.value, 'value'),
-      };
-    case 'increment':
-      return { kind: 'increment', key: toBytes(step.key, 'key'), by: toBigInt(step.by ?? 1n) };
-    case 'delete':
-      return { kind: 'delete', range: toKeyRange(step, 'delete') };
-    case 'get': {
-      const range = toKeyRange(step, 'read');
-      return step.limit === undefined
-        ? { kind: 'get', range }
-        : { kind: 'get', range, limit: step.limit };
-    }
   }
 }

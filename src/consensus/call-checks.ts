@@ -7,7 +7,7 @@
  * callers have none. `propose` comes through here each time: a few comparisons, no more.
  */
 import { types } from 'node:util';
-import { badField, checkFields, shown } from '../given.ts';
+import { badField, checkFields, isCount, isSignal, shown } from '../given.ts';
 import type { ProposeOptions, ReadOptions, RequestId, WaitOptions } from './types.ts';
 
 const WAIT_FIELDS: ReadonlySet<string> = new Set(['timeoutMs', 'signal']);
@@ -58,13 +58,6 @@ function checkFieldsAndWait(options: WaitOptions, fields: ReadonlySet<string>): 
   if (signal !== undefined && !isSignal(signal)) throw badField('signal', signal, 'an AbortSignal');
 }
 
-/** By what it can do: there are signals that are not of this realm. */
-function isSignal(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { aborted, addEventListener } = value as Partial<AbortSignal>;
-  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
-}
-
 function checkRequest(request: RequestId): void {
   checkFields('request', request, REQUEST_FIELDS, 'REQUEST_INVALID', 'request.');
   const { session, sequence, acknowledgedBelow } = request;
@@ -80,7 +73,3 @@ export function checkSession(session: unknown): void {
 }
 
 const COUNT = 'a whole number from 1';
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}
