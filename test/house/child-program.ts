@@ -30,7 +30,8 @@ export function childPrograms(rooms: readonly string[]): ChildPrograms {
   const folder = mkdtempSync(join(parent, 'program-'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const room of rooms) translate(join('src', room), folder);
-  for (const file of ['errors.ts', 'limits.ts', 'near-names.ts', 'given.ts']) translateFile(join('src', file), folder);
+  for (const file of ['errors.ts', 'limits.ts', 'near-names.ts', 'given.ts'])
+    translateFile(join('src', file), folder);
   let started = 0;
   return {
     start: (text, args = [], through = []) => {
