@@ -6,6 +6,9 @@ export type HttpAnswer =
   | { readonly reachable: true; readonly code: number; readonly body: Record<string, unknown> }
   | { readonly reachable: false; readonly reason: string };
 
+/** A client door answers with a frame of its own protocol, and a peers' door hangs up. */
+export const NO_HTTP = 'what answers there speaks no HTTP';
+
 export async function askHttp(
   address: string,
   path: string,
@@ -30,6 +33,7 @@ function reasonOf(error: unknown, timeoutMs: number): string {
   if (error instanceof SyntaxError) return 'something else answers there, not a node';
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ECONNREFUSED') return 'nobody listens there: the node is not running';
+  if (code?.startsWith('HPE_') === true) return NO_HTTP;
   if (code === 'ENOTFOUND') return 'the host name is not known';
   if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'the connection broke';
   return code ?? error.message;

@@ -248,4 +248,12 @@ describe('quorate log inspect', () => {
       err: expect.stringContaining('it is a file'),
     });
   });
+
+  it('an empty path is refused: it would be this folder', async () => {
+    for (const path of ['', ' ']) {
+      const { code, err } = await quorate(path);
+      expect(code).toBe(2);
+      expect(err).toContain(`the data folder is "${path}": give the path of one`);
+    }
+  });
 });

@@ -35,6 +35,13 @@ export async function inspectFolder(
   dir: string,
   flags: InspectFlags,
 ): Promise<number> {
+  if (dir.trim() === '') {
+    throw new ClusterError(
+      'REQUEST_INVALID',
+      `the data folder is ${JSON.stringify(dir)}: give the path of one, or "." for this folder`,
+      { details: { field: 'dir' } },
+    );
+  }
   const directory = resolve(terminal.cwd, dir);
   const disk = realDisk();
   const report = await inspect(disk, directory).catch((error: unknown) => {

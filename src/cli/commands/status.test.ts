@@ -1,5 +1,8 @@
 /** Goal: the remarks below the table of `quorate status` are true. Method: made-up answers of nodes. */
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+
+import { askHttp } from '../http-status.ts';
 
 import { type AskedNode, hintsOf } from './status.ts';
 
@@ -64,5 +67,21 @@ describe('the remarks of quorate status', () => {
     expect(hints(asked('n1', ['n2', 'n3'], { members }))).toContain(
       'members: n1, n2, n3, n4 (learner)',
     );
+  });
+
+  it('name the door that is meant where one that speaks no HTTP was asked', async () => {
+    const door = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.resume().end(Buffer.from('51554f5200000001', 'hex'));
+    });
+    await new Promise<void>((listening) => door.listen(0, '127.0.0.1', listening));
+    const address = `127.0.0.1:${(door.address() as AddressInfo).port}`;
+    const answer = await askHttp(address, '/v1/status', 2_000);
+    await new Promise((closed) => door.close(closed));
+    expect(answer).toEqual({ reachable: false, reason: 'what answers there speaks no HTTP' });
+    const error = answer.reachable ? '' : answer.reason;
+    const asked = { address, reachable: false, ready: false, notReady: [], error };
+    expect(hints(asked)).toContain('status asks the HTTP door (');
+    expect(hints(asked)).not.toContain('Start it');
   });
 });

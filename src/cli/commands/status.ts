@@ -5,7 +5,7 @@
  */
 import { failuresTolerated } from '../config/check.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { askHttp, type HttpAnswer } from '../http-status.ts';
+import { askHttp, type HttpAnswer, NO_HTTP } from '../http-status.ts';
 import { findNodes } from '../nodes.ts';
 import { say, type Terminal, tell } from '../terminal.ts';
 
@@ -123,7 +123,7 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
   const hints: string[] = [];
   for (const node of nodes) {
     if (!node.reachable) {
-      hints.push(`! ${node.address} (from ${from}): ${node.error}. Start it, or see its log.`);
+      hints.push(`! ${node.address} (from ${from}): ${node.error}. ${adviceFor(node)}`);
     }
     const failure = node.status?.failure;
     if (failure !== undefined) {
@@ -141,6 +141,14 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
   }
   hints.push(...divergenceHints(known), ...toleranceHints(known), ...lagHints(known));
   return hints;
+}
+
+function adviceFor({ error }: AskedNode): string {
+  if (error !== NO_HTTP) return 'Start it, or see its log.';
+  return (
+    "It may be a client door or a peers' door: status asks the HTTP door (" +
+    '--listen-http, usually port 7300); the client door (7200) is for kv and members.'
+  );
 }
 
 function toleranceHints(known: readonly Status[]): string[] {
