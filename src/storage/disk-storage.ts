@@ -421,7 +421,8 @@ export class DiskStorage implements Storage {
     this.#failure = error;
     this.#witness.stop();
     this.#wal?.fail(error);
-    this.#options.logger.error('storage.failed', { code: error.code, error: error.message });
+    // Whoever uses the storage is told, and says it once for all.
+    this.#options.logger.debug('storage.failed', { code: error.code, error: error.message });
     for (const callback of this.#failureCallbacks) queueMicrotask(() => callback(error));
   }
 }

@@ -3,7 +3,7 @@
  * acknowledges nothing any more, and the others go on without it. What it had acknowledged is still there.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -124,6 +124,9 @@ async function fillUp(
   );
   const says = ['full', 'what to do: free space'];
   await expectEnd(report, 'a full disk ends the node', process, { code: 6, says });
+  const lines = readFileSync(join(folder, 'log'), 'utf8').split('\n');
+  const said = lines.filter((line) => line.includes('DISK_FULL') && line.includes('.failed'));
+  report.check(said.length === 1, 'its log says so once', said.join(' | ') || 'not at all');
   const roomy = join(folder, 'roomy');
   cpSync(join(disk, 'data'), roomy, { recursive: true, filter: (path) => !path.includes('LOCK') });
   const again = await startSolo(folder, roomy, false);

@@ -194,7 +194,8 @@ async function leave(
   error: Error,
 ): Promise<number> {
   const code = exitCodeOf(error);
-  daemon.logger.error('daemon.failed', { error, exitCode: code });
+  // The node has said in the log why it failed; what follows is for people.
+  daemon.logger.debug('daemon.failed', { error, exitCode: code });
   const named =
     error instanceof ClusterError && !error.message.includes(config.node.id)
       ? new ClusterError(

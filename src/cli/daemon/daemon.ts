@@ -91,7 +91,9 @@ export class Daemon {
   }
 
   #raftConfig(tell: (line: string) => void): RaftNodeConfig {
-    const { cluster, node, raft } = this.#config;
+    const { cluster, node } = this.#config;
+    // Those two are of the storage and of the transport.
+    const { snapshotsKept: _kept, snapshotBytesPerSecond: _rate, ...raft } = this.#config.raft;
     const config: RaftNodeConfig = {
       ...defaultConfig(),
       ...raft,
