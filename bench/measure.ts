@@ -87,6 +87,6 @@ export function machine(): string {
 }
 
 /** So that nobody can say that nothing was kept. */
-export function lastResult(): unknown {
+function lastResult(): unknown {
   return sink;
 }

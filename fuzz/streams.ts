@@ -36,7 +36,7 @@ function identity(dice: FuzzDice): Identity {
   };
 }
 
-export function randomHandshake(dice: FuzzDice): HandshakeMessage {
+function randomHandshake(dice: FuzzDice): HandshakeMessage {
   const common = { identity: identity(dice), nonce: nonce(dice) };
   switch (dice.below(6)) {
     case 0:

@@ -8,7 +8,7 @@ import { type Finding, FindingKind, type FuzzReport } from './target.ts';
 
 const LOOK_EVERY_MS = 100;
 /** Until its first input: loading the code and making the valid data that inputs are made of. */
-export const PREPARE_MS_MAX = 60_000;
+const PREPARE_MS_MAX = 60_000;
 
 export interface Watched {
   readonly worker: Worker;

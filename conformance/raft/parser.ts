@@ -80,7 +80,7 @@ function joinLines(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-export function parseArguments(text: string, line: number): Argument[] {
+function parseArguments(text: string, line: number): Argument[] {
   const args: Argument[] = [];
   let rest = text.trim();
   while (rest !== '') {

@@ -182,7 +182,7 @@ export function announce(stored: StoredSnapshot): Snapshot {
   return { metadata: { index, term, confState }, data: encodeSnapshotDescriptor(stored) };
 }
 
-export const STATE_BYTES: number = 5_000;
+const STATE_BYTES: number = 5_000;
 
 /** Some state, different for each index. */
 export function stateAt(index: number): Buffer {

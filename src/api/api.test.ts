@@ -83,6 +83,16 @@ describe('request ids', () => {
 });
 
 describe('the api', () => {
+  it('asks no majority for a local read, and reads nothing from a node that has failed', async () => {
+    const { api, engine } = nodeApi();
+    const key = Buffer.from('a');
+    await api.get(key, { consistency: 'local' });
+    expect(engine.barriers).toBe(0);
+    engine.mode = 'failed';
+    const read = api.get(key, { consistency: 'local' });
+    await expect(read).rejects.toMatchObject({ code: 'NODE_FAILED' });
+  });
+
   it('shares one barrier between reads of one turn, never with an earlier one', async () => {
     const { api, engine } = nodeApi();
     const key = Buffer.from('a');

@@ -155,9 +155,11 @@ class NodeApi implements Api {
 
   async #barrier(options: CallOptions): Promise<void> {
     const timeoutMs = checkTimeout(options.timeoutMs);
-    if (options.consistency === 'local') return;
     try {
-      await this.#barriers.join(timeoutMs, options.signal);
+      // It waits for nobody; but a node that has failed has no state to be read.
+      if (options.consistency === 'local') {
+        await this.#engine.readBarrier({ consistency: 'local' });
+      } else await this.#barriers.join(timeoutMs, options.signal);
     } catch (error) {
       throw explainFailure(error, () => this.#engine.status());
     }

@@ -141,7 +141,7 @@ export function keyNotFound(key: Uint8Array, revision: number): ClusterError {
   });
 }
 
-export function itemToJson(item: KeyValue, keysOnly: boolean): JsonObject {
+function itemToJson(item: KeyValue, keysOnly: boolean): JsonObject {
   const { createRevision, modRevision, version } = item;
   const key = bytesToJson('key', item.key);
   const value = keysOnly ? {} : bytesToJson('value', item.value);
@@ -157,7 +157,7 @@ export function changeToJson(change: KvChange): JsonObject {
   return { type: 'change', revision: change.revision, events };
 }
 
-export function resultToJson(result: KvResult): JsonObject {
+function resultToJson(result: KvResult): JsonObject {
   const { revision } = result;
   switch (result.kind) {
     case 'put':

@@ -28,7 +28,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   CHANGE_IN_PROGRESS: 'try again in a moment; quorate members says who is a member now',
   PEER_REFUSED: 'compare cluster.name and cluster.members of both nodes',
   STATE_DIVERGED: 'keep the data folder and report it; the majority goes on without this node',
-  STATE_MACHINE_FAILED: 'keep the data folder and the log, and report it: this is a bug',
+  STATE_MACHINE_FAILED:
+    'look whether the folder is this service’s own; if so keep folder and log, and report it as a bug',
   INVARIANT: 'keep the data folder and the log, and report it: this is a bug',
   COMMAND_UNKNOWN: 'upgrade this node to the version that the others run',
   CONNECTION_FAILED:

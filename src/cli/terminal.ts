@@ -43,6 +43,15 @@ export function tell(terminal: Terminal, line: string): void {
   terminal.stderr.write(`${line}\n`);
 }
 
+/** Rows of cells, all as many as the first has, as lines of columns. */
+export function tableLines(rows: readonly (readonly string[])[], indent = 0): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) => {
+    const cells = row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ');
+    return `${' '.repeat(indent)}${cells}`.trimEnd();
+  });
+}
+
 /** Colours only where somebody looks, and never against NO_COLOR's word. */
 export function wantsColor(terminal: Terminal): boolean {
   return terminal.stdout.isTTY === true && (terminal.env['NO_COLOR'] ?? '') === '';

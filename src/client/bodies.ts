@@ -14,7 +14,7 @@ const EVENT_PUT = 1;
 const EVENT_DELETE = 2;
 
 /** First byte of an item of a watch. */
-export const STREAM_ITEM = { started: 1, change: 2, heartbeat: 3 } as const;
+const STREAM_ITEM = { started: 1, change: 2, heartbeat: 3 } as const;
 
 // ---- ranges -------------------------------------------------------------------------------------
 

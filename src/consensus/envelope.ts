@@ -16,8 +16,8 @@
 import { ClusterError } from '../errors.ts';
 import type { RequestId } from './types.ts';
 
-export const ENVELOPE_VERSION = 1;
-export const ENVELOPE_HEADER_BYTES = 8;
+const ENVELOPE_VERSION = 1;
+const ENVELOPE_HEADER_BYTES = 8;
 const PART_HEADER_BYTES = 8;
 const REQUEST_BYTES = 24;
 const FLAG_REQUEST = 1;

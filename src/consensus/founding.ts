@@ -24,10 +24,10 @@ import type { Invitation } from './types.ts';
 
 /** Log position of the founding snapshot. Fixed for ever: it is part of every cluster's history. */
 export const FOUNDING_INDEX = 1;
-export const FOUNDING_TERM = 1;
+const FOUNDING_TERM = 1;
 
 /** Ids 1, 2, 3 ... in the order of the names: the same on every founding member. */
-export function foundingMembers(cluster: ClusterConfig): MemberRecord[] {
+function foundingMembers(cluster: ClusterConfig): MemberRecord[] {
   return [...cluster.members]
     .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
     .map(({ nodeId, address }, i) => ({ raftId: i + 1, nodeId, address }));

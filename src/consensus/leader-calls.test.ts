@@ -81,6 +81,14 @@ describe('a call', () => {
     );
   });
 
+  it('of a node that ends meanwhile is unknown, and says by what the node ended', async () => {
+    const { follower } = pair(() => new Promise(() => undefined));
+    const { promise } = follower.ask(1, REMOVE, 100);
+    const why = new ClusterError('NODE_STOPPED', 'n2 was stopped');
+    follower.failAll(why);
+    await expect(promise).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: why });
+  });
+
   it('that can not leave was not made; one whose answer is lost is unknown', async () => {
     const { follower, state } = pair(() => new Promise(() => undefined));
     state.reaches = false;

@@ -123,8 +123,12 @@ export class LeaderCalls {
     }
   }
 
-  failAll(error: ClusterError): void {
-    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
+  /** This node ends; what it asked for may be done there. */
+  failAll(why: ClusterError): void {
+    const text = `${why.message}; the leader was asked already, and may have done it`;
+    for (const id of this.#waiting.keys()) {
+      this.#settle(id)?.reject(new ClusterError('OUTCOME_UNKNOWN', text, { cause: why }));
+    }
   }
 
   #settle(id: number): Waiting | undefined {

@@ -68,6 +68,14 @@ describe('those who wait', () => {
     expect([await older, await newer]).toEqual(['CHANGE_IN_PROGRESS', 'resolved']);
   });
 
+  it('are told that it may happen all the same when their own node ends', async () => {
+    const changes = new MembershipChanges();
+    const waiting = changes.wait(7, 3, 100).promise;
+    const why = new ClusterError('NODE_FAILED', 'the disk failed');
+    changes.failAll(why);
+    await expect(waiting).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: why });
+  });
+
   it('are told at the deadline, and when a snapshot took the place of the change', async () => {
     const changes = new MembershipChanges();
     const late = codeOf(changes.wait(7, 3, 100).promise);

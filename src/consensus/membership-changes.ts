@@ -208,7 +208,11 @@ export class MembershipChanges {
     change.reject(error);
   }
 
-  failAll(error: Error): void {
-    for (const change of this.#waiting) this.abandon(change, error);
+  /** This node ends. What stands in the log may be done by the others. */
+  failAll(why: ClusterError): void {
+    const text = `${why.message}; the membership change was in the log and may take effect`;
+    for (const change of this.#waiting) {
+      this.abandon(change, new ClusterError('OUTCOME_UNKNOWN', text, { cause: why }));
+    }
   }
 }

@@ -302,6 +302,6 @@ function isForLater(error: unknown): boolean {
 
 /** The node ended because it was removed. */
 function isRemoval(error: unknown): boolean {
-  if (!(error instanceof ClusterError) || error.code !== 'NODE_FAILED') return false;
-  return error.cause instanceof ClusterError && error.cause.code === 'MEMBER_REMOVED';
+  if (!(error instanceof ClusterError)) return false;
+  return error.code === 'MEMBER_REMOVED' || isRemoval(error.cause);
 }

@@ -65,7 +65,7 @@ function hasCommittedInTerm(raft: Raft): boolean {
 }
 
 /** To the caller on this node, or to the follower that passed the read on. */
-export function respondToRead(raft: Raft, request: Message, index: LogIndex): void {
+function respondToRead(raft: Raft, request: Message, index: LogIndex): void {
   if (request.from === NONE || request.from === raft.id) {
     raft.readStates.push({ index, context: request.entries[0]?.data ?? EMPTY_BYTES });
     return;

@@ -7,7 +7,7 @@ import { bytesFromPercent, textOf } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
 
 /** Behind these, the rest of the path is a key. */
-export const KEY_ROOTS: readonly string[] = ['/v1/kv/', '/v1/increment/', '/v1/compare-and-set/'];
+const KEY_ROOTS: readonly string[] = ['/v1/kv/', '/v1/increment/', '/v1/compare-and-set/'];
 const KEY_PLACEHOLDER = 'key';
 
 export interface HttpTarget {

@@ -6,7 +6,7 @@
 import { type Entry, encodedEntrySize, type LogIndex } from '../raft/index.ts';
 
 /** What an entry costs beside its data: object, array slot, view. An estimate. */
-export const ENTRY_OVERHEAD_BYTES = 128;
+const ENTRY_OVERHEAD_BYTES = 128;
 
 export class EntryWindow {
   #entries: Entry[] = [];

@@ -341,7 +341,7 @@ export async function listSnapshots(disk: Disk, directory: string): Promise<read
 }
 
 /** Reads both ends of the file and checks that it is what its name says. */
-export async function describeFile(
+async function describeFile(
   disk: Disk,
   directory: string,
   file: FoundFile,

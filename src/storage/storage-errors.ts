@@ -23,7 +23,7 @@ export function corrupt(
 }
 
 /** What to do when the log itself can not be trusted. */
-export const REPLACE_NODE: string =
+const REPLACE_NODE: string =
   'Nothing was changed. Remove this member from the cluster; do not start it on an older copy or on ' +
   'an empty folder under the same id, for it would have forgotten what it promised';
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { until } from './waiting.ts';
 
-export const QUORATE: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const QUORATE: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 export interface Exit {
   readonly code: number | null;

@@ -23,9 +23,9 @@ const SETTLE_MS = 60_000;
 /** One write in so many is cut off after it was sent. */
 const CUT_ONE_IN = 200;
 const CUT_AFTER_MS_MAX = 3;
-export const COUNTERS = 32;
+const COUNTERS = 32;
 export const ACCOUNTS = 20;
-export const CHAINS = 8;
+const CHAINS = 8;
 export const BALANCE_AT_FIRST = 1_000;
 
 interface WriteOptions {

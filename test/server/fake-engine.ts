@@ -91,6 +91,10 @@ export class FakeEngine implements Engine {
   }
 
   async readBarrier(options: ReadOptions = {}): Promise<void> {
+    if (options.consistency === 'local') {
+      if (this.mode === 'failed') throw new ClusterError('NODE_FAILED', 'the fake has failed');
+      return;
+    }
     this.barriers++;
     this.waits.push(options);
     await this.#gate();

@@ -10,6 +10,7 @@ import type {
   SnapshotReport,
 } from '../../storage/index.ts';
 import type { FolderHolder } from '../../world/index.ts';
+import { tableLines } from '../terminal.ts';
 
 /** Node ids by raft id. */
 export type MemberNames = ReadonlyMap<number, string>;
@@ -102,7 +103,7 @@ function logLines(log: LogReport, { names }: FolderView): string[] {
       `${bytes(segment.usedBytes)} of ${bytes(segment.segmentBytes)}`,
     ]);
   if (segments.length > rows.length) lines.push(`${' '.repeat(LABEL_WIDTH)}… and older ones`);
-  return [...lines, ...table(rows)];
+  return [...lines, ...tableLines(rows, LABEL_WIDTH)];
 }
 
 function endOf({ torn, isSealed, isWhole }: LogReport): string {
@@ -156,7 +157,7 @@ function leftoverLines({ leftovers, directory }: DataFolderReport): string[] {
     bytes(file.bytes),
     file.what,
   ]);
-  return ['', 'other files', ...table(rows, 2)];
+  return ['', 'other files', ...tableLines(rows, 2)];
 }
 
 /** What speaks against starting a node on it, and what to do. */
@@ -225,15 +226,6 @@ function preview(data: Uint8Array): string {
   const text = some.replace(/[^\x20-\x7e]+/g, '·');
   const isCut = data.length > PREVIEW_BYTES || text.length > PREVIEW_CHARS;
   return isCut ? `${text.slice(0, PREVIEW_CHARS)}…` : text;
-}
-
-function table(rows: readonly (readonly string[])[], indent: number = LABEL_WIDTH): string[] {
-  const widths = (rows[0] ?? []).map((_, i) =>
-    Math.max(...rows.map((cells) => cells[i]?.length ?? 0)),
-  );
-  return rows.map((cells) =>
-    `${' '.repeat(indent)}${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
-  );
 }
 
 function nameOf(id: number, names: MemberNames): string {

@@ -12,7 +12,7 @@ import { failuresTolerated } from '../config/check.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { MembersFlags } from '../flags.ts';
 import { findNodes } from '../nodes.ts';
-import { say, type Terminal, tell } from '../terminal.ts';
+import { say, type Terminal, tableLines, tell } from '../terminal.ts';
 import { withClient } from './kv.ts';
 
 type Member = MembersAnswer['members'][number];
@@ -53,13 +53,7 @@ function tableOf({ members, leader, commitIndex }: MembersAnswer): string[] {
     const title = nodeId === leader ? 'leader' : wantsVote ? 'learner (will vote)' : role;
     rows.push([nodeId, title, address, connected ? 'yes' : 'no', behind]);
   }
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return tableLines(rows);
 }
 
 function remarksOn({ members, leader, node }: MembersAnswer): string[] {

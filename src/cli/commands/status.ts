@@ -7,7 +7,7 @@ import { failuresTolerated } from '../config/check.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { askHttp, type HttpAnswer, NO_HTTP } from '../http-status.ts';
 import { findNodes } from '../nodes.ts';
-import { say, type Terminal, tell } from '../terminal.ts';
+import { say, type Terminal, tableLines, tell } from '../terminal.ts';
 
 export interface StatusFlags {
   readonly nodes?: string;
@@ -108,13 +108,7 @@ function tableOf(nodes: readonly AskedNode[]): string[] {
       address,
     ]);
   }
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return tableLines(rows);
 }
 
 /** What a person should know or do, most pressing first. */

@@ -10,7 +10,7 @@ import { type Disk, DiskError, type DiskFile, powerLossDisk, realDisk } from '..
 import type { TestingDisk } from '../config/schema.ts';
 
 /** As soon as a file of this name is in the data folder, every sync fails. */
-export const FAIL_SYNC_FILE = 'FAIL-SYNC';
+const FAIL_SYNC_FILE = 'FAIL-SYNC';
 
 export function diskFor(kind: TestingDisk, dataDir: string): Disk {
   const disk = realDisk();

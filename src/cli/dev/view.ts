@@ -48,7 +48,7 @@ export function readyLine(
 }
 
 /** The folder in which the other commands look for a cluster by themselves. */
-export const USUAL_DIR = '.quorate';
+const USUAL_DIR = '.quorate';
 
 export function readyBlock(
   nodes: readonly { readonly id: string; readonly http: string; readonly clients: string }[],
@@ -85,7 +85,7 @@ const ansi =
   (text: string): string =>
     `\u001b[${code}m${text}\u001b[0m`;
 
-export function palette(color: boolean): Palette {
+function palette(color: boolean): Palette {
   if (!color) return { good: plain, bad: plain, dim: plain, bold: plain };
   return { good: ansi(32), bad: ansi(31), dim: ansi(2), bold: ansi(1) };
 }

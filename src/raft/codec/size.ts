@@ -24,7 +24,7 @@ import { checkUnsigned, varintSize } from './varint.ts';
 const SENTINEL_BYTES = 10;
 
 /** A scalar field with a one-byte tag. */
-export function unsignedFieldSize(value: number, name: string): number {
+function unsignedFieldSize(value: number, name: string): number {
   if (value === 0) return 0;
   checkUnsigned(value, name);
   return 1 + varintSize(value);

@@ -26,7 +26,7 @@ import {
   type Term,
 } from '../types.ts';
 
-export const BOOTSTRAP_INDEX = 1;
+const BOOTSTRAP_INDEX = 1;
 
 /** Entries of these terms; the data tells term and index, as equal entries everywhere are equal. */
 export function entriesOf(terms: readonly Term[], from: number = BOOTSTRAP_INDEX + 1): Entry[] {

@@ -19,7 +19,7 @@ export interface AckedIndexes {
 }
 
 /** What an empty majority has committed: no limit. */
-export const COMMITTED_ALL: LogIndex = Number.POSITIVE_INFINITY;
+const COMMITTED_ALL: LogIndex = Number.POSITIVE_INFINITY;
 
 /** Reused between calls (nothing here is re-entrant): one allocation for the life of the process. */
 const scratch: number[] = [];
