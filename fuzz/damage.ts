@@ -2,7 +2,7 @@
  * What a bad disk, a bad copy or a clumsy hand does to the files of a folder. Each damage is 12 bytes, so
  * that an input can be kept: kind, two files, nothing, two positions.
  */
-import { type MemoryDisk, SECTOR_BYTES } from '../sim/memory-disk.ts';
+import { type MemoryDisk, SECTOR_BYTES } from '../sim/world/memory-disk.ts';
 import type { FuzzDice } from './dice.ts';
 import { joined } from './mutate.ts';
 

@@ -2,7 +2,7 @@
  * Small data folders with a known past, for damaging: which states the storage was in, what lay in which
  * bytes of the log, which snapshots and facts were written.
  */
-import { entry, hardState, MemoryDisk, open, save, textOf } from '../sim/storage-rig.ts';
+import { entry, hardState, MemoryDisk, open, save, textOf } from '../sim/rigs/storage-rig.ts';
 import type { DiskStorage } from '../src/storage/index.ts';
 
 /** After one acknowledged call. */

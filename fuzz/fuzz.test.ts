@@ -4,8 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import type { MemoryDisk } from '../sim/memory-disk.ts';
-import { open } from '../sim/storage-rig.ts';
+import { open } from '../sim/rigs/storage-rig.ts';
+import type { MemoryDisk } from '../sim/world/memory-disk.ts';
 import { ClusterError } from '../src/errors.ts';
 import type { DiskStorage } from '../src/storage/index.ts';
 import { attemptInputs, attemptOne, inputOf } from './attempts.ts';

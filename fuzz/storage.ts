@@ -5,8 +5,16 @@
  * off, which looks like a write that never happened (src/storage/tail.ts). What was opened works on.
  */
 
-import type { MemoryDisk } from '../sim/memory-disk.ts';
-import { entry, FOLDER, hardState, open, readAll, readState, textOf } from '../sim/storage-rig.ts';
+import {
+  entry,
+  FOLDER,
+  hardState,
+  open,
+  readAll,
+  readState,
+  textOf,
+} from '../sim/rigs/storage-rig.ts';
+import type { MemoryDisk } from '../sim/world/memory-disk.ts';
 import { ClusterError, type ErrorCode } from '../src/errors.ts';
 import { type DiskStorage, inspect } from '../src/storage/index.ts';
 import { inflict, randomDamages } from './damage.ts';

@@ -4,9 +4,9 @@
  * touched; and a member whose line is whole again is connected again.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { ManualClock } from '../sim/manual-clock.ts';
-import { MemoryNetwork } from '../sim/memory-network.ts';
-import { type RigNode, rigNode, seededRandom } from '../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../sim/world/manual-clock.ts';
+import { MemoryNetwork } from '../sim/world/memory-network.ts';
 import { ClusterError } from '../src/errors.ts';
 import { MessageType, makeMessage } from '../src/raft/index.ts';
 import { FrameReader } from '../src/transport/frame.ts';

@@ -6,10 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryDisk } from '../../sim/memory-disk.ts';
-import { MemoryNetwork } from '../../sim/memory-network.ts';
-import { seededRandom } from '../../sim/transport-rig.ts';
+import { seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryDisk } from '../../sim/world/memory-disk.ts';
+import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import {
   defaultConfig,
   type FoundingMember,

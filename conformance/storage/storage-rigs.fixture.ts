@@ -1,5 +1,5 @@
 /** Our own storages in the suite's hands: on the disk in memory that forgets like a real one, and in memory. */
-import { clock, dice, FOLDER, MemoryDisk, SMALL } from '../../sim/storage-rig.ts';
+import { clock, dice, FOLDER, MemoryDisk, SMALL } from '../../sim/rigs/storage-rig.ts';
 import { MemoryStorage, openDiskStorage, type Storage } from '../../src/storage/index.ts';
 import { nullLogger } from '../../src/world/index.ts';
 import type { StoragePlace, StorageRig } from './rig.ts';

@@ -1,9 +1,9 @@
 /** Our own transports in the suite's hands: TCP on a network in memory and on loopback, and the bus of the tests. */
 import { createServer } from 'node:net';
-import { Bus } from '../../sim/bus-transport.ts';
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryNetwork } from '../../sim/memory-network.ts';
-import { seededRandom } from '../../sim/transport-rig.ts';
+import { Bus } from '../../sim/rigs/bus-transport.ts';
+import { seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import type { RaftId } from '../../src/raft/index.ts';
 import { parseAddress, TcpTransport, type Transport } from '../../src/transport/index.ts';
 import { nullLogger, realClock, realNetwork, realRandom } from '../../src/world/index.ts';

@@ -3,7 +3,7 @@
  * in the log. Each of these once got there, or ended in an error of JavaScript's.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestCluster, type TestNode, text } from '../../sim/test-cluster.ts';
+import { TestCluster, type TestNode, text } from '../../sim/rigs/test-cluster.ts';
 import type { RaftNode } from './raft-node.ts';
 
 let cluster: TestCluster;

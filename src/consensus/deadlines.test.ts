@@ -1,6 +1,6 @@
 /** One alarm for many deadlines: rings at the earliest, again at the next, and not when stopped. */
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../sim/manual-clock.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { Deadlines } from './deadlines.ts';
 
 describe('deadlines', () => {

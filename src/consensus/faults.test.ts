@@ -4,8 +4,8 @@
  * journal exactly once, and all journals are the same. The seed of a failing run is in its name.
  */
 import { expect, it } from 'vitest';
-import { MemoryDisk } from '../../sim/memory-disk.ts';
-import { TestCluster, type TestNode, text, until } from '../../sim/test-cluster.ts';
+import { TestCluster, type TestNode, text, until } from '../../sim/rigs/test-cluster.ts';
+import { MemoryDisk } from '../../sim/world/memory-disk.ts';
 import { ClusterError } from '../errors.ts';
 import { MemoryStorage, openDiskStorage, type Storage } from '../storage/index.ts';
 import { nullLogger, realClock, realRandom } from '../world/index.ts';

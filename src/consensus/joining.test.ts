@@ -2,7 +2,13 @@
  * Joining a cluster that others founded, leaving it, and coming back as another member.
  */
 import { describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, type TestNode, text, until } from '../../sim/test-cluster.ts';
+import {
+  JournalMachine,
+  TestCluster,
+  type TestNode,
+  text,
+  until,
+} from '../../sim/rigs/test-cluster.ts';
 import { MemoryStorage } from '../storage/index.ts';
 
 function roles({ node }: TestNode): string[] {

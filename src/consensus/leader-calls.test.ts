@@ -3,7 +3,7 @@
  * when it fails, and never left without an answer.
  */
 import { describe, expect, it } from 'vitest';
-import { TestCluster, type TestNode, until } from '../../sim/test-cluster.ts';
+import { TestCluster, type TestNode, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import { LEADER_CALLS_MAX } from '../limits.ts';
 import type { RaftId } from '../raft/index.ts';

@@ -3,7 +3,7 @@
  * full, callers that gave up before they called. Nobody may wait for ever, nothing may be left open.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import { MemoryStorage, type StoredSnapshot } from '../storage/index.ts';
 import { RaftNode } from './raft-node.ts';

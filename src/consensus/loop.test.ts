@@ -1,6 +1,6 @@
 /** The loop's turns: there is one when there is something to do, and none when there is not. */
 import { expect, it, vi } from 'vitest';
-import { TestCluster, text } from '../../sim/test-cluster.ts';
+import { TestCluster, text } from '../../sim/rigs/test-cluster.ts';
 
 async function roundsOfTheEventLoop(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 /** What state machines give back: what is no result ends the node by name, what is too large does not. */
 import { describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import { RESULT_BYTES_MAX } from '../limits.ts';
 import { simpleMachine } from '../state/index.ts';
 import { MemoryStorage } from '../storage/index.ts';

@@ -3,7 +3,7 @@
  * waits for a change is always told.
  */
 import { describe, expect, it } from 'vitest';
-import { TestCluster } from '../../sim/test-cluster.ts';
+import { TestCluster } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import { decodeMember, encodeMember, MembershipChanges } from './membership-changes.ts';
 

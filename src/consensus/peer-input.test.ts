@@ -3,7 +3,7 @@
  * all of them. Raw frames and messages are put into the transport's events of a running leader.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestCluster, type TestNode, text } from '../../sim/test-cluster.ts';
+import { TestCluster, type TestNode, text } from '../../sim/rigs/test-cluster.ts';
 import { type Entry, EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
 import type { TransportEvents } from '../transport/index.ts';
 import { CommandKind, encodePart } from './envelope.ts';

@@ -3,7 +3,7 @@
  * and change members, while nodes are cut off, stopped and fail.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import { MemoryStorage } from '../storage/index.ts';
 

@@ -1,6 +1,6 @@
 /** That outside readers see the core's steps, and that a slow one loses steps instead of slowing it. */
 import { expect, it } from 'vitest';
-import { TestCluster, text } from '../../sim/test-cluster.ts';
+import { TestCluster, text } from '../../sim/rigs/test-cluster.ts';
 import { READY_OBSERVATIONS_MAX } from '../limits.ts';
 import { APPEND_THREAD, MessageType, makeMessage, type Ready } from '../raft/index.ts';
 import { ReadyObservers } from './ready-observers.ts';

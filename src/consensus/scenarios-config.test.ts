@@ -3,7 +3,7 @@
  * documented, each mistake is named, and a configuration that was handed over is the node's own.
  */
 import { expect, it } from 'vitest';
-import { JournalMachine } from '../../sim/test-cluster.ts';
+import { JournalMachine } from '../../sim/rigs/test-cluster.ts';
 import { EmbeddedEngine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
 import { MemoryStorage } from '../storage/index.ts';

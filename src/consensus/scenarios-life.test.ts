@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { until } from '../../sim/test-cluster.ts';
+import { until } from '../../sim/rigs/test-cluster.ts';
 import { MessageType } from '../raft/index.ts';
 import { openDiskStorage } from '../storage/index.ts';
 import { TcpTransport } from '../transport/index.ts';

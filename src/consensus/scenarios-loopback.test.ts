@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JournalMachine } from '../../sim/test-cluster.ts';
+import { JournalMachine } from '../../sim/rigs/test-cluster.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import { TcpTransport } from '../transport/index.ts';
 import { nullLogger, realWorld } from '../world/index.ts';

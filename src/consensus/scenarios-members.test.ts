@@ -3,7 +3,7 @@
  * a node joins without founding anything, and one that was removed is told so and is quiet.
  */
 import { describe, expect, it } from 'vitest';
-import { until } from '../../sim/test-cluster.ts';
+import { until } from '../../sim/rigs/test-cluster.ts';
 import { MessageType } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import { codeOf, leaderOf, type Made, Stage } from './scenarios.fixture.ts';

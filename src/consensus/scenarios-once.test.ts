@@ -9,8 +9,8 @@
  * A failing run has its seed in the title.
  */
 import { expect, it } from 'vitest';
-import { until } from '../../sim/test-cluster.ts';
-import { seededRandom } from '../../sim/transport-rig.ts';
+import { until } from '../../sim/rigs/test-cluster.ts';
+import { seededRandom } from '../../sim/rigs/transport-rig.ts';
 import { ClusterError } from '../errors.ts';
 import type { MemoryStorage } from '../storage/index.ts';
 import { type Made, Stage } from './scenarios.fixture.ts';

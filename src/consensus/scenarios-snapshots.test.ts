@@ -3,8 +3,8 @@
  * in the place of a log that is gone, and what happens when the state machine fails meanwhile.
  */
 import { describe, expect, it } from 'vitest';
-import { MemoryDisk } from '../../sim/memory-disk.ts';
-import { JournalMachine, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, until } from '../../sim/rigs/test-cluster.ts';
+import { MemoryDisk } from '../../sim/world/memory-disk.ts';
 import { MemoryStorage, openDiskStorage, type Storage } from '../storage/index.ts';
 import { nullLogger, realClock, realRandom } from '../world/index.ts';
 import { codeOf, leaderOf, type Made, Stage } from './scenarios.fixture.ts';

@@ -4,7 +4,7 @@
  * whatever is elected was elected by succession, unless a test is about both.
  */
 import { describe, expect, it } from 'vitest';
-import { until } from '../../sim/test-cluster.ts';
+import { until } from '../../sim/rigs/test-cluster.ts';
 import { MessageType, type RaftId } from '../raft/index.ts';
 import { codeOf, leaderOf, type Made, Stage } from './scenarios.fixture.ts';
 

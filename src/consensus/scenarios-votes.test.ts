@@ -4,8 +4,8 @@
  * ask for votes as they like.
  */
 import { expect, it } from 'vitest';
-import { MemoryDisk } from '../../sim/memory-disk.ts';
-import { until } from '../../sim/test-cluster.ts';
+import { until } from '../../sim/rigs/test-cluster.ts';
+import { MemoryDisk } from '../../sim/world/memory-disk.ts';
 import { type Message, MessageType } from '../raft/index.ts';
 import { openDiskStorage, type Storage } from '../storage/index.ts';
 import { nullLogger, realClock, realRandom } from '../world/index.ts';

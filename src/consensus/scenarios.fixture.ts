@@ -3,8 +3,8 @@
  * with a storage, a machine and a configuration of its own where a scenario wants it; and somebody on
  * the bus who is no node and says what he likes.
  */
-import { Bus } from '../../sim/bus-transport.ts';
-import { JournalMachine, until } from '../../sim/test-cluster.ts';
+import { Bus } from '../../sim/rigs/bus-transport.ts';
+import { JournalMachine, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import type { Message, RaftId } from '../raft/index.ts';
 import { MemoryStorage, type Storage } from '../storage/index.ts';

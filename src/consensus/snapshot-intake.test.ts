@@ -1,6 +1,6 @@
 /** The follower's side of a transfer: whose snapshot is taken, one at a time, and that nothing stays open. */
 import { describe, expect, it } from 'vitest';
-import { MemoryDisk, open, save, snapshotOf } from '../../sim/storage-rig.ts';
+import { MemoryDisk, open, save, snapshotOf } from '../../sim/rigs/storage-rig.ts';
 import { type Message, MessageType, makeMessage } from '../raft/index.ts';
 import { MemoryStorage, type Storage, type StoredSnapshot } from '../storage/index.ts';
 import type { BulkSink } from '../transport/index.ts';

@@ -3,7 +3,7 @@
  * is sent, what is kept for whom and for how long, when it is tried again, and when it ends.
  */
 import { describe, expect, it } from 'vitest';
-import { CONF, entries, save } from '../../sim/storage-rig.ts';
+import { CONF, entries, save } from '../../sim/rigs/storage-rig.ts';
 import { SNAPSHOT_LOG_HELD_BYTES_MIN } from '../limits.ts';
 import {
   type Message,

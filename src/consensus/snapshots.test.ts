@@ -1,6 +1,6 @@
 /** When snapshots are taken, on whole nodes; and that large ones hold up nobody who stops. */
 import { describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
 import type { Snapshot } from '../raft/index.ts';
 import { MemoryStorage, type SnapshotReceiver, type SnapshotSection } from '../storage/index.ts';

@@ -3,7 +3,7 @@
  * nobody can tell who is wrong, everybody says so. A machine with a planted fault is what they find.
  */
 import { describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import type { ClusterError } from '../errors.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../limits.ts';
 import type { RaftId } from '../raft/index.ts';

@@ -1,6 +1,6 @@
 /** Heirs of a dead leader stand one after the other, a few times, until somebody leads. */
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../sim/manual-clock.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { Succession } from './succession.ts';
 
 function heir(self: number, clock: ManualClock) {

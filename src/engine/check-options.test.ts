@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JournalMachine } from '../../sim/test-cluster.ts';
+import { JournalMachine } from '../../sim/rigs/test-cluster.ts';
 import { defaultConfig } from '../consensus/index.ts';
 import { nullLogger, realWorld } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JournalMachine, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, text, until } from '../../sim/rigs/test-cluster.ts';
 import { defaultConfig, type FoundingMember } from '../consensus/index.ts';
 import { nullLogger, realWorld } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';

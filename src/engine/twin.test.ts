@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { JournalMachine, text, until } from '../../sim/test-cluster.ts';
+import { JournalMachine, text, until } from '../../sim/rigs/test-cluster.ts';
 import type { FoundingMember } from '../consensus/index.ts';
 import type { EmbeddedEngine } from './embedded-engine.ts';
 import { startNode } from './start-node.ts';

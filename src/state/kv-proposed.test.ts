@@ -1,6 +1,6 @@
 /** What is proposed to a whole node with a key-value machine, past every door: nothing of it stops the node. */
 import { describe, expect, it } from 'vitest';
-import { TestCluster } from '../../sim/test-cluster.ts';
+import { TestCluster } from '../../sim/rigs/test-cluster.ts';
 import { encodeCommand } from './command-codec.ts';
 import { composeMachines } from './composite-machine.ts';
 import { resultToError, unwrapResult } from './index.ts';

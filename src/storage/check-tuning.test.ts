@@ -9,7 +9,7 @@ import {
   MemoryDisk,
   open,
   save,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { nullLogger } from '../world/index.ts';
 import { openDiskStorage } from './disk-storage.ts';
 import { SnapshotStore } from './snapshot-store.ts';

@@ -14,9 +14,17 @@
  * and not acknowledged. The third may also end in a refusal that names file and offset.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { DiskChange, PowerCut } from '../../sim/memory-disk.ts';
-import { appendOne, judgeFolder, type Promised, StorageLife } from '../../sim/storage-life.ts';
-import { clock, dice, entries, entry, hardState, MemoryDisk, open } from '../../sim/storage-rig.ts';
+import { appendOne, judgeFolder, type Promised, StorageLife } from '../../sim/rigs/storage-life.ts';
+import {
+  clock,
+  dice,
+  entries,
+  entry,
+  hardState,
+  MemoryDisk,
+  open,
+} from '../../sim/rigs/storage-rig.ts';
+import type { DiskChange, PowerCut } from '../../sim/world/memory-disk.ts';
 import { ClusterError } from '../errors.ts';
 import { EntryType } from '../raft/index.ts';
 

@@ -8,8 +8,8 @@
  * Random in breadth; crash-every.test.ts tries everything for one short life.
  */
 import { expect, it } from 'vitest';
-import { appendOne, judgeFolder, StorageLife } from '../../sim/storage-life.ts';
-import { dice, entry, FOLDER, hardState, MemoryDisk, open } from '../../sim/storage-rig.ts';
+import { appendOne, judgeFolder, StorageLife } from '../../sim/rigs/storage-life.ts';
+import { dice, entry, FOLDER, hardState, MemoryDisk, open } from '../../sim/rigs/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
 import type { Clock } from '../world/index.ts';
 

@@ -20,7 +20,7 @@ import {
   reopen,
   save,
   textOf,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { WAL_SEGMENT_BYTES_MAX } from '../limits.ts';
 import type { Entry } from '../raft/index.ts';
 import { nullLogger, realDisk } from '../world/index.ts';

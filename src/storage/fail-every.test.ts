@@ -5,7 +5,7 @@
  * after a crash or without one, is the acknowledged prefix.
  */
 import { expect, it } from 'vitest';
-import { judgeFolder, StorageLife } from '../../sim/storage-life.ts';
+import { judgeFolder, StorageLife } from '../../sim/rigs/storage-life.ts';
 import {
   describeLog,
   dice,
@@ -14,7 +14,7 @@ import {
   hardState,
   MemoryDisk,
   open,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { ClusterError } from '../errors.ts';
 import type { DiskFault } from '../world/index.ts';
 

@@ -14,7 +14,7 @@ import {
   open,
   readState,
   save,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { ClusterError } from '../errors.ts';
 import { dataFolders } from './data-folder.ts';
 import { scanLog } from './wal-scan.ts';

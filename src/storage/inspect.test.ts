@@ -9,7 +9,7 @@ import {
   MemoryDisk,
   open,
   save,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { inspect } from './inspect.ts';

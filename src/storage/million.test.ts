@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { clock, dice, IDENTITY } from '../../sim/storage-rig.ts';
+import { clock, dice, IDENTITY } from '../../sim/rigs/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
 import { type Disk, nullLogger, realDisk } from '../world/index.ts';
 import { openDiskStorage } from './disk-storage.ts';

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { clock, dice } from '../../sim/storage-rig.ts';
+import { clock, dice } from '../../sim/rigs/storage-rig.ts';
 import { type ChildPrograms, childPrograms, ended, line } from '../../test/house/child-program.ts';
 import { nullLogger, realDisk } from '../world/index.ts';
 import { openDiskStorage } from './disk-storage.ts';

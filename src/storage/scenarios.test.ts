@@ -18,7 +18,7 @@ import {
   snapshotOf,
   textOf,
   transfer,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { ClusterError } from '../errors.ts';
 import { inspect } from './inspect.ts';
 import { MemoryStorage } from './memory-storage.ts';

@@ -12,7 +12,7 @@ import {
   save,
   snapshotOf,
   transfer,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { StoredSnapshot } from './types.ts';

@@ -12,7 +12,7 @@ import {
   save,
   snapshotOf,
   transfer,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { SNAPSHOT_FRAME_BYTES, SNAPSHOT_ROOM_LEFT_BYTES } from '../limits.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { SnapshotReader, Storage, StoredSnapshot } from './types.ts';

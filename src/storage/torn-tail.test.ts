@@ -15,7 +15,7 @@ import {
   open,
   reopen,
   textOf,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
 import { ClusterError } from '../errors.ts';
 import type { Entry, LogIndex } from '../raft/index.ts';
 import type { DiskStorage } from './disk-storage.ts';

@@ -1,7 +1,6 @@
 /** A log that lost its end while the node was down is refused, and nothing is thrown away. */
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../sim/manual-clock.ts';
 import {
   entries,
   FOLDER,
@@ -13,7 +12,8 @@ import {
   save,
   snapshotOf,
   transfer,
-} from '../../sim/storage-rig.ts';
+} from '../../sim/rigs/storage-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { inspect } from './inspect.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { readWitness } from './witness.ts';

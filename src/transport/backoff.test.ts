@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { seededRandom } from '../../sim/transport-rig.ts';
+import { seededRandom } from '../../sim/rigs/transport-rig.ts';
 import { Backoff } from './backoff.ts';
 
 /** `part` of the range of jitter, always. */

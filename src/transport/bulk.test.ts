@@ -3,10 +3,9 @@
  * ends clean up whatever breaks.
  */
 import { describe, expect, it } from 'vitest';
-
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryNetwork } from '../../sim/memory-network.ts';
-import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import { BULK_CHUNK_BYTES } from '../limits.ts';
 import { type Message, MessageType, makeMessage } from '../raft/index.ts';
 import { positionBytes } from './bulk-wire.ts';

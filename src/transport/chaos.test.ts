@@ -4,10 +4,9 @@
  * pair has exactly one connection that works both ways. A failure names its seed.
  */
 import { describe, expect, it } from 'vitest';
-
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryNetwork } from '../../sim/memory-network.ts';
-import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
 
 const IDS: readonly number[] = [1, 2, 3];

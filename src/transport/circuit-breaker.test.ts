@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { seededRandom } from '../../sim/transport-rig.ts';
+import { seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { Backoff } from './backoff.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 

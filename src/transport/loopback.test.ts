@@ -5,7 +5,7 @@
 
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type RigNode, rigNode } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode } from '../../sim/rigs/transport-rig.ts';
 import { HANDSHAKES_PER_ADDRESS_MAX } from '../limits.ts';
 import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
 import { type Network, realClock, realNetwork, realRandom } from '../world/index.ts';

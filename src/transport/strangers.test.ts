@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
-import type { RigNode } from '../../sim/transport-rig.ts';
+import type { RigNode } from '../../sim/rigs/transport-rig.ts';
 import { ClusterError } from '../errors.ts';
 import {
   FRAGMENT_BYTES_MAX,

@@ -3,10 +3,9 @@
  * likes to them. Used by the tests of this room.
  */
 import { expect } from 'vitest';
-
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryNetwork, type MemoryNetworkOptions } from '../../sim/memory-network.ts';
-import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryNetwork, type MemoryNetworkOptions } from '../../sim/world/memory-network.ts';
 import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
 import type { Connection } from '../world/index.ts';
 import { HandshakeType, type Hello, type Identity } from './handshake-codec.ts';

@@ -4,10 +4,9 @@
  * that come and go. All of it under a manual clock, so times are exact.
  */
 import { describe, expect, it } from 'vitest';
-
-import { ManualClock } from '../../sim/manual-clock.ts';
-import { MemoryNetwork } from '../../sim/memory-network.ts';
-import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import {
   HANDSHAKE_MS_MAX,
   KERNEL_BYTES_OUTSTANDING_MAX,

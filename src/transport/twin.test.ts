@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { type RigNode, rigNode, seededRandom } from '../../sim/transport-rig.ts';
+import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
 import { childPrograms } from '../../test/house/child-program.ts';
 import { TWIN_SILENCE_MS_MAX, TWIN_VERDICT_MS_MAX } from '../limits.ts';
 import { MessageType, makeMessage } from '../raft/index.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ManualClock } from '../../sim/manual-clock.ts';
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { Watchdog } from './watchdog.ts';
 
 function watched() {

@@ -16,7 +16,7 @@ import {
   hardState,
   IDENTITY,
   save,
-} from '../../../sim/storage-rig.ts';
+} from '../../../sim/rigs/storage-rig.ts';
 import { EntryType } from '../../raft/index.ts';
 import { type DiskStorage, openDiskStorage } from '../../storage/index.ts';
 import { nullLogger, realDisk } from '../../world/index.ts';

@@ -4,9 +4,9 @@
  * be one that was asked for, not older than what was acknowledged, nothing in between and nothing else;
  * votes, snapshots and facts included. Tests of crashes decide what to do, and when to crash.
  */
-import type { Entry, HardState } from '../src/raft/index.ts';
-import { type DiskStorage, MemoryStorage } from '../src/storage/index.ts';
-import type { MemoryDisk } from './memory-disk.ts';
+import type { Entry, HardState } from '../../src/raft/index.ts';
+import { type DiskStorage, MemoryStorage } from '../../src/storage/index.ts';
+import type { MemoryDisk } from '../world/memory-disk.ts';
 import {
   entry,
   hardState,

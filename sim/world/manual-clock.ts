@@ -8,7 +8,7 @@
  *
  * Deterministic: things of one phase and one instant run in the order in which they were asked for.
  */
-import type { Clock, Timer } from '../src/world/index.ts';
+import type { Clock, Timer } from '../../src/world/index.ts';
 
 interface Due {
   readonly atMs: number;

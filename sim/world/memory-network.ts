@@ -24,7 +24,7 @@ import {
   type Listener,
   type Network,
   NetworkError,
-} from '../src/world/index.ts';
+} from '../../src/world/index.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 export interface MemoryNetworkOptions {

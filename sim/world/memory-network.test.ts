@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Connection, Listener } from '../src/world/index.ts';
+import type { Connection, Listener } from '../../src/world/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts';
 

@@ -2,7 +2,7 @@
  * Transports and what they told, for tests: over the network in memory with a manual clock, or over
  * the real one. Each node writes down every event, in words, in `log`.
  */
-import type { Message, RaftId } from '../src/raft/index.ts';
+import type { Message, RaftId } from '../../src/raft/index.ts';
 import {
   type BulkSink,
   type LocalPeer,
@@ -10,8 +10,8 @@ import {
   TcpTransport,
   type TransportEvents,
   type TransportOptions,
-} from '../src/transport/index.ts';
-import type { Clock, LogFields, Logger, Network, Random } from '../src/world/index.ts';
+} from '../../src/transport/index.ts';
+import type { Clock, LogFields, Logger, Network, Random } from '../../src/world/index.ts';
 
 export class RigNode {
   readonly id: RaftId;

@@ -9,10 +9,10 @@ import {
   RaftNode,
   type RaftNodeConfig,
   type StateMachine,
-} from '../src/consensus/index.ts';
-import { MemoryStorage, type SnapshotSection, type Storage } from '../src/storage/index.ts';
-import type { Logger, World } from '../src/world/index.ts';
-import { nullLogger, realClock, realDisk, realNetwork, realRandom } from '../src/world/index.ts';
+} from '../../src/consensus/index.ts';
+import { MemoryStorage, type SnapshotSection, type Storage } from '../../src/storage/index.ts';
+import type { Logger, World } from '../../src/world/index.ts';
+import { nullLogger, realClock, realDisk, realNetwork, realRandom } from '../../src/world/index.ts';
 import { Bus } from './bus-transport.ts';
 
 const UNTIL_MS = 10_000;

@@ -1,6 +1,6 @@
 /** What tests of a storage share: a node's folder on a disk in memory, entries, dice, transfers. */
 
-import type { ConfState, Entry, HardState, Snapshot } from '../src/raft/index.ts';
+import type { ConfState, Entry, HardState, Snapshot } from '../../src/raft/index.ts';
 import {
   type DiskStorage,
   type DiskStorageTuning,
@@ -9,9 +9,15 @@ import {
   openDiskStorage,
   type Storage,
   type StoredSnapshot,
-} from '../src/storage/index.ts';
-import { type Clock, type Disk, type Logger, nullLogger, type Random } from '../src/world/index.ts';
-import { type Dice, MemoryDisk } from './memory-disk.ts';
+} from '../../src/storage/index.ts';
+import {
+  type Clock,
+  type Disk,
+  type Logger,
+  nullLogger,
+  type Random,
+} from '../../src/world/index.ts';
+import { type Dice, MemoryDisk } from '../world/memory-disk.ts';
 
 export const FOLDER = '/data/node-1';
 

@@ -21,7 +21,7 @@ import {
   type DiskFile,
   type FileInfo,
   type OpenMode,
-} from '../src/world/index.ts';
+} from '../../src/world/index.ts';
 import { type Dice, Inode, type PowerCut } from './memory-inode.ts';
 
 export { type Dice, type PowerCut, SECTOR_BYTES } from './memory-inode.ts';

@@ -4,8 +4,8 @@
  * cut in one direction or both, and then loses what is sent; a node can be taken down, and then its
  * address refuses connections. Two nodes talk once both have admitted each other.
  */
-import { ClusterError } from '../src/errors.ts';
-import type { Message, RaftId } from '../src/raft/index.ts';
+import { ClusterError } from '../../src/errors.ts';
+import type { Message, RaftId } from '../../src/raft/index.ts';
 import {
   type BulkSink,
   type BulkSource,
@@ -16,8 +16,8 @@ import {
   type Transport,
   type TransportEvents,
   type UnreachableReason,
-} from '../src/transport/index.ts';
-import type { Clock } from '../src/world/index.ts';
+} from '../../src/transport/index.ts';
+import type { Clock } from '../../src/world/index.ts';
 
 const BULK_CHUNK_BYTES = 64 * 1024;
 
