@@ -4,10 +4,11 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+
+import { freePorts } from '../test/free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT_MS = 60_000;
@@ -28,28 +29,8 @@ function run(name: string, ...args: string[]): Promise<{ code: number; output: s
   });
 }
 
-/** Three in a row that were free a moment ago. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    const first = await listen(server, 0);
-    const others = [createServer(), createServer()];
-    const results = await Promise.allSettled(others.map((one, i) => listen(one, first + 1 + i)));
-    const all = [server, ...others];
-    await Promise.all(all.map((one) => new Promise((resolve) => one.close(resolve))));
-    if (results.every(({ status }) => status === 'fulfilled')) return first;
-  }
-}
-
-function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-}
-
 it('smallest.ts counts on three nodes, in under 40 lines', { timeout: TIMEOUT_MS }, async () => {
-  const { code, output } = await run('smallest', String(await freePorts()));
+  const { code, output } = await run('smallest', String((await freePorts(3, { inRow: true }))[0]));
   const expected = 'a added 1: 1\nb added 2: 3\nc added 3: 6\na counts 6\nb counts 6\nc counts 6\n';
   expect({ code, output }).toEqual({ code: 0, output: expected });
   const lines = readFileSync(join(ROOT, 'examples/smallest.ts'), 'utf8').split('\n').length - 1;

@@ -3,7 +3,6 @@
  * is done, and on real disks and loopback.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../../sim/rigs/transport-rig.ts';
@@ -20,6 +19,7 @@ import {
 import { EmbeddedEngine, type Engine } from '../../src/engine/index.ts';
 import { parseAddress } from '../../src/transport/index.ts';
 import { nullLogger, realWorld, type World } from '../../src/world/index.ts';
+import { freePort } from '../../test/free-ports.ts';
 import type { EngineCluster, EngineRig } from './rig.ts';
 
 /** For the broken ones: what stands between the suite and the engine. */
@@ -142,13 +142,4 @@ export function loopbackEngineRig(): EngineRig {
       return clusterOf(members, placeOf, parts, asItIs);
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

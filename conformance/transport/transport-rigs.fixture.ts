@@ -1,5 +1,4 @@
 /** Our own transports in the suite's hands: TCP on a network in memory and on loopback, and the bus of the tests. */
-import { createServer } from 'node:net';
 import { Bus } from '../../sim/rigs/bus-transport.ts';
 import { seededRandom } from '../../sim/rigs/transport-rig.ts';
 import { ManualClock } from '../../sim/world/manual-clock.ts';
@@ -7,6 +6,7 @@ import { MemoryNetwork } from '../../sim/world/memory-network.ts';
 import type { RaftId } from '../../src/raft/index.ts';
 import { parseAddress, TcpTransport, type Transport } from '../../src/transport/index.ts';
 import { nullLogger, realClock, realNetwork, realRandom } from '../../src/world/index.ts';
+import { freePort } from '../../test/free-ports.ts';
 import type { TransportRig } from './rig.ts';
 
 /** For the broken ones: what stands between the suite and the transport. */
@@ -73,15 +73,6 @@ export function loopbackTcpRig(): TransportRig {
       };
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export function busRig(): TransportRig {

@@ -3,12 +3,12 @@
  * program in this process, with streams of our own, against a real node of one on free ports.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { freePort } from '../../test/free-ports.ts';
 import { run } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -55,15 +55,6 @@ async function until(what: string, look: () => boolean): Promise<void> {
     if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function startFlags(dataDir: string): Promise<string[]> {

@@ -2,9 +2,9 @@
  * What needs real sockets to be believed: a process that is gone is found out by its address, which
  * refuses, and a node that was removed while it was away is told so when it knocks.
  */
-import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalMachine } from '../../sim/rigs/test-cluster.ts';
+import { freePorts } from '../../test/free-ports.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import { TcpTransport } from '../transport/index.ts';
 import { nullLogger, realWorld } from '../world/index.ts';
@@ -16,18 +16,6 @@ const WORLD = { ...realWorld(), logger: nullLogger };
 
 let members: FoundingMember[];
 let made: Made[];
-
-/** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const listening = servers.map(
-    (server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)),
-  );
-  await Promise.all(listening);
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 function make(
   nodeId: string,

@@ -3,32 +3,15 @@
  * here is that the parts fit; each part's own promises are tested in its room.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JournalMachine, text, until } from '../../sim/rigs/test-cluster.ts';
+import { freePorts } from '../../test/free-ports.ts';
 import { defaultConfig, type FoundingMember } from '../consensus/index.ts';
 import { nullLogger, realWorld } from '../world/index.ts';
 import { EmbeddedEngine } from './embedded-engine.ts';
 import { startNode } from './start-node.ts';
-
-/** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            resolve((server.address() as { port: number }).port);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 interface Running {
   readonly engine: EmbeddedEngine;

@@ -4,11 +4,11 @@
  * by name and ends.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { JournalMachine, text, until } from '../../sim/rigs/test-cluster.ts';
+import { freePort, freePorts } from '../../test/free-ports.ts';
 import type { FoundingMember } from '../consensus/index.ts';
 import type { EmbeddedEngine } from './embedded-engine.ts';
 import { startNode } from './start-node.ts';
@@ -20,7 +20,7 @@ let members: FoundingMember[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quorate-twin-'));
   engines = new Set();
-  const ports = await Promise.all(['n1', 'n2', 'n3'].map(() => freePort()));
+  const ports = await freePorts(3);
   members = ports.map((port, at) => ({ nodeId: `n${at + 1}`, address: `127.0.0.1:${port}` }));
 });
 
@@ -28,14 +28,6 @@ afterEach(async () => {
   await Promise.all([...engines].map((engine) => engine.stop()));
   await rm(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Running {
   readonly engine: EmbeddedEngine;

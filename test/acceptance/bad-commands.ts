@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Cluster, freePorts } from './cluster.ts';
+import { freePorts } from '../free-ports.ts';
+import type { Cluster } from './cluster.ts';
 import { expectCommand } from './expecting.ts';
 import type { Report } from './report.ts';
 

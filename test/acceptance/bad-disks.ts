@@ -7,7 +7,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Cluster, freePorts } from './cluster.ts';
+import { freePorts } from '../free-ports.ts';
+import { Cluster } from './cluster.ts';
 import { CommandProcess } from './daemon-process.ts';
 import { expectEnd, http } from './expecting.ts';
 import type { Report } from './report.ts';

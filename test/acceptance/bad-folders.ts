@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Cluster, freePorts } from './cluster.ts';
+import { freePorts } from '../free-ports.ts';
+import type { Cluster } from './cluster.ts';
 import { CommandProcess, runCommand } from './daemon-process.ts';
 import { expectCommand } from './expecting.ts';
 import type { Report } from './report.ts';

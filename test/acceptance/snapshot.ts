@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Invitation, NodeStatus } from '../../src/consensus/index.ts';
-import { freePorts } from './cluster.ts';
+import { freePorts } from '../free-ports.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import type { Report } from './report.ts';
 import type { LoadResult, NodeSetup } from './snapshot-node.ts';

@@ -6,7 +6,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { type Cluster, freePorts } from './cluster.ts';
+import { freePorts } from '../free-ports.ts';
+import type { Cluster } from './cluster.ts';
 import type { Heartbeat, TapAnswer, TapOrder } from './wire-tap-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('wire-tap-process.js', import.meta.url));

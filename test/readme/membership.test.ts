@@ -7,12 +7,12 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureBuilt } from '../../scripts/setup.mjs';
+import { freePort, freePorts } from '../free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/src/cli/main.js');
@@ -29,20 +29,6 @@ const folder = mkdtempSync(join(tmpdir(), 'quorate-members-guide-'));
 const running = new Map<string, Started>();
 /** By port of the page. */
 const ports = new Map<string, number>();
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const found = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return found;
-}
 
 function begin(name: string, args: readonly string[]): Started {
   const env = Object.fromEntries(
@@ -79,7 +65,7 @@ async function end(name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
 
 beforeAll(async () => {
   await ensureBuilt();
-  const dev = begin('dev', ['dev', '--base-port', String((await freePorts(1))[0])]);
+  const dev = begin('dev', ['dev', '--base-port', String(await freePort())]);
   await until('three nodes', () => {
     if (dev.code !== undefined) throw new Error(dev.output);
     return /^ready: three nodes/m.test(dev.output);

@@ -9,11 +9,12 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { freePort } from '../free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/src/cli/main.js');
@@ -67,18 +68,9 @@ function run(command: string, cwd: string): Promise<{ code: number; output: stri
   });
 }
 
-async function freeBasePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return Math.min(port, 65_000);
-}
-
 beforeAll(async () => {
   const args = ['start', '--', '--dir', join(folder, '.quorate')];
-  args.push('--base-port', String(await freeBasePort()));
+  args.push('--base-port', String(await freePort()));
   const started = spawn('npm', args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,7 +134,7 @@ describe('README.md', () => {
 
   it('the embedded example counts, and goes on counting when it is run again', async () => {
     const [example = ''] = blocksOf('README.md', 'js');
-    const port = await freeBasePort();
+    const port = await freePort();
     const door = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;
     const text = example.replace("'quorate'", `'${door}'`).replace('7501', String(port));
     writeFileSync(join(folder, 'example.mjs'), text);

@@ -93,7 +93,7 @@ function runDev(options: { fresh?: boolean; nodes?: number; basePort?: number } 
   const flags = {
     nodes: options.nodes ?? 3,
     dir: 'cluster',
-    basePort: options.basePort ?? 20_000 + (process.pid % 20_000),
+    basePort: options.basePort ?? 16_000 + (process.pid % 15_000),
     fresh: options.fresh ?? false,
     color: false,
   };
