@@ -24,6 +24,7 @@ export {
 export {
   EmbeddedEngine,
   type EmbeddedEngineOptions,
+  type EngineTaps,
   type Engine,
   type ReadOptions,
   type StartNodeOptions,

@@ -155,3 +155,18 @@ describe('an engine', () => {
     expect(() => new EmbeddedEngine(options as never)).toThrow(/^options is /);
   });
 });
+
+describe('EmbeddedEngine, what stands between', () => {
+  it.each<[unknown, string]>([
+    [5, 'between is 5'],
+    [{ disk: (storage: unknown) => storage }, 'disk'],
+    [{ storage: 'tap' }, 'between.storage is "tap": give a function'],
+  ])('refuses %j', (between, message) => {
+    const config = { ...defaultConfig(), nodeId: 'a', cluster: { name: 't', members } };
+    const listen = { host: '127.0.0.1', port: 0 };
+    const world = realWorld();
+    const machine = new JournalMachine();
+    const options = { config, dataDir, listen, world, machine, between: between as never };
+    expect(() => new EmbeddedEngine(options)).toThrow(message);
+  });
+});

@@ -21,7 +21,9 @@ const OPTION_FIELDS: ReadonlySet<string> = new Set([
   'machine',
   'storage',
   'transport',
+  'between',
 ]);
+const TAP_FIELDS: ReadonlySet<string> = new Set(['storage', 'transport']);
 const LISTEN_FIELDS: ReadonlySet<string> = new Set(['host', 'port']);
 
 /** By what each can do: enough to tell a world from what is none. */
@@ -43,6 +45,16 @@ export function checkEngineOptions(options: EmbeddedEngineOptions): void {
   checkWorld(options.world);
   checkStorageTuning(options.storage);
   checkTransportOptions(options.transport);
+  checkTaps(options.between);
+}
+
+function checkTaps(between: unknown): void {
+  if (between === undefined) return;
+  checkFields('between', between, TAP_FIELDS, CODE, 'between.');
+  for (const [field, tap] of Object.entries(between as object)) {
+    if (tap === undefined || typeof tap === 'function') continue;
+    throw badField(`between.${field}`, tap, 'a function that gives back what it was given', CODE);
+  }
 }
 
 function checkDataDir(dataDir: unknown): void {

@@ -19,8 +19,8 @@ import {
   type WaitOptions,
 } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import { type DiskStorageTuning, openDiskStorage } from '../storage/index.ts';
-import { TcpTransport, type TransportOptions } from '../transport/index.ts';
+import { type DiskStorageTuning, openDiskStorage, type Storage } from '../storage/index.ts';
+import { TcpTransport, type Transport, type TransportOptions } from '../transport/index.ts';
 import type { Address, World } from '../world/index.ts';
 import { checkEngineOptions } from './check-options.ts';
 import type { Engine } from './types.ts';
@@ -38,6 +38,17 @@ export interface EmbeddedEngineOptions {
   readonly storage?: DiskStorageTuning;
   /** Time limits between peers, and the bytes a second of a snapshot's transfer; likewise. */
   readonly transport?: TransportOptions;
+  /** What is put between the node and its disk and wire. */
+  readonly between?: EngineTaps;
+}
+
+/**
+ * What may stand between a node and its disk and wire: gauges, or the faults of a test. What is given
+ * back must keep the whole contract of what it stands for.
+ */
+export interface EngineTaps {
+  readonly storage?: (storage: Storage) => Storage;
+  readonly transport?: (transport: Transport) => Transport;
 }
 
 /**
@@ -86,15 +97,17 @@ export class EmbeddedEngine implements Engine {
   async #start(): Promise<void> {
     const { config, dataDir, listen, world, machine } = this.#options;
     const { disk, clock, random, network, logger } = world;
-    const { storage: options = {}, transport: wire = {} } = this.#options;
+    const { storage: options = {}, transport: wire = {}, between = {} } = this.#options;
     const folder = { disk, clock, random, logger, directory: dataDir };
-    const storage = await openDiskStorage({ ...folder, options });
+    const opened = await openDiskStorage({ ...folder, options });
+    const storage = between.storage?.(opened) ?? opened;
     try {
       if (this.#isStopped) {
         throw new ClusterError('NODE_STOPPED', 'the engine was stopped while it was starting');
       }
       const door = { network, clock, random, logger, listen };
-      const transport = new TcpTransport({ ...door, options: wire });
+      const tcp = new TcpTransport({ ...door, options: wire });
+      const transport = between.transport?.(tcp) ?? tcp;
       this.#node = new RaftNode(config, { world, storage, transport, machine });
     } catch (error) {
       await storage.close();

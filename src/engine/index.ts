@@ -4,6 +4,6 @@
  * @module quorate/engine
  */
 export type { ReadOptions } from '../consensus/index.ts';
-export { EmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.ts';
+export { EmbeddedEngine, type EmbeddedEngineOptions, type EngineTaps } from './embedded-engine.ts';
 export { type StartNodeOptions, startNode } from './start-node.ts';
 export type { Engine } from './types.ts';

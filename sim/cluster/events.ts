@@ -1,0 +1,66 @@
+/**
+ * What happens in a simulated cluster, as its checkers are told: every write to a disk, every message,
+ * every command applied, the beginning and the end of every process. The checkers see nothing else of
+ * a node's inside, so that what they hold to is the contract and not the code.
+ *
+ * Events are told in the order of simulated time, from within the turn in which they happen. A life is one
+ * process of one machine; they are numbered from 1 for each machine.
+ */
+import type { CommandResult } from '../../src/consensus/index.ts';
+import type { LogIndex, Message, RaftId, Snapshot, Term } from '../../src/raft/index.ts';
+import type { AppendBatch, Identity, Storage } from '../../src/storage/index.ts';
+
+/** Why a process is gone. */
+export type EndOfLife =
+  /** `kill -9`: what was written is there, synced or not. */
+  | 'killed'
+  /** The power failed: what was not synced may be lost. */
+  | 'power-cut'
+  /** Asked to stop, and stopped in good order. */
+  | 'stopped'
+  /** It ended by itself: a failed disk, damage, a divergence, a removal; `error` says why. */
+  | 'failed';
+
+interface OfNode {
+  /** Name of the machine. */
+  readonly node: string;
+  readonly life: number;
+}
+
+export type SimEvent =
+  | (OfNode & { readonly kind: 'began' })
+  /** The data folder was opened: what this life found there. */
+  | (OfNode & { readonly kind: 'opened'; readonly storage: Storage })
+  /** An identity was made durable: the folder was founded or joined. */
+  | (OfNode & { readonly kind: 'founded'; readonly identity: Identity })
+  /** Entries and hard state were handed to the storage, which may not have them durable yet. */
+  | (OfNode & { readonly kind: 'appended'; readonly batch: AppendBatch })
+  /** The storage said that the batch is durable. */
+  | (OfNode & { readonly kind: 'durable'; readonly batch: AppendBatch })
+  | (OfNode & { readonly kind: 'snapshot-saved'; readonly index: LogIndex; readonly term: Term })
+  /** A peer's snapshot has become the beginning of the log, durably. */
+  | (OfNode & { readonly kind: 'snapshot-installed'; readonly snapshot: Snapshot })
+  | (OfNode & { readonly kind: 'compacted'; readonly index: LogIndex })
+  | (OfNode & { readonly kind: 'sent'; readonly message: Message })
+  | (OfNode & { readonly kind: 'received'; readonly from: RaftId; readonly message: Message })
+  | (OfNode & {
+      readonly kind: 'applied';
+      readonly index: LogIndex;
+      readonly term: Term;
+      readonly commands: readonly Uint8Array[];
+      readonly results: readonly CommandResult[];
+    })
+  /** The machine's state was replaced by that of a snapshot. */
+  | (OfNode & { readonly kind: 'restored' })
+  | (OfNode & {
+      readonly kind: 'ended';
+      readonly how: EndOfLife;
+      readonly error: Error | undefined;
+      /** Sectors and names that were written, not synced, and lost by a power cut. */
+      readonly lost: number;
+    })
+  /** The machine's disk was replaced by an empty one. */
+  | (OfNode & { readonly kind: 'wiped' });
+
+/** Takes part in what a cluster tells. */
+export type Listener = (event: SimEvent) => void;
