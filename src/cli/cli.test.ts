@@ -167,6 +167,25 @@ describe('quorate start', () => {
     expect(err).toContain('TEST DISK "FAILING-SYNC" IN USE');
     expect(err).toContain('what to do: check the disk');
   });
+
+  it('takes a step of the wall clock for what it is: another time in its log', async () => {
+    const log = join(folder, 'late.log');
+    const stepped = ['--testing-clock', 'stepped', '--log-file', log];
+    const own = await startNode([...(await startFlags('late')), ...stepped]);
+    const dayMs = 86_400_000;
+    writeFileSync(join(folder, 'late', 'CLOCK-OFFSET'), `${-dayMs}\n`);
+    const put = await quorate(['kv', 'put', 'k', 'v', '--nodes', own.clients]);
+    expect(put.code).toBe(0);
+    own.stop.abort();
+    const { code, err } = await own.done;
+    expect(code).toBe(0);
+    expect(err).toContain('TEST CLOCK "STEPPED" IN USE');
+    const lines = (): string[] => readFileSync(log, 'utf8').split('\n');
+    await until('its last words', () => lines().some((line) => line.includes('daemon.stopping')));
+    const last = lines().find((line) => line.includes('daemon.stopping')) ?? '{}';
+    const { time } = JSON.parse(last) as { time: string };
+    expect(Math.abs(Date.parse(time) + dayMs - Date.now())).toBeLessThan(60_000);
+  });
 });
 
 describe('quorate kv', () => {

@@ -14,6 +14,7 @@ export { realDisk } from './real-disk.ts';
 export { type RealNetworkOptions, realNetwork } from './real-network.ts';
 export { realRandom } from './real-random.ts';
 export { type RealWorldOptions, realWorld } from './real-world.ts';
+export { steppedClock } from './stepped-clock.ts';
 export {
   type Address,
   type Clock,

@@ -13,7 +13,7 @@
  */
 import { openSync } from 'node:fs';
 
-import { type Logger as Pino, pino, destination as pinoDestination, stdTimeFunctions } from 'pino';
+import { type Logger as Pino, pino, destination as pinoDestination } from 'pino';
 
 import type { LogFields, Logger } from './types.ts';
 
@@ -28,6 +28,8 @@ export interface LogOptions {
   readonly to?: 'stdout' | 'stderr' | { readonly file: string };
   /** Added to each line. */
   readonly fields?: LogFields;
+  /** What each line's `time` is read from: ms since 1970. Default: the machine's wall clock. */
+  readonly wallTime?: () => number;
 }
 
 /** A logger that writes JSON lines, never waits, and drops lines rather than hold up the node. */
@@ -38,11 +40,12 @@ export function pinoLogger(options: LogOptions = {}): Logger {
     maxLength: BUFFER_BYTES_MAX,
   });
   stream.on('error', () => {});
+  const wallTime = options.wallTime ?? Date.now;
   const target = pino(
     {
       level: options.level ?? 'info',
       base: null,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${new Date(wallTime()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,

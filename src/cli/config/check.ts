@@ -154,6 +154,10 @@ function warningsOf({ cluster, raft, testing }: DaemonConfig): Finding[] {
     const text = `TEST DISK "${testing.disk.toUpperCase()}" IN USE. NOT FOR REAL DATA.${harm}`;
     warnings.push({ path: ['testing', 'disk'], text });
   }
+  if (testing.clock !== 'real') {
+    const text = `TEST CLOCK "${testing.clock.toUpperCase()}" IN USE: times that are shown may be wrong`;
+    warnings.push({ path: ['testing', 'clock'], text });
+  }
   return warnings;
 }
 

@@ -190,6 +190,14 @@ export const CONFIG_FIELDS: readonly ConfigField[] = [
     'for tests only: a disk that loses or fails',
     'real, power-loss, power-loss-no-sync or failing-sync',
   ),
+  field(
+    'testing.clock',
+    '--testing-clock',
+    'KIND',
+    'text',
+    'for tests only: a wall clock that jumps',
+    'real or stepped',
+  ),
 ];
 
 function field(

@@ -60,7 +60,7 @@ describe('loadConfig', () => {
       http: '127.0.0.1:7300',
     });
     expect(config.raft.electionTicks).toBe(10);
-    expect(config.testing.disk).toBe('real');
+    expect(config.testing).toEqual({ disk: 'real', clock: 'real' });
     expect(config.node.dataDir).toBe(join(folder, 'data'));
     expect(warnings).toEqual([]);
   });
@@ -244,6 +244,8 @@ describe('loadConfig', () => {
     );
     const disk = load(`${GOOD}testing: { disk: power-loss-no-sync }\n`).warnings.join();
     expect(disk).toContain('ACKNOWLEDGED WRITES WILL BE LOST');
+    const clock = load(`${GOOD}testing: { clock: stepped }\n`).warnings.join();
+    expect(clock).toContain('TEST CLOCK "STEPPED" IN USE');
   });
 
   it('warns of a variable that nobody reads', () => {

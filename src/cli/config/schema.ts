@@ -9,6 +9,7 @@ import { z } from 'zod';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type TestingDisk = 'real' | 'power-loss' | 'power-loss-no-sync' | 'failing-sync';
+export type TestingClock = 'real' | 'stepped';
 
 export interface DaemonConfig {
   readonly cluster: {
@@ -38,7 +39,7 @@ export interface DaemonConfig {
   };
   readonly shutdown: { readonly timeoutMs: number };
   readonly log: { readonly level: LogLevel; readonly file: string | undefined };
-  readonly testing: { readonly disk: TestingDisk };
+  readonly testing: { readonly disk: TestingDisk; readonly clock: TestingClock };
 }
 
 const nodeId = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
@@ -107,6 +108,7 @@ const fileSchema = z.strictObject({
   testing: z
     .strictObject({
       disk: z.enum(['real', 'power-loss', 'power-loss-no-sync', 'failing-sync']).default('real'),
+      clock: z.enum(['real', 'stepped']).default('real'),
     })
     .prefault({}),
 });

@@ -14,10 +14,11 @@ import { EmbeddedEngine } from '../../engine/index.ts';
 import { ClientServer, HttpServer } from '../../server/index.ts';
 import { KvMachine } from '../../state/index.ts';
 import { formatAddress } from '../../transport/index.ts';
-import { type Logger, pinoLogger, realWorld } from '../../world/index.ts';
+import { type Clock, type Logger, pinoLogger, realWorld } from '../../world/index.ts';
 import { type DaemonConfig, splitAddress } from '../config/schema.ts';
 import { VERSION } from '../version.ts';
 import { askToJoin } from './join-request.ts';
+import { clockFor } from './testing-clock.ts';
 import { diskFor } from './testing-disk.ts';
 
 export interface DaemonAddresses {
@@ -39,8 +40,10 @@ export class Daemon {
   /** `tell`: for people. @throws ClusterError CONFIG_INVALID. */
   constructor(config: DaemonConfig, tell: (line: string) => void) {
     this.#config = config;
-    this.logger = loggerOf(config);
+    const clock = clockFor(config.testing.clock, config.node.dataDir);
+    this.logger = loggerOf(config, clock);
     const world = realWorld({
+      clock,
       disk: diskFor(config.testing.disk, config.node.dataDir),
       logger: this.logger,
     });
@@ -120,8 +123,9 @@ function boundAt(address: { host: string; port: number } | undefined, wanted: st
   return address === undefined ? wanted : formatAddress(address);
 }
 
-function loggerOf({ log, node, cluster }: DaemonConfig): Logger {
+function loggerOf({ log, node, cluster }: DaemonConfig, clock: Clock): Logger {
   return pinoLogger({
+    wallTime: () => clock.wallTime(),
     level: log.level,
     to: log.file === undefined ? 'stderr' : { file: log.file },
     fields: { cluster: cluster.name, node: node.id },
