@@ -15,7 +15,6 @@ import { KvMachine } from '../../src/state/index.ts';
 import type { DiskStorageTuning } from '../../src/storage/index.ts';
 import type { TransportOptions } from '../../src/transport/index.ts';
 import { type LogFields, type Logger, nullLogger } from '../../src/world/index.ts';
-import type { EventLoop } from '../world/event-loop.ts';
 import { Kernel } from '../world/kernel.ts';
 import { MemoryDisk, type PowerCut } from '../world/memory-disk.ts';
 import { MemoryNetwork } from '../world/memory-network.ts';
