@@ -21,6 +21,33 @@ export type EndOfLife =
   /** It ended by itself: a failed disk, damage, a divergence, a removal; `error` says why. */
   | 'failed';
 
+/**
+ * Faults that a process may rightly end of. Whoever brings one upon a machine says so, once, before it can
+ * strike; it counts from then on. What is not among them is no reason for any process to end.
+ */
+export type Excuse =
+  /** Its disk may run out of room. */
+  | 'disk-full'
+  /** Operations on its disk may fail. */
+  | 'disk-failing'
+  /** Bits on its disk were flipped, or files cut or lost. */
+  | 'disk-rot'
+  /** Operators asked for its removal. */
+  | 'removal'
+  /** It was started beside, or in the place of, another one of the same identity. */
+  | 'twin'
+  /** An older picture of its disk was put back: what it promised since is forgotten. */
+  | 'roll-back';
+
+/** What a process has open. */
+export interface Leftovers {
+  /** Timers, deliveries and checks that wait in its loop. */
+  readonly waiting: number;
+  readonly openFiles: number;
+  /** Its ends of connections, and its listeners. */
+  readonly sockets: number;
+}
+
 interface OfNode {
   /** Name of the machine. */
   readonly node: string;
@@ -58,9 +85,13 @@ export type SimEvent =
       readonly error: Error | undefined;
       /** Sectors and names that were written, not synced, and lost by a power cut. */
       readonly lost: number;
+      /** Of one that stopped in good order: what it had not let go of at that moment. */
+      readonly leftovers?: Leftovers;
     })
   /** The machine's disk was replaced by an empty one. */
-  | (OfNode & { readonly kind: 'wiped' });
+  | (OfNode & { readonly kind: 'wiped' })
+  /** Something was done to the machine that may be the reason for an end; see `Excuse`. */
+  | (OfNode & { readonly kind: 'fault'; readonly what: Excuse });
 
 /** Takes part in what a cluster tells. */
 export type Listener = (event: SimEvent) => void;
