@@ -1,89 +1,133 @@
 /**
- * A network in memory, driven by a ManualClock: hosts with names, links between them that can be cut,
- * slowed down and broken, connections with a kernel's buffer of their own.
+ * A network in memory: hosts with names, links between them that can be cut, slowed down and broken,
+ * connections that behave like TCP. `host(name, loop)` is the network as one process of a host sees it.
  *
- * How it behaves like TCP, and where faults come in:
- * - Bytes of one direction arrive in order. On a cut link nothing arrives, neither bytes nor the news
- *   that a connection was closed; when the link is healed, what was held back arrives (TCP sends
- *   again). A dial over a cut link is repeated after 1, 3 and 7 s, until its deadline.
- * - A sender's kernel takes `kernelBytes`; what is beyond waits in its process (`queuedBytes`) and goes
- *   on as bytes arrive. A receiver that is paused stops the sender in the same way.
- * - `crash(host)`: the process died, the kernel lives. Its connections break, dials are refused.
- *   `powerOff(host)`: nobody tells anybody; the others wait for their deadlines.
- *   `host` has to be asked for anew for the next life of its processes.
- * - `resetAfter(from, to, bytes)`: the connections of a link break after so many more bytes, wherever
- *   in a frame that is.
+ * Kernels and cables work on nature's time; what reaches a process comes on that process's own loop.
+ * Which truths of TCP are kept is said where they are kept: the stream in memory-pipe.ts, connecting in
+ * memory-dial.ts, what links do to both in network-weather.ts. Here are the faults of hosts:
  *
- * `host(name)` is the network as the processes of one host see it. Deterministic: no randomness, and
- * everything happens on the clock.
+ * - `crash(host)`: its processes died, the kernel lives. It sends what it had taken, then resets; dials
+ *   are refused.
+ * - `powerOff(host)`: nobody tells anybody; the others wait for their deadlines. After `powerOn` old
+ *   connections are answered by a reset when something is written to them.
+ * - After either the processes of the host are dead: what they asked for never settles. `host` has to be
+ *   asked for anew for the next ones.
+ *
+ * With a stream of chance the network has weather: latencies with a heavy tail, pieces cut anywhere,
+ * losses, kernels that send again at their own pace and give up after a while. Without it everything is
+ * plain, and the same for every run: for unit tests, usually on a ManualClock.
  */
 import {
   type Address,
   type Connection,
-  type ConnectionEvents,
   type Listener,
   type Network,
   NetworkError,
 } from '../../src/world/index.ts';
-import type { ManualClock } from './manual-clock.ts';
+import type { IoLoop } from './event-loop.ts';
+import { MemoryConnection } from './memory-connection.ts';
+import { MemoryDial } from './memory-dial.ts';
+import { MemoryPipe } from './memory-pipe.ts';
+import { NetworkProcess } from './network-process.ts';
+import { type LinkConditions, type LinkState, NetworkWeather } from './network-weather.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
 export interface MemoryNetworkOptions {
+  /** What a segment usually takes from host to host. */
   readonly latencyMs?: number;
+  /** What it takes at most, by itself. Default: 20 times the usual, without weather just that. */
+  readonly latencyMaxMs?: number;
   /** What a kernel takes per connection and direction. */
   readonly kernelBytes?: number;
   /** Largest chunk that arrives at once: 1 gives every byte alone. */
   readonly chunkBytes?: number;
+  /** Where the weather comes from; absent: there is none. */
+  readonly random?: SeededRandom;
+  /** How long a kernel sends again before it ends a connection. Default: 15 s, without weather never. */
+  readonly giveUpMs?: number;
 }
 
-/** One direction between two hosts. */
-export interface LinkState {
-  isCut: boolean;
-  extraMs: number;
-  resetAfterBytes: number | undefined;
-  /** What a connection carries in a millisecond; absent: everything at once. */
-  bytesPerMs: number | undefined;
-}
+/** Told each thing that reaches a process: for the fingerprint of a run. */
+export type NetworkTrace = (
+  kind: string,
+  from: string,
+  to: string,
+  bytes: number,
+  sum: number,
+) => void;
 
 interface MemoryListener {
-  readonly host: string;
+  readonly process: NetworkProcess;
   readonly port: number;
   readonly accept: (connection: Connection) => void;
+  isClosed: boolean;
 }
 
-/** A kernel knocks again when nothing answers. */
-const DIAL_RETRIES_MS: readonly number[] = [0, 1_000, 3_000, 7_000];
 const FIRST_FREE_PORT = 40_000;
+const LATENCY_TAIL = 20;
+const GIVE_UP_MS = 15_000;
 
 export class MemoryNetwork {
-  readonly clock: ManualClock;
+  /** Where kernels and cables work. */
+  readonly clock: IoLoop;
   readonly latencyMs: number;
   readonly kernelBytes: number;
   readonly chunkBytes: number;
-  readonly #links = new Map<string, LinkState>();
+  readonly giveUpMs: number | undefined;
+  readonly hasWeather: boolean;
+  trace: NetworkTrace | undefined;
+  readonly #loop: IoLoop;
+  readonly #weather: NetworkWeather;
   readonly #listeners = new Map<string, MemoryListener>();
   readonly #refused = new Set<string>();
-  readonly #dead = new Set<string>();
-  readonly #pipes = new Set<Pipe>();
-  /** How often the processes of a host died. */
-  readonly #lives = new Map<string, number>();
+  readonly #off = new Set<string>();
+  readonly #pipes = new Set<MemoryPipe>();
+  readonly #processes = new Map<string, NetworkProcess[]>();
   #nextPort = FIRST_FREE_PORT;
 
-  constructor(clock: ManualClock, options: MemoryNetworkOptions = {}) {
-    this.clock = clock;
-    this.latencyMs = options.latencyMs ?? 0;
+  /** `loop`: nature's loop, or a clock that has one; processes without a loop of their own are on it. */
+  constructor(loop: IoLoop & { readonly nature?: IoLoop }, options: MemoryNetworkOptions = {}) {
+    const { random, latencyMs = 0 } = options;
+    this.clock = loop.nature ?? loop;
+    this.#loop = loop;
+    this.hasWeather = random !== undefined;
+    this.latencyMs = latencyMs;
+    const tail = this.hasWeather ? LATENCY_TAIL : 1;
+    const latencyMaxMs = options.latencyMaxMs ?? latencyMs * tail;
+    this.#weather = new NetworkWeather({ latencyMs, latencyMaxMs }, random);
     this.kernelBytes = options.kernelBytes ?? 256 * 1024;
     this.chunkBytes = options.chunkBytes ?? 64 * 1024;
+    this.giveUpMs = options.giveUpMs ?? (this.hasWeather ? GIVE_UP_MS : undefined);
   }
 
-  host(name: string): Network {
-    const life = this.#lives.get(name) ?? 0;
-    const isDead = (): boolean => (this.#lives.get(name) ?? 0) !== life;
+  /** As one process sees it, which dies with its loop or with its host. */
+  host(name: string, loop: IoLoop = this.#loop): Network {
+    const process = new NetworkProcess(name, loop);
+    const others = this.#processes.get(name);
+    if (others === undefined) this.#processes.set(name, [process]);
+    else others.push(process);
     return {
-      listen: (address, onConnection) =>
-        isDead() ? never() : this.#listen(name, address, onConnection),
-      dial: (address, timeoutMs) =>
-        isDead() ? never() : this.#dial(name, address, timeoutMs, isDead),
+      listen: (address, onConnection) => this.#listen(process, address, onConnection),
+      dial: (address, timeoutMs, signal) => this.#dial(process, address, timeoutMs, signal),
     };
+  }
+
+  // ---- links ------------------------------------------------------------------------------------
+
+  /** The conditions of one direction, to be read and changed. To end a cut use `uncut` or `heal`. */
+  link(from: string, to: string): LinkState {
+    return this.#weather.link(from, to);
+  }
+
+  /** How long something takes now on that way: for what travels beside connections. */
+  sampleLatencyMs(from: string, to: string): number {
+    return this.link(from, to).transit();
+  }
+
+  /** Every link, also those that are used for the first time later. */
+  setAll(changes: Partial<LinkConditions>): void {
+    this.#weather.setAll(changes);
+    this.#wake();
   }
 
   /** Nothing arrives at `to` from `from` any more. */
@@ -96,11 +140,34 @@ export class MemoryNetwork {
     this.cut(b, a);
   }
 
-  /** Both directions work again; what was held back arrives. */
+  /** That direction works again; what was held back arrives. */
+  uncut(from: string, to: string): void {
+    this.link(from, to).isCut = false;
+    this.#wake();
+  }
+
+  /** Both directions work again. */
   heal(a: string, b: string): void {
     this.link(a, b).isCut = false;
     this.link(b, a).isCut = false;
-    for (const pipe of this.#pipes) pipe.wake();
+    this.#wake();
+  }
+
+  /** Nothing passes between hosts of different groups. Who is in none of them reaches all: a bridge. */
+  partition(groups: readonly (readonly string[])[]): void {
+    for (const group of groups) {
+      for (const other of groups) {
+        if (group === other) continue;
+        for (const from of group) for (const to of other) this.cut(from, to);
+      }
+    }
+  }
+
+  /** Ends cuts, refusals and all weather that was made: as in the beginning. Hosts that are off stay off. */
+  healAll(): void {
+    this.#weather.calm();
+    this.#refused.clear();
+    this.#wake();
   }
 
   delay(from: string, to: string, extraMs: number): void {
@@ -112,6 +179,11 @@ export class MemoryNetwork {
     this.link(from, to).bytesPerMs = bytesPerMs;
   }
 
+  /** The connections of this direction break after so many more bytes, in the middle of a frame. */
+  resetAfter(from: string, to: string, bytes: number): void {
+    this.link(from, to).resetAfterBytes = bytes;
+  }
+
   /** Dials of this address are refused although somebody listens there. */
   refuse(host: string, port: number): void {
     this.#refused.add(keyOf(host, port));
@@ -121,175 +193,160 @@ export class MemoryNetwork {
     this.#refused.delete(keyOf(host, port));
   }
 
-  resetAfter(from: string, to: string, bytes: number): void {
-    this.link(from, to).resetAfterBytes = bytes;
-  }
-
   /** All connections between the two break; both sides are told. */
   resetAll(a: string, b: string): void {
-    for (const pipe of [...this.#pipes]) {
-      const isBetween = (pipe.from === a && pipe.to === b) || (pipe.from === b && pipe.to === a);
-      if (isBetween) pipe.break();
-    }
+    for (const pipe of [...this.#pipes]) if (isBetween(pipe, a, b)) pipe.break();
   }
 
   /** Something between the two breaks their connections, and only `told` hears of it. */
   resetOneSide(told: string, other: string): void {
     for (const pipe of [...this.#pipes]) {
-      if (pipe.isLost || pipe.from !== other || pipe.to !== told) continue;
-      const { reader, twin } = pipe;
-      pipe.isLost = true;
-      if (twin !== undefined) twin.isLost = true;
-      this.clock.io(0, () => reader?.closed(new NetworkError('reset', 'the connection broke')));
+      if (pipe.isLost || pipe.from.host !== other || pipe.to.host !== told) continue;
+      pipe.breakForReader();
     }
   }
+
+  // ---- hosts ------------------------------------------------------------------------------------
 
   /** The processes of a host die: they hear nothing more, and what they ask for never settles. */
   crash(host: string): void {
-    this.#kill(host);
-    for (const pipe of [...this.#pipes]) if (pipe.from === host || pipe.to === host) pipe.break();
-  }
-
-  #kill(host: string): void {
-    this.#lives.set(host, (this.#lives.get(host) ?? 0) + 1);
-    this.#closeListeners(host);
-    for (const pipe of this.#pipes) if (pipe.to === host) pipe.reader = undefined;
-  }
-
-  powerOff(host: string): void {
-    this.#kill(host);
-    this.#dead.add(host);
+    this.#endProcesses(host);
     for (const pipe of [...this.#pipes]) {
-      if (pipe.from !== host && pipe.to !== host) continue;
-      pipe.isLost = true;
+      if (pipe.from.host === host) pipe.close(new NetworkError('reset', 'the connection broke'));
+      if (pipe.to.host === host) pipe.strand();
     }
   }
 
-  powerOn(host: string): void {
-    this.#dead.delete(host);
+  powerOff(host: string): void {
+    this.#endProcesses(host);
+    this.#off.add(host);
+    for (const pipe of [...this.#pipes]) {
+      if (pipe.from.host === host || pipe.to.host === host) pipe.powerLost(host);
+    }
   }
+
+  /** Harmless where the power is on. */
+  powerOn(host: string): void {
+    if (!this.#off.delete(host)) return;
+    for (const pipe of [...this.#pipes]) if (pipe.to.host === host) pipe.powerIsBack();
+  }
+
+  /** Whether the host is without power. */
+  isDead(host: string): boolean {
+    return this.#off.has(host);
+  }
+
+  // ---- for observers ----------------------------------------------------------------------------
 
   /** Connections that are open between two hosts, each counted once. */
   connections(a: string, b: string): number {
     let count = 0;
-    for (const pipe of this.#pipes) {
-      if (pipe.isLost || pipe.isEnded) continue;
-      if ((pipe.from === a && pipe.to === b) || (pipe.from === b && pipe.to === a)) count += 1;
-    }
+    for (const pipe of this.#pipes) if (pipe.isOpen && isBetween(pipe, a, b)) count += 1;
     return count / 2;
   }
 
-  link(from: string, to: string): LinkState {
-    const key = `${from}>${to}`;
-    let state = this.#links.get(key);
-    if (state === undefined) {
-      state = { isCut: false, extraMs: 0, resetAfterBytes: undefined, bytesPerMs: undefined };
-      this.#links.set(key, state);
-    }
-    return state;
+  /** Ends of connections that processes of the host hold and have not closed. */
+  openEnds(host: string): number {
+    let count = 0;
+    for (const pipe of this.#pipes) if (pipe.isOpen && pipe.from.host === host) count += 1;
+    return count;
   }
 
-  forget(pipe: Pipe): void {
-    this.#pipes.delete(pipe);
+  /** Ports on which the host listens. */
+  listeningPorts(host: string): readonly number[] {
+    const listeners = [...this.#listeners.values()];
+    return listeners.flatMap(({ process, port }) => (process.host === host ? [port] : []));
   }
 
-  isDead(host: string): boolean {
-    return this.#dead.has(host);
-  }
+  // ---- for dials and pipes ----------------------------------------------------------------------
 
-  async #listen(
-    host: string,
-    address: Address,
-    accept: (connection: Connection) => void,
-  ): Promise<Listener> {
-    const port = address.port === 0 ? this.#nextPort++ : address.port;
+  /** The kernels agree on a connection; `undefined`: it is refused. */
+  connect(dialer: NetworkProcess, host: string, port: number): MemoryConnection | undefined {
     const key = keyOf(host, port);
-    if (this.#listeners.has(key)) {
-      throw new NetworkError('address-in-use', `${key} is in use`);
-    }
-    const listener: MemoryListener = { host, port, accept };
-    this.#listeners.set(key, listener);
-    return {
-      address: { host, port },
-      close: async () => {
-        if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
-      },
-    };
-  }
-
-  #closeListeners(host: string): void {
-    for (const [key, listener] of this.#listeners) {
-      if (listener.host === host) this.#listeners.delete(key);
-    }
-  }
-
-  #dial(
-    from: string,
-    address: Address,
-    timeoutMs: number,
-    isDead: () => boolean,
-  ): Promise<Connection> {
-    const to = address.host;
-    const where = keyOf(to, address.port);
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      const finish = (action: () => void): void => {
-        if (isOver) return;
-        isOver = true;
-        deadline.cancel();
-        if (isDead()) return;
-        action();
-      };
-      // Like the real one: what came in while the process was stopped is looked at first.
-      const deadline = this.clock.after(timeoutMs, () => {
-        this.clock.afterIo(() => {
-          finish(() => reject(new NetworkError('timeout', `${where} did not answer`)));
-        });
-      });
-      const knock = (): void => {
-        if (isOver || isDead() || this.#isSilent(from, to)) return;
-        const key = keyOf(to, address.port);
-        const listener = this.#refused.has(key) ? undefined : this.#listeners.get(key);
-        const connection = listener === undefined ? undefined : this.#connect(from, listener);
-        this.clock.io(this.#oneWayMs(to, from), () => {
-          if (isOver || isDead() || this.#isSilent(to, from)) {
-            connection?.destroy();
-            return;
-          }
-          finish(() => {
-            if (connection !== undefined) resolve(connection);
-            else reject(new NetworkError('refused', `${where}: nothing listens there`));
-          });
-        });
-      };
-      for (const retryMs of DIAL_RETRIES_MS) {
-        if (retryMs < timeoutMs) this.clock.io(retryMs + this.#oneWayMs(from, to), knock);
-      }
-    });
-  }
-
-  /** A crossing that is cut, or a host that is off: no answer at all. */
-  #isSilent(from: string, to: string): boolean {
-    const isCut = this.link(from, to).isCut || this.link(to, from).isCut;
-    return isCut || this.#dead.has(from) || this.#dead.has(to);
-  }
-
-  #oneWayMs(from: string, to: string): number {
-    return this.latencyMs + this.link(from, to).extraMs;
-  }
-
-  #connect(from: string, listener: MemoryListener): Connection {
-    const there = new Pipe(this, from, listener.host);
-    const back = new Pipe(this, listener.host, from);
+    const listener = this.#refused.has(key) ? undefined : this.#listeners.get(key);
+    if (listener === undefined || listener.process.isDead) return undefined;
+    const { process } = listener;
+    const there = new MemoryPipe(this, dialer, process);
+    const back = new MemoryPipe(this, process, dialer);
     there.twin = back;
     back.twin = there;
     this.#pipes.add(there);
     this.#pipes.add(back);
-    const dialer = new MemoryConnection(`${listener.host}:${listener.port}`, there, back);
-    const acceptor = new MemoryConnection(`${from}:${this.#nextPort++}`, back, there);
-    listener.accept(acceptor);
-    return dialer;
+    const acceptor = new MemoryConnection(
+      keyOf(dialer.host, this.#nextPort++),
+      process,
+      back,
+      there,
+    );
+    process.loop.io(0, () => this.#accept(listener, acceptor, there));
+    return new MemoryConnection(key, dialer, there, back);
   }
+
+  forget(pipe: MemoryPipe): void {
+    this.#pipes.delete(pipe);
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------
+
+  #accept(listener: MemoryListener, acceptor: MemoryConnection, into: MemoryPipe): void {
+    if (listener.process.isDead) return;
+    if (listener.isClosed) {
+      into.break();
+      return;
+    }
+    this.trace?.('accepted', into.from.host, into.to.host, 0, 0);
+    listener.accept(acceptor);
+  }
+
+  async #listen(
+    process: NetworkProcess,
+    address: Address,
+    accept: (connection: Connection) => void,
+  ): Promise<Listener> {
+    if (!process.operation()) return never();
+    const { host } = process;
+    const port = address.port === 0 ? this.#nextPort++ : address.port;
+    const key = keyOf(host, port);
+    if (this.#listeners.has(key)) throw new NetworkError('address-in-use', `${key} is in use`);
+    const listener: MemoryListener = { process, port, accept, isClosed: false };
+    this.#listeners.set(key, listener);
+    const close = async (): Promise<void> => {
+      if (!process.operation()) return never();
+      listener.isClosed = true;
+      if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
+    };
+    return { address: { host, port }, close };
+  }
+
+  #dial(
+    process: NetworkProcess,
+    address: Address,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Connection> {
+    if (!process.operation()) return never();
+    return new Promise((resolve, reject) => {
+      const dial = new MemoryDial(this, process, address, { resolve, reject });
+      dial.begin(timeoutMs, signal);
+    });
+  }
+
+  #endProcesses(host: string): void {
+    for (const process of this.#processes.get(host) ?? []) process.end();
+    this.#processes.delete(host);
+    for (const [key, listener] of this.#listeners) {
+      if (listener.process.host === host) this.#listeners.delete(key);
+    }
+  }
+
+  #wake(): void {
+    for (const pipe of [...this.#pipes]) pipe.wake();
+  }
+}
+
+function isBetween(pipe: MemoryPipe, a: string, b: string): boolean {
+  const [from, to] = [pipe.from.host, pipe.to.host];
+  return (from === a && to === b) || (from === b && to === a);
 }
 
 function never<T>(): Promise<T> {
@@ -298,199 +355,4 @@ function never<T>(): Promise<T> {
 
 function keyOf(host: string, port: number): string {
   return `${host}:${port}`;
-}
-
-/** One direction of a connection: what its kernels hold. */
-export class Pipe {
-  readonly from: string;
-  readonly to: string;
-  twin: Pipe | undefined;
-  /** The end that reads, once it has attached. */
-  reader: MemoryConnection | undefined;
-  writer: MemoryConnection | undefined;
-  /** A host lost its power: nothing comes out of it, ever. */
-  isLost = false;
-  isEnded = false;
-  isPaused = false;
-  /** The writer has closed its end; said after the last byte. */
-  #isClosing = false;
-  readonly network: MemoryNetwork;
-  #chunks: { readonly bytes: Uint8Array; readonly readyMs: number }[] = [];
-  #bytes = 0;
-  #isScheduled = false;
-  /** When the line has carried what was given to it last. */
-  #freeMs = 0;
-
-  constructor(network: MemoryNetwork, from: string, to: string) {
-    this.network = network;
-    this.from = from;
-    this.to = to;
-  }
-
-  /** Beyond what the kernel holds. */
-  get overflowBytes(): number {
-    return Math.max(0, this.#bytes - this.network.kernelBytes);
-  }
-
-  push(chunk: Uint8Array): void {
-    if (this.isEnded || this.#isClosing || chunk.length === 0) return;
-    const network = this.network;
-    const readyMs = network.clock.now() + network.latencyMs + this.#link.extraMs;
-    for (let start = 0; start < chunk.length; start += network.chunkBytes) {
-      // A copy: what arrives elsewhere never shares memory with what was sent.
-      const bytes = Uint8Array.from(chunk.subarray(start, start + network.chunkBytes));
-      this.#chunks.push({ bytes, readyMs });
-    }
-    this.#bytes += chunk.length;
-    this.wake();
-  }
-
-  close(): void {
-    this.#isClosing = true;
-    this.wake();
-  }
-
-  /** Both ends are told, as far as they can be. */
-  break(): void {
-    const error = new NetworkError('reset', 'the connection broke');
-    for (const pipe of [this, this.twin]) {
-      if (pipe === undefined || pipe.isEnded) continue;
-      pipe.isEnded = true;
-      pipe.#chunks = [];
-      this.network.forget(pipe);
-      this.network.clock.io(0, () => pipe.reader?.closed(error));
-    }
-  }
-
-  wake(): void {
-    if (this.#isScheduled || this.isEnded || this.#isBlocked) return;
-    const first = this.#chunks[0];
-    if (first === undefined && !this.#isClosing) return;
-    const delayMs = first === undefined ? this.network.latencyMs : 0;
-    const arrivalMs = first?.readyMs ?? this.network.clock.now() + delayMs;
-    const readyMs = Math.max(arrivalMs, this.#freeMs);
-    this.#isScheduled = true;
-    this.network.clock.io(readyMs - this.network.clock.now(), () => {
-      this.#isScheduled = false;
-      if (!this.#isBlocked && !this.isEnded) this.#deliver();
-    });
-  }
-
-  get #link(): LinkState {
-    return this.network.link(this.from, this.to);
-  }
-
-  get #isBlocked(): boolean {
-    if (this.isPaused || this.isLost || this.reader === undefined) return true;
-    return this.#link.isCut || this.network.isDead(this.from) || this.network.isDead(this.to);
-  }
-
-  #deliver(): void {
-    const chunk = this.#chunks.shift();
-    if (chunk === undefined) {
-      if (this.#isClosing) this.#endInOrder();
-      return;
-    }
-    const link = this.#link;
-    if (link.bytesPerMs !== undefined) {
-      this.#freeMs = this.network.clock.now() + chunk.bytes.length / link.bytesPerMs;
-    }
-    let bytes = chunk.bytes;
-    if (link.resetAfterBytes !== undefined) {
-      const left = link.resetAfterBytes;
-      link.resetAfterBytes = left - bytes.length;
-      if (left < bytes.length) {
-        link.resetAfterBytes = undefined;
-        bytes = bytes.subarray(0, left);
-        this.#give(bytes, chunk.bytes.length);
-        this.break();
-        return;
-      }
-    }
-    this.#give(bytes, chunk.bytes.length);
-    this.wake();
-  }
-
-  #give(bytes: Uint8Array, taken: number): void {
-    this.#bytes -= taken;
-    if (bytes.length > 0) this.reader?.received(bytes);
-    if (this.#bytes <= this.network.kernelBytes) this.writer?.drained();
-  }
-
-  #endInOrder(): void {
-    this.isEnded = true;
-    this.network.forget(this);
-    this.reader?.closed(undefined);
-  }
-}
-
-class MemoryConnection implements Connection {
-  readonly remote: string;
-  readonly #out: Pipe;
-  readonly #in: Pipe;
-  #events: ConnectionEvents | undefined;
-  #owesDrain = false;
-  #isClosed = false;
-
-  constructor(remote: string, out: Pipe, into: Pipe) {
-    this.remote = remote;
-    this.#out = out;
-    this.#in = into;
-    out.writer = this;
-  }
-
-  attach(events: ConnectionEvents): void {
-    if (this.#events !== undefined) throw new Error(`${this.remote} was attached twice`);
-    this.#events = events;
-    this.#in.reader = this;
-    this.#in.wake();
-  }
-
-  write(chunks: readonly Uint8Array[]): boolean {
-    if (this.#isClosed) return false;
-    for (const chunk of chunks) this.#out.push(chunk);
-    if (this.#out.overflowBytes === 0) return true;
-    this.#owesDrain = true;
-    return false;
-  }
-
-  get queuedBytes(): number {
-    return this.#isClosed ? 0 : this.#out.overflowBytes;
-  }
-
-  pause(): void {
-    this.#in.isPaused = true;
-  }
-
-  resume(): void {
-    this.#in.isPaused = false;
-    this.#in.wake();
-  }
-
-  destroy(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#out.close();
-    this.#in.isEnded = true;
-    const { network } = this.#in;
-    network.forget(this.#in);
-    network.clock.io(0, () => this.#events?.close());
-  }
-
-  received(bytes: Uint8Array): void {
-    if (!this.#isClosed) this.#events?.data(bytes);
-  }
-
-  drained(): void {
-    if (!this.#owesDrain || this.#isClosed) return;
-    this.#owesDrain = false;
-    this.#events?.drain();
-  }
-
-  closed(error: Error | undefined): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#out.close();
-    this.#events?.close(error);
-  }
 }

@@ -168,6 +168,8 @@ describe('what is no twin', () => {
   it('one whose host lost its power waits until the old connection was asked in vain', async () => {
     const w = world();
     const [a] = await pair(w, QUIET);
+    // Something on the way swallows the reset that would answer the question.
+    w.network.resetOneSide('n2', 'n1');
     w.network.powerOff('n2');
     w.network.powerOn('n2');
     const again = w.node(2);
@@ -178,6 +180,19 @@ describe('what is no twin', () => {
     await w.clock.advance(20);
     expect([connected(again), connected(a), again.warnings]).toEqual([true, true, []]);
     expect(a.log).toEqual(['connected 2', 'unreachable 2 timeout', 'connected 2']);
+  });
+
+  it('one whose host is back is let in when the host answers for the old connection', async () => {
+    const w = world();
+    const [a] = await pair(w, QUIET);
+    w.network.powerOff('n2');
+    w.network.powerOn('n2');
+    const again = w.node(2);
+    await again.start();
+    again.transport.addPeer(peer(1));
+    await w.clock.advance(20);
+    expect([connected(again), connected(a), again.warnings]).toEqual([true, true, []]);
+    expect(a.log).toEqual(['connected 2', 'unreachable 2 closed', 'connected 2']);
   });
 
   it('a pause of our own is not the silence of the first one', async () => {
