@@ -24,6 +24,7 @@ import { calmDisk, SimDisk } from '../world/sim-disk.ts';
 import { Trace } from '../world/trace.ts';
 import { Caller, type CallOptions } from './caller.ts';
 import type { EndOfLife, Listener } from './events.ts';
+import { intercept } from './intercept.ts';
 import type { SimMachine } from './sim-machine.ts';
 import { SimProcess } from './sim-process.ts';
 
@@ -111,6 +112,7 @@ export class SimCluster {
       wallSkewMs: 0,
       diskConditions: calmDisk(),
       mangling: calmMangling(),
+      intercept: undefined,
     };
     this.machines.set(name, machine);
     return machine;
@@ -163,12 +165,15 @@ export class SimCluster {
       storage: machine.storage,
       transport: this.#options.transport ?? {},
       machine: this.#options.machine?.() ?? new KvMachine(),
-      mangle: (transport) =>
-        mangle(transport, {
-          random: random.stream('mangle'),
-          loop,
-          conditions: machine.mangling,
-        }),
+      mangle: (transport) => {
+        const dice = random.stream('mangle');
+        const mangled = mangle(transport, { random: dice, loop, conditions: machine.mangling });
+        return intercept(
+          mangled,
+          () => machine.intercept,
+          () => loop.isDead,
+        );
+      },
       tell: (event) => {
         if (!loop.isDead) this.tell(event);
       },

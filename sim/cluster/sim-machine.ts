@@ -7,6 +7,7 @@ import type { DiskStorageTuning } from '../../src/storage/index.ts';
 import type { MemoryDisk } from '../world/memory-disk.ts';
 import type { ManglerConditions } from '../world/message-mangler.ts';
 import type { DiskConditions } from '../world/sim-disk.ts';
+import type { Interceptor } from './intercept.ts';
 import type { SimProcess } from './sim-process.ts';
 
 export interface SimMachine {
@@ -28,4 +29,6 @@ export interface SimMachine {
   wallSkewMs: number;
   readonly diskConditions: DiskConditions;
   readonly mangling: ManglerConditions;
+  /** A script's hand on the raft messages that its processes receive. */
+  intercept: Interceptor | undefined;
 }

@@ -1,0 +1,115 @@
+/** What many runs come to, in lines for people. */
+
+import type { RunPlan } from './plan.ts';
+import type { RunResult } from './run-plan.ts';
+import { sizeOf } from './shrink.ts';
+
+/** The part of a result that travels between threads and is added up. */
+export type SeedSummary = Omit<RunResult, 'plan'> & {
+  readonly seed: number;
+  readonly mode: string;
+  readonly workload: string;
+  readonly nodes: number;
+};
+
+export function summaryOf(result: RunResult): SeedSummary {
+  const { plan, ...rest } = result;
+  const { seed, mode, workload, shape } = plan;
+  return { ...rest, seed, mode, workload, nodes: shape.size };
+}
+
+/** Sums over seeds. */
+export class Totals {
+  seeds = 0;
+  simulatedMs = 0;
+  ok = 0;
+  failed = 0;
+  unknown = 0;
+  elections = 0;
+  crashes = 0;
+  crashesWithLoss = 0;
+  applied = 0;
+  /** Least of any seed. */
+  least: { simulatedMs: number; operations: number; faults: number } | undefined;
+  readonly faults: Map<string, number> = new Map();
+  readonly violations: SeedSummary[] = [];
+
+  add(summary: SeedSummary): void {
+    const { ok, failed, unknown } = summary.operations;
+    this.seeds += 1;
+    this.simulatedMs += summary.simulatedMs;
+    this.ok += ok;
+    this.failed += failed;
+    this.unknown += unknown;
+    this.elections += summary.elections;
+    this.crashes += summary.crashes;
+    this.crashesWithLoss += summary.crashesWithLoss;
+    this.applied += summary.applied;
+    let faults = 0;
+    for (const [kind, count] of Object.entries(summary.faults)) {
+      this.faults.set(kind, (this.faults.get(kind) ?? 0) + count);
+      faults += count;
+    }
+    if (summary.violation !== undefined) {
+      this.violations.push(summary);
+      return;
+    }
+    const operations = ok + failed + unknown;
+    this.least = {
+      simulatedMs: Math.min(summary.simulatedMs, this.least?.simulatedMs ?? Infinity),
+      operations: Math.min(operations, this.least?.operations ?? Infinity),
+      faults: Math.min(faults, this.least?.faults ?? Infinity),
+    };
+  }
+
+  /** `seconds`: of real time. */
+  lines(seconds: number): string[] {
+    const simulated = this.simulatedMs / 1000;
+    const faults = [...this.faults].sort(([a], [b]) => (a < b ? -1 : 1));
+    const struck = faults.reduce((sum, [, count]) => sum + count, 0);
+    const { least } = this;
+    const lines = [
+      `${this.seeds} seeds, ${simulated.toFixed(0)} simulated seconds in ${seconds.toFixed(1)} s: ` +
+        `${(simulated / seconds).toFixed(0)} times as fast as time`,
+      `operations    ${this.ok + this.failed + this.unknown} ` +
+        `(${this.ok} ok, ${this.failed} without effect, ${this.unknown} unknown); ` +
+        `${this.applied} commands applied, over all nodes`,
+      `elections     ${this.elections}`,
+      `crashes       ${this.crashes}, of them ${this.crashesWithLoss} lost un-synced writes`,
+      `faults        ${struck}`,
+      ...faults.map(([kind, count]) => `  ${kind.padEnd(24)} ${count}`),
+    ];
+    if (least !== undefined) {
+      const at = (least.simulatedMs / 1000).toFixed(0);
+      lines.push(
+        `each seed     >= ${at} s, ${least.operations} operations, ${least.faults} faults`,
+      );
+    }
+    return lines;
+  }
+}
+
+/** How to see it again. */
+export function replayCommand(summary: SeedSummary, command: string): string {
+  const { seed, mode, workload, nodes } = summary;
+  return `${command} --seeds ${seed}..${seed} --mode ${mode} --workload ${workload} --nodes ${nodes} --trace`;
+}
+
+/** What is left of a failing run, to be read. */
+export function shrunkLines(plan: RunPlan): string[] {
+  const lines = [`what it needs: ${sizeOf(plan)}`];
+  plan.rounds.forEach((round, at) => {
+    lines.push(`  round ${at + 1}: ${round.faultMs} ms`);
+    for (const { atMs, kind, args } of round.faults) {
+      const what = Object.entries(args).map(([name, value]) => `${name} ${value}`);
+      lines.push(`    ${String(atMs).padStart(6)} ms ${kind} ${what.join(', ')}`);
+    }
+  });
+  const shown = plan.operations.slice(0, 40);
+  for (const { client, atMs, kind, args } of shown) {
+    lines.push(`    ${String(atMs).padStart(6)} ms client ${client}: ${kind} ${args.join(' ')}`);
+  }
+  const more = plan.operations.length - shown.length;
+  if (more > 0) lines.push(`    and ${more} operations more`);
+  return lines;
+}

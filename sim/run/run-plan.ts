@@ -1,0 +1,255 @@
+/**
+ * One run of a simulated cluster, from its plan to its verdict.
+ *
+ * It founds the cluster, lets clients and faults loose, heals it after each round and demands progress,
+ * and looks at the end whether everything is there and everybody agrees. All checkers watch all the time.
+ * The first violation ends the run: what comes after it proves nothing.
+ *
+ * Progress, as it is demanded once everything is healed: every machine's node starts; all agree on a leader;
+ * a write and a read succeed on each node; all that clients had begun ends. The bounds are generous
+ * multiples of the election timeout: a bound that is missed is a node that is stuck, not one that is slow.
+ */
+import type { StateMachine } from '../../src/consensus/index.ts';
+import { type Checker, Violation } from '../checkers/checker.ts';
+import { SimCluster } from '../cluster/sim-cluster.ts';
+import type { SimProcess } from '../cluster/sim-process.ts';
+import type { FaultRun } from '../faults/fault.ts';
+import { beginFaults } from '../faults/index.ts';
+import { WORKLOADS } from '../workloads/index.ts';
+import type { Workload, WorkloadRun } from '../workloads/workload.ts';
+import { known, QUIET_MS, type RunPlan } from './plan.ts';
+import { type FoundViolation, Watch } from './watch.ts';
+
+export interface RunOptions {
+  /** Lines of what happens, for a reader. Costs time. */
+  readonly onLine?: ((line: string) => void) | undefined;
+  readonly machine?: (() => StateMachine) | undefined;
+  /** In place of the plan's, by name. */
+  readonly workload?: Workload | undefined;
+  readonly checkers?: readonly Checker[] | undefined;
+}
+
+export interface RunResult {
+  readonly plan: RunPlan;
+  /** Of everything that happened, in order: the same plan gives the same one. */
+  readonly hash: string;
+  readonly violation: FoundViolation | undefined;
+  readonly simulatedMs: number;
+  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
+  /** Faults that struck, by kind. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly elections: number;
+  readonly crashes: number;
+  /** Power cuts that took something that was written and not synced. */
+  readonly crashesWithLoss: number;
+  /** Applied over all nodes. */
+  readonly applied: number;
+}
+
+/** Until the cluster that was just founded has its first leader. */
+const FOUNDED_WITHIN_MS = 30_000;
+/** Until every machine that should run has a node that has started, snapshots fetched and all. */
+const HEALED_WITHIN_MS = 60_000;
+/** From then on, in election timeouts: until all agree on a leader. */
+const LEADER_WITHIN_TIMEOUTS = 15;
+/** Until each node answers a write and a read. */
+const PROGRESS_WITHIN_MS = 15_000;
+/** Until what clients had begun is over; their own deadlines are shorter. */
+const DRAINED_WITHIN_MS = 60_000;
+const LIVENESS = 'progress in quiet times';
+
+export async function runPlan(plan: RunPlan, options: RunOptions = {}): Promise<RunResult> {
+  return await new Run(plan, options).toEnd();
+}
+
+class Run {
+  readonly #plan: RunPlan;
+  readonly #cluster: SimCluster;
+  readonly #watch: Watch;
+  readonly #workload: WorkloadRun;
+  #faults: FaultRun | undefined;
+
+  constructor(plan: RunPlan, options: RunOptions) {
+    this.#plan = plan;
+    const { seed, shape } = plan;
+    this.#cluster = new SimCluster({
+      seed,
+      size: shape.size,
+      tuning: shape.tuning,
+      storage: shape.storage,
+      ...(options.machine === undefined ? {} : { machine: options.machine }),
+      ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    });
+    this.#watch = new Watch(this.#cluster, options.checkers);
+    const workload = options.workload ?? known(WORKLOADS, plan.workload, 'workload');
+    this.#workload = workload.begin(this.#cluster, plan.operations);
+  }
+
+  async toEnd(): Promise<RunResult> {
+    try {
+      await this.#live();
+    } catch (error) {
+      if (!(error instanceof Ended)) this.#watch.found(error);
+    }
+    await this.#watch.close();
+    return this.#result();
+  }
+
+  // ---- its course -------------------------------------------------------------------------------
+
+  async #live(): Promise<void> {
+    const cluster = this.#cluster;
+    cluster.startAll();
+    await this.#demand(
+      'a first leader',
+      FOUNDED_WITHIN_MS,
+      () => cluster.agreedLeader !== undefined,
+    );
+    this.#workload.start();
+    for (const round of this.#plan.rounds) {
+      const fromMs = cluster.nowMs;
+      const faults = round.faults.map((fault) => ({ ...fault, atMs: fault.atMs + fromMs }));
+      this.#faults = beginFaults(cluster, faults);
+      await this.#until(() => false, round.faultMs);
+      await this.#quiet(this.#faults);
+      this.#watch.tally.faults(this.#faults.struck);
+      this.#faults = undefined;
+    }
+    await this.#demand('the end of all operations', DRAINED_WITHIN_MS, () => this.#isDrained());
+    await this.#rest();
+    await this.#within(this.#workload.check());
+    this.#watch.atEnd();
+    await this.#stopAll();
+  }
+
+  /** Everything is healed: from here on the cluster must do what it is for. */
+  async #quiet(faults: FaultRun): Promise<void> {
+    const cluster = this.#cluster;
+    const endMs = cluster.nowMs + QUIET_MS;
+    cluster.say('****', 'quiet');
+    faults.heal();
+    await this.#demand('every node started', HEALED_WITHIN_MS, () => faults.isHealed);
+    const { tickIntervalMs = 100, electionTicks = 10 } = this.#plan.shape.tuning;
+    const leaderWithinMs = LEADER_WITHIN_TIMEOUTS * tickIntervalMs * electionTicks;
+    await this.#demand('one leader, known to all', leaderWithinMs, () => {
+      return cluster.agreedLeader !== undefined;
+    });
+    await this.#probe();
+    await this.#until(() => false, Math.max(0, endMs - cluster.nowMs));
+  }
+
+  /** A decision and a read on every node. */
+  async #probe(): Promise<void> {
+    const cluster = this.#cluster;
+    const waiting = new Set(cluster.processes.map(({ node }) => node));
+    const errors = new Map<string, string>();
+    for (const { node } of cluster.processes) {
+      const ask = (): void => {
+        const probe = async ({ engine }: SimProcess): Promise<void> => {
+          await engine.closeSession(await engine.openSession());
+          await engine.readBarrier();
+        };
+        cluster.ask(node, probe).then(
+          () => waiting.delete(node),
+          (error: Error) => {
+            errors.set(node, error.message);
+            // Until the bound is over it may fail: a leader may change once more.
+            cluster.kernel.nature.after(100, ask);
+          },
+        );
+      };
+      ask();
+    }
+    const why = (): string =>
+      [...waiting].map((node) => `${node}: ${errors.get(node) ?? 'no answer'}`).join('; ');
+    await this.#demand(
+      'a write and a read on every node',
+      PROGRESS_WITHIN_MS,
+      () => {
+        return waiting.size === 0;
+      },
+      why,
+    );
+  }
+
+  #isDrained(): boolean {
+    return this.#workload.pending === 0 && (this.#faults?.pending ?? 0) === 0;
+  }
+
+  /** Until all nodes have applied the same. */
+  async #rest(): Promise<void> {
+    const cluster = this.#cluster;
+    const applied = (): Set<number> =>
+      new Set(cluster.processes.map(({ engine }) => engine.status().appliedIndex));
+    await this.#demand('all nodes equally far', PROGRESS_WITHIN_MS, () => applied().size === 1);
+  }
+
+  async #stopAll(): Promise<void> {
+    const cluster = this.#cluster;
+    const stopping = cluster.processes.map(({ node }) => cluster.stop(node));
+    let isDone = false;
+    Promise.all(stopping).then(() => {
+      isDone = true;
+    });
+    await this.#demand('all nodes stopped', DRAINED_WITHIN_MS, () => isDone);
+  }
+
+  // ---- demands ----------------------------------------------------------------------------------
+
+  async #until(isReached: () => boolean, withinMs: number): Promise<boolean> {
+    const isOver = (): boolean => this.#watch.violation !== undefined || isReached();
+    await this.#cluster.until(isOver, withinMs);
+    if (this.#watch.violation !== undefined) throw new Ended();
+    return isReached();
+  }
+
+  async #demand(
+    what: string,
+    withinMs: number,
+    isReached: () => boolean,
+    why: () => string = () => '',
+  ): Promise<void> {
+    if (await this.#until(isReached, withinMs)) return;
+    const states = [...this.#cluster.machines.values()].map(({ name, process, failure }) => {
+      if (process === undefined) return `${name} does not run (${failure?.message ?? 'stopped'})`;
+      if (!process.isStarted) return `${name} has not started`;
+      const { phase, role, term, commitIndex, appliedIndex, lastIndex } = process.engine.status();
+      const indexes = `commit ${commitIndex} applied ${appliedIndex} last ${lastIndex}`;
+      return `${name} ${phase} ${role} of term ${term}, ${indexes}`;
+    });
+    const rest = [why(), ...states].filter((text) => text !== '').join('; ');
+    throw new Violation(LIVENESS, `no ${what} within ${withinMs} ms of quiet: ${rest}`);
+  }
+
+  /** What a promise gives, while time goes on. */
+  async #within(promise: Promise<void>): Promise<void> {
+    let outcome: { readonly error?: unknown } | undefined;
+    promise.then(
+      () => {
+        outcome = {};
+      },
+      (error: unknown) => {
+        outcome = { error };
+      },
+    );
+    await this.#demand('end of the checks', DRAINED_WITHIN_MS, () => outcome !== undefined);
+    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+  }
+
+  // ---- its verdict ------------------------------------------------------------------------------
+
+  #result(): RunResult {
+    if (this.#faults !== undefined) this.#watch.tally.faults(this.#faults.struck);
+    return {
+      plan: this.#plan,
+      hash: this.#cluster.trace.hash,
+      violation: this.#watch.violation,
+      simulatedMs: this.#cluster.nowMs,
+      operations: { ...this.#workload.counts },
+      ...this.#watch.tally.totals,
+    };
+  }
+}
+
+/** A violation was found and noted; the run unwinds. */
+class Ended extends Error {}
