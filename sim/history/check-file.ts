@@ -1,0 +1,41 @@
+/**
+ * Judges a history in the form of a file: lines in, a report and its words out. Opening the file is the
+ * caller's business.
+ */
+import { checkHistory, type HistoryOptions, type HistoryReport } from './check-history.ts';
+import { readHistory } from './json-lines.ts';
+
+export interface HistoryFileReport extends HistoryReport {
+  /** The report in words, a line each. */
+  readonly lines: readonly string[];
+}
+
+/** @throws ClusterError REQUEST_INVALID, naming line and field, for what is no history. */
+export function checkHistoryFile(
+  lines: Iterable<string>,
+  options: HistoryOptions = {},
+): HistoryFileReport {
+  const report = checkHistory(readHistory(lines), options);
+  return { ...report, lines: historyReportLines(report) };
+}
+
+export function historyReportLines(report: HistoryReport): string[] {
+  const { operations, failed, unknown, keys, withRevision, violations, undecided } = report;
+  const revisions =
+    withRevision === 0 ? 'no revisions to go by' : `${withRevision} judged by revision too`;
+  const lines = [
+    `${operations} operations on ${keys} keys (${failed} failed, ${unknown} unknown); ${revisions}`,
+  ];
+  for (const finding of report.findings) lines.push(...finding.lines);
+  const unsaid = violations + undecided - report.findings.length;
+  if (unsaid > 0) lines.push(`and ${unsaid} more of that kind`);
+  lines.push(verdictLine(report));
+  return lines;
+}
+
+function verdictLine({ isOk, violations, undecided }: HistoryReport): string {
+  if (isOk) return 'linearizable';
+  if (violations === 0)
+    return `NOT DECIDED (${undecided}): allow more steps, or use fewer operations a key`;
+  return `NOT LINEARIZABLE: ${violations} violations${undecided > 0 ? `, ${undecided} undecided` : ''}`;
+}

@@ -1,0 +1,87 @@
+/**
+ * The whole judgement of a history: key by key for linearizability, then the whole store by revisions.
+ *
+ * `undecided` is not ok. A check that gave up has approved of nothing, and `isOk` says so.
+ */
+import { checkOperation } from './json-lines.ts';
+import { checkLinearizable, type LinearizabilityOptions } from './linearizability.ts';
+import type { HistoryOperation } from './operation.ts';
+import { registerModel } from './register-model.ts';
+import { partsByKey } from './register-parts.ts';
+import { checkRevisionOrder, type RevisionOrderOptions } from './revision-order.ts';
+
+/** Findings that are explained; a broken store breaks on every key in the same way. */
+const FINDINGS_MAX = 5;
+
+export interface HistoryOptions {
+  readonly linearizability?: LinearizabilityOptions;
+  readonly revisions?: RevisionOrderOptions;
+}
+
+export interface HistoryFinding {
+  readonly kind: 'violation' | 'undecided';
+  /** Undefined: it is about the store as a whole. */
+  readonly key?: string;
+  /** For people, the first line says it. */
+  readonly lines: readonly string[];
+}
+
+export interface HistoryReport {
+  /** No violation, and nothing undecided. */
+  readonly isOk: boolean;
+  readonly operations: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly keys: number;
+  /** Operations that were judged by their revision. */
+  readonly withRevision: number;
+  readonly steps: number;
+  /** Keys, and the store as a whole, that are not linearizable; and those not decided. */
+  readonly violations: number;
+  readonly undecided: number;
+  /** The first few, in words. */
+  readonly findings: readonly HistoryFinding[];
+}
+
+/** @throws ClusterError REQUEST_INVALID for an operation that is no operation, with its place from 1. */
+export function checkHistory(
+  history: readonly HistoryOperation[],
+  options: HistoryOptions = {},
+): HistoryReport {
+  for (const [i, operation] of history.entries()) checkOperation(operation, i + 1);
+  const findings: HistoryFinding[] = [];
+  const counts = { violation: 0, undecided: 0 };
+  let steps = 0;
+  const note = (finding: HistoryFinding): void => {
+    counts[finding.kind]++;
+    if (findings.length < FINDINGS_MAX) findings.push(finding);
+  };
+  const parts = partsByKey(history);
+  for (const [key, intervals] of parts) {
+    const verdict = checkLinearizable(registerModel, intervals, options.linearizability);
+    steps += verdict.steps;
+    const name = `key ${JSON.stringify(key)}`;
+    if (verdict.kind === 'undecided') {
+      const line = `${name}: not decided within ${verdict.steps} steps`;
+      note({ kind: 'undecided', key, lines: [line] });
+    } else if (verdict.kind === 'violation') {
+      const lines = [`${name}: not linearizable`, ...verdict.violation.lines];
+      note({ kind: 'violation', key, lines });
+    }
+  }
+  const order = checkRevisionOrder(history, options.revisions);
+  steps += order.steps;
+  if (order.kind !== 'ok') note({ kind: order.kind, lines: order.lines });
+  return {
+    isOk: counts.violation + counts.undecided === 0,
+    operations: history.length,
+    failed: history.filter(({ ok }) => ok === false).length,
+    unknown: history.filter(({ ok }) => ok === null).length,
+    keys: parts.size,
+    withRevision: order.kind === 'ok' ? order.told : 0,
+    steps,
+    violations: counts.violation,
+    undecided: counts.undecided,
+    findings,
+  };
+}
