@@ -86,6 +86,21 @@ export class Cluster {
     return new Cluster(folder, facts, new Set(founders.map((node) => node.id)));
   }
 
+  /**
+   * Before the nodes start: they will know each other by these addresses, where somebody passes on what
+   * comes to where they listen.
+   */
+  behind(addresses: ReadonlyMap<string, string>): void {
+    for (const { config } of this.#known) {
+      let text = readFileSync(config, 'utf8');
+      for (const { id, peers } of this.#known) {
+        const line = (address: string): string => `{ id: ${id}, address: "${address}" }`;
+        text = text.replace(line(peers), line(addresses.get(id) ?? peers));
+      }
+      writeFileSync(config, text);
+    }
+  }
+
   /** Those that count as members at present: the founding ones, at first. */
   get nodes(): readonly NodeFacts[] {
     return this.#known.filter((node) => this.#present.has(node.id));

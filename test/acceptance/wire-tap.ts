@@ -3,7 +3,6 @@
  * through it: their configurations name the tap's addresses, which are the same on all of them.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { freePorts } from '../free-ports.ts';
@@ -31,14 +30,7 @@ export class WireTap {
   /** Before the nodes start: rewrites their lists of members. */
   static async between(cluster: Cluster): Promise<WireTap> {
     const ports = await freePorts(cluster.nodes.length);
-    for (const node of cluster.nodes) {
-      let text = readFileSync(node.config, 'utf8');
-      for (const [at, { id, peers }] of cluster.nodes.entries()) {
-        const line = (address: string): string => `{ id: ${id}, address: "${address}" }`;
-        text = text.replace(line(peers), line(`127.0.0.1:${ports[at]}`));
-      }
-      writeFileSync(node.config, text);
-    }
+    cluster.behind(new Map(cluster.nodes.map(({ id }, at) => [id, `127.0.0.1:${ports[at]}`])));
     const child = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     process.on('exit', () => child.kill('SIGKILL'));
     const routes = cluster.nodes.map(({ peers }, at) => ({

@@ -1,0 +1,145 @@
+/**
+ * One run of chaos: daemons behind doors, clients that write a history, faults one after the other, then
+ * quiet; and the judgement of it all.
+ *
+ * What must hold at the end: every node is back and agrees with the others on the state's hash; no process
+ * ended that was not to, or in another way than it was to; after each fault the cluster came back within
+ * the bound; and the history, with a last read of every key in it, is linearizable, so that no acknowledged
+ * write is lost.
+ */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Report } from '../acceptance/report.ts';
+import { Seeded } from '../acceptance/seeded.ts';
+import { pause } from '../acceptance/waiting.ts';
+import { ChaosCluster } from './chaos-cluster.ts';
+import type { Fault } from './fault.ts';
+import { HistoryFile } from './history-file.ts';
+import { judge } from './judge.ts';
+import { KeySpace } from './key-space.ts';
+import { Nemesis } from './nemesis.ts';
+import type { ChaosOptions } from './options.ts';
+import { faultTable } from './table.ts';
+import { Workload } from './workload.ts';
+
+/** At the end nothing is done to the cluster for so long, and clients go on. */
+const QUIET_MS = 2_000;
+/** Writes that are acknowledged before the first fault. */
+const WARM_WRITES = 100;
+const CHANCE_RANGE = 1_000_000;
+
+interface Run {
+  readonly report: Report;
+  readonly options: ChaosOptions;
+  readonly cluster: ChaosCluster;
+  readonly history: HistoryFile;
+  readonly workload: Workload;
+  readonly faults: readonly Fault[];
+}
+
+export async function chaos(report: Report, options: ChaosOptions): Promise<void> {
+  const { seed, nodes } = options;
+  report.section(`Chaos: ${nodes} nodes, seed ${seed}`);
+  report.note(`the same faults in the same order again: ${replayLine(options)}`);
+  report.note(
+    '(what real processes do in between can not be repeated; the history can be judged again)',
+  );
+  const jitter = new Seeded(seed + 2);
+  const chance = (): number => jitter.below(CHANCE_RANGE) / CHANCE_RANGE;
+  const { wantsSmallDisk } = options;
+  const cluster = await ChaosCluster.make({ nodes, chance, wantsSmallDisk });
+  const path =
+    options.history ?? join(mkdtempSync(join(tmpdir(), 'quorate-history-')), 'history.jsonl');
+  const history = new HistoryFile(path);
+  const seeded = new Seeded(seed + 1);
+  const keys = new KeySpace(seeded);
+  const workload = new Workload({
+    history,
+    keys,
+    seeded,
+    nodes: cluster.cluster.clientAddresses,
+    clients: options.clients,
+  });
+  const faults = possible(report, options, cluster);
+  const before = report.failed;
+  try {
+    await act({ report, options, cluster, history, workload, faults });
+    report.section('The history');
+    await report.step('the history', async () => judge(report, path));
+  } catch (error) {
+    report.check(false, 'the run', error instanceof Error ? error.stack : String(error));
+  } finally {
+    await cluster.close();
+    report.note(`history: ${path}`);
+    if (report.failed > before) keepLogs(report, cluster);
+    else await cluster.cluster.remove();
+  }
+}
+
+async function act(run: Run): Promise<void> {
+  const { report, options, cluster, history, workload, faults } = run;
+  await cluster.startAll();
+  await workload.start();
+  while (workload.acknowledgedAt.length < WARM_WRITES) await pause(20);
+  const nemesis = new Nemesis({
+    cluster,
+    seeded: new Seeded(options.seed),
+    faults,
+    isQuick: options.isQuick,
+    acknowledgedAt: workload.acknowledgedAt,
+    note: (text) => report.note(text),
+    ballast: (isEnough) => workload.ballast(isEnough),
+  });
+  report.section('Faults');
+  await nemesis.run(options.minutes * 60_000);
+  await pause(QUIET_MS);
+  report.section('At the end');
+  await report.step('the clients end in good order', () => workload.stop());
+  await report.step('every key is read once more', () => workload.readAll());
+  history.close();
+  const agreed = await report.step('all nodes agree', () => cluster.agreement());
+  if (agreed !== undefined) report.check(true, 'all nodes have the same state', agreed);
+  const { findings } = cluster;
+  report.check(findings.length === 0, 'no node failed, and all came back', findings.join('\n'));
+  tellNumbers(run, nemesis);
+}
+
+function tellNumbers({ report, cluster, history, workload }: Run, nemesis: Nemesis): void {
+  report.section('Numbers');
+  for (const line of faultTable(nemesis.windows, workload.acknowledgedAt)) report.note(line);
+  const { ok, failed, unknown } = history;
+  report.note(`operations: ${ok} ok, ${failed} failed without effect, ${unknown} unknown`);
+  report.note(`elections: ${cluster.elections()}`);
+  const ends = [...cluster.ends].map(([end, times]) => `${end} x ${times}`);
+  report.note(`processes that ended: ${ends.join(', ') || 'none'}`);
+  report.check(nemesis.windows.length > 0, 'faults were done', `${nemesis.windows.length}`);
+}
+
+/** What this machine allows. Where CI asks, what is missing is a failure. */
+function possible(
+  report: Report,
+  { faults }: ChaosOptions,
+  cluster: ChaosCluster,
+): readonly Fault[] {
+  const why = cluster.noSmallDisk;
+  if (why === undefined) return faults;
+  const left = faults.filter((fault) => fault.needsSmallDisk !== true);
+  const text = `NO SMALL DISK (${why}): ${faults.length - left.length} kind of fault is LEFT OUT`;
+  if (process.env['CI'] === 'true') report.check(false, 'a small disk can be mounted', text);
+  else report.note(text);
+  return left;
+}
+
+function replayLine({ seed, nodes, clients, minutes, isQuick, faults }: ChaosOptions): string {
+  const kinds = faults.map(({ kind }) => kind).join(',');
+  const quick = isQuick ? ' --quick' : '';
+  const size = `--minutes ${minutes} --nodes ${nodes} --clients ${clients}`;
+  return `npm run chaos -- ${size} --seed ${seed} --faults ${kinds}${quick}`;
+}
+
+function keepLogs(report: Report, { cluster }: ChaosCluster): void {
+  report.note(`logs and configurations of the nodes: ${cluster.folder}`);
+  for (const { id } of cluster.nodes) report.note(`${id}:\n${cluster.logTail(id)}`);
+}

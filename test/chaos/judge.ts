@@ -1,0 +1,14 @@
+/** Has the history in a file judged by our own checker, in words. A history without operations is no proof. */
+import { readFileSync } from 'node:fs';
+
+import { checkHistoryFile } from '../../sim/history/index.ts';
+import type { Report } from '../acceptance/report.ts';
+
+export function judge(report: Report, path: string): boolean {
+  const begin = performance.now();
+  const { isOk, operations, lines } = checkHistoryFile(readFileSync(path, 'utf8').split('\n'));
+  for (const line of lines) report.note(line);
+  const took = `judged in ${((performance.now() - begin) / 1_000).toFixed(1)} s`;
+  report.check(operations > 0, 'the history holds operations', `${operations}, ${took}`);
+  return report.check(isOk, 'linearizable, and nothing acknowledged lost', lines.at(-1));
+}
