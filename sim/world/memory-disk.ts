@@ -1,17 +1,13 @@
 /**
- * A disk in memory that forgets like a real one. It keeps two pictures of everything: what programs see
- * (the page cache), and what would still be there after a power cut. A file's bytes move from the first
- * to the second by `sync`, names by `syncDirectory`. A power cut takes, for each sector that was not
- * synced, the old or the new bytes at random, for a size that was not synced one of the sizes it had,
- * and any subset of the changes of names. That is harsher than any file system that we know of: a
- * program that survives it relies on nothing but the contract of `Disk`.
+ * A disk in memory that forgets like a real one (memory-tree.ts says how), for the tests of one room and
+ * as the disk of a simulated machine, which a `SimDisk` gives time and faults.
  *
- * Every operation waits one microtask and then takes effect at once, so a run is deterministic and
- * operations on one file keep their order. A crash may be set before or after any of them; what
- * a dead incarnation asked for never settles, as its process is gone.
+ * As a `Disk` of its own: every operation waits one microtask and then takes effect at once, so a run is
+ * deterministic and operations on one file keep their order. A crash may be set before or after any of
+ * them; what a dead incarnation asked for never settles, as its process is gone.
  *
  * Tests use: `crash(random)` for a power cut, `kill()` for the death of the process alone, `dieAfter`,
- * `failOn`, `capacityBytes`, `hold`/`release`, `counters`, and `peek`/`poke` for damage.
+ * `failOn`, `capacityBytes`, `hold`/`release`, `counters`, `peek`/`poke` for damage, and `rot`.
  */
 import {
   type DirectoryLock,
@@ -22,9 +18,11 @@ import {
   type FileInfo,
   type OpenMode,
 } from '../../src/world/index.ts';
-import { type Dice, Inode, type PowerCut } from './memory-inode.ts';
+import type { CutLosses, Dice, Inode, PowerCut } from './memory-inode.ts';
+import { MemoryTree, type Rot } from './memory-tree.ts';
 
-export { type Dice, type PowerCut, SECTOR_BYTES } from './memory-inode.ts';
+export { type CutLosses, type Dice, type PowerCut, SECTOR_BYTES } from './memory-inode.ts';
+export type { Rot } from './memory-tree.ts';
 
 export type OperationKind =
   | 'read'
@@ -59,60 +57,37 @@ interface PlannedFault {
   left: number;
 }
 
-type NameChange =
-  | { readonly kind: 'link'; readonly name: string; readonly inode: Inode }
-  | { readonly kind: 'unlink'; readonly name: string }
-  | { readonly kind: 'move'; readonly from: string; readonly name: string; readonly inode: Inode };
-
-class Directory {
-  names: Map<string, Inode> = new Map();
-  safe: Map<string, Inode> = new Map();
-  changes: NameChange[] = [];
-
-  change(change: NameChange): void {
-    this.changes.push(change);
-    applyChange(this.names, change);
-  }
-
-  sync(): void {
-    this.safe = new Map(this.names);
-    this.changes = [];
-  }
-}
-
-function applyChange(names: Map<string, Inode>, change: NameChange): void {
-  if (change.kind === 'unlink') {
-    names.delete(change.name);
-    return;
-  }
-  if (change.kind === 'move') names.delete(change.from);
-  names.set(change.name, change.inode);
-}
-
 export interface MemoryDiskOptions {
   /** Bytes that all files together may hold. */
   readonly capacityBytes?: number;
 }
 
+type MutableCounters = { -readonly [K in keyof DiskCounters]: number };
+
 export class MemoryDisk implements Disk {
-  capacityBytes: number;
+  /** The files themselves; a `SimDisk` works on them, too. */
+  readonly tree: MemoryTree;
+  /** What the power cut took that this disk was left by; `undefined`: none. */
+  readonly losses: CutLosses | undefined;
   /** Files that were opened and not closed. */
   openFiles = 0;
-  readonly #directories: Map<string, Directory> = new Map();
-  readonly #locks: Set<string> = new Set();
-  readonly #counters: Record<string, number> = {};
+  /** The machine or the process is gone: nothing takes effect or settles any more. */
+  isDead = false;
+  /** Settles when the disk has died, by `dieAfter`, `crash` or `kill`. */
+  readonly died: Promise<void>;
+  readonly #counters: MutableCounters = noCounts();
+  #mutations = 0;
   #faults: PlannedFault[] = [];
   #gate: Promise<void> | undefined;
   #openGate: (() => void) | undefined;
-  #isDead = false;
   #operationsLeft = Number.POSITIVE_INFINITY;
   #onDeath: () => void = () => {};
   #watcher: ((change: DiskChange) => void) | undefined;
-  /** Settles when the disk has died, by `dieAfter`, `crash` or `kill`. */
-  readonly died: Promise<void>;
 
-  constructor(options: MemoryDiskOptions = {}) {
-    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+  /** `tree` and `losses`: of a disk that lives on. */
+  constructor(options: MemoryDiskOptions = {}, tree?: MemoryTree, losses?: CutLosses) {
+    this.tree = tree ?? new MemoryTree(options.capacityBytes);
+    this.losses = losses;
     this.died = new Promise((resolve) => {
       this.#onDeath = resolve;
     });
@@ -120,27 +95,26 @@ export class MemoryDisk implements Disk {
 
   // ---- for tests --------------------------------------------------------------------------------
 
+  get capacityBytes(): number {
+    return this.tree.capacityBytes;
+  }
+
+  set capacityBytes(bytes: number) {
+    this.tree.capacityBytes = bytes;
+  }
+
+  /** Bytes that all files together hold. */
+  get usedBytes(): number {
+    return this.tree.usedBytes;
+  }
+
   get counters(): DiskCounters {
-    const count = (name: string): number => this.#counters[name] ?? 0;
-    return {
-      read: count('read'),
-      write: count('write'),
-      sync: count('sync'),
-      truncate: count('truncate'),
-      open: count('open'),
-      rename: count('rename'),
-      remove: count('remove'),
-      syncDirectory: count('syncDirectory'),
-      makeDirectory: count('makeDirectory'),
-      look: count('look'),
-      bytesWritten: count('bytesWritten'),
-      bytesRead: count('bytesRead'),
-    };
+    return { ...this.#counters };
   }
 
   /** All operations that changed something, or tried to. The unit of `dieAfter`. */
   get mutations(): number {
-    return this.#counters['mutations'] ?? 0;
+    return this.#mutations;
   }
 
   /** The `nth` operation of this kind from now on, on a path that contains `path`, fails. */
@@ -176,24 +150,11 @@ export class MemoryDisk implements Disk {
     this.#watcher = watcher;
   }
 
-  /** A power cut: the disk that the machine finds when it comes back. */
+  /** A power cut: the disk that the machine finds when it comes back; its `losses` say what is gone. */
   crash(dice: Dice, how: PowerCut = {}): MemoryDisk {
     this.#die();
-    const after = new MemoryDisk({ capacityBytes: this.capacityBytes });
-    const inodes = new Map<Inode, Inode>();
-    const survivor = (inode: Inode): Inode => {
-      const known = inodes.get(inode) ?? inode.afterCrash(dice, how);
-      inodes.set(inode, known);
-      return known;
-    };
-    for (const [path, directory] of this.#directories) {
-      const names = new Map(directory.safe);
-      for (const change of directory.changes) {
-        if (dice.below(2) === 1) applyChange(names, change);
-      }
-      after.#adopt(path, names, survivor);
-    }
-    return after;
+    const { tree, losses } = this.tree.afterCrash(dice, how);
+    return new MemoryDisk({}, tree, losses);
   }
 
   /** The process dies, the machine lives: what was written is there, synced or not. */
@@ -204,161 +165,100 @@ export class MemoryDisk implements Disk {
 
   /** The disk as it is at this moment, unsynced changes included, without faults and locks. */
   picture(): MemoryDisk {
-    const after = new MemoryDisk({ capacityBytes: this.capacityBytes });
-    const inodes = new Map<Inode, Inode>();
-    const survivor = (inode: Inode): Inode => {
-      const known = inodes.get(inode) ?? inode.afterKill();
-      inodes.set(inode, known);
-      return known;
-    };
-    for (const [path, directory] of this.#directories) {
-      const copy = after.#adopt(path, directory.names, survivor);
-      copy.safe = new Map([...directory.safe].map(([name, inode]) => [name, survivor(inode)]));
-      copy.changes = directory.changes.map((change) =>
-        change.kind === 'unlink' ? change : { ...change, inode: survivor(change.inode) },
-      );
-    }
-    return after;
-  }
-
-  /** Writes into a file as a program would, at once: the bytes are not synced. */
-  scribble(path: string, position: number, bytes: Uint8Array): void {
-    this.#mustFind(path).write(position, bytes);
+    return new MemoryDisk({}, this.tree.picture());
   }
 
   /** A copy of the whole disk, everything on it durable, without faults and locks. */
   clone(): MemoryDisk {
-    const after = new MemoryDisk({ capacityBytes: this.capacityBytes });
-    for (const [path, directory] of this.#directories) {
-      after.#adopt(path, directory.names, (inode) => {
-        const copy = inode.afterKill();
-        copy.settle();
-        return copy;
-      });
-    }
-    return after;
+    return new MemoryDisk({}, this.tree.settled());
+  }
+
+  /** Writes into a file as a program would, at once: the bytes are not synced. */
+  scribble(path: string, position: number, bytes: Uint8Array): void {
+    this.tree.write(this.tree.mustFind(path), position, [bytes], Number.POSITIVE_INFINITY);
   }
 
   /** Paths of all files, sorted. */
   paths(): string[] {
-    const found: string[] = [];
-    for (const [path, directory] of this.#directories) {
-      for (const name of directory.names.keys()) found.push(`${path}/${name}`);
-    }
-    return found.sort();
+    return this.tree.paths();
   }
 
   /** A file's bytes as a program would read them. */
   peek(path: string): Buffer {
-    const inode = this.#mustFind(path);
-    return Buffer.from(inode.now.subarray(0, inode.size));
+    const inode = this.tree.mustFind(path);
+    return inode.read(0, inode.size);
   }
 
   /** Replaces a file's bytes behind everybody's back, durably. Creates it when it is not there. */
   poke(path: string, bytes: Uint8Array): void {
-    const { folder, name } = split(path);
-    const directory = this.#directory(folder, path);
-    const inode = directory.names.get(name) ?? new Inode();
-    inode.now = Buffer.from(bytes);
-    inode.size = bytes.length;
-    inode.settle();
-    directory.names.set(name, inode);
-    directory.safe.set(name, inode);
+    this.tree.poke(path, bytes);
+  }
+
+  /** Bit rot at rest: flips one durable bit of one file, and says which. `undefined`: there is none. */
+  rot(dice: Dice, isWanted?: (path: string) => boolean): Rot | undefined {
+    return this.tree.rot(dice, isWanted);
   }
 
   // ---- Disk -------------------------------------------------------------------------------------
 
   async makeDirectory(path: string): Promise<void> {
-    await this.#enter('makeDirectory', path);
-    const parts = path.split('/');
-    for (let count = 2; count <= parts.length; count++) {
-      const folder = parts.slice(0, count).join('/');
-      if (this.#directories.has(folder)) continue;
-      if (this.#find(folder) !== undefined) {
-        throw new DiskError('not-a-directory', folder, `${folder} is a file`);
-      }
-      // Folders themselves survive a crash: nothing in here depends on when they became durable.
-      this.#directories.set(folder, new Directory());
-    }
+    await this.#gate;
+    if (!this.#enter('makeDirectory', path, false)) return never();
+    this.tree.makeDirectory(path);
   }
 
   async list(path: string): Promise<readonly FileInfo[]> {
-    await this.#enter('look', path);
-    const infos: FileInfo[] = [];
-    for (const [name, inode] of this.#directory(path, path).names) {
-      infos.push({ name, kind: 'file', size: inode.size });
-    }
-    for (const folder of this.#directories.keys()) {
-      const { folder: parent, name } = split(folder);
-      if (parent === path) infos.push({ name, kind: 'directory', size: 0 });
-    }
-    return infos;
+    await this.#gate;
+    if (!this.#enter('look', path, false)) return never();
+    return this.tree.list(path);
   }
 
   async info(path: string): Promise<FileInfo | undefined> {
-    await this.#enter('look', path);
-    const { name } = split(path);
-    if (this.#directories.has(path)) return { name, kind: 'directory', size: 0 };
-    const inode = this.#find(path);
-    return inode === undefined ? undefined : { name, kind: 'file', size: inode.size };
+    await this.#gate;
+    if (!this.#enter('look', path, false)) return never();
+    return this.tree.info(path);
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    await this.#enter('open', path, mode === 'create');
-    const { folder, name } = split(path);
-    const directory = this.#directory(folder, path);
-    let inode = directory.names.get(name);
-    if (mode === 'create') {
-      if (inode !== undefined) throw new DiskError('exists', path, `${path} exists already`);
-      inode = new Inode();
-      directory.change({ kind: 'link', name, inode });
-    }
-    if (inode === undefined) throw missing(path);
-    inode.path = path;
-    return this.#file(path, inode);
+    await this.#gate;
+    if (!this.#enter('open', path, mode === 'create')) return never();
+    return this.#file(path, this.tree.open(path, mode));
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#enter('rename', from, true);
-    const source = split(from);
-    const target = split(to);
-    if (source.folder !== target.folder) throw new Error('renames across folders are not modelled');
-    const directory = this.#directory(source.folder, from);
-    const inode = directory.names.get(source.name);
-    if (inode === undefined) throw missing(from);
-    directory.change({ kind: 'move', from: source.name, name: target.name, inode });
-    inode.path = to;
+    await this.#gate;
+    if (!this.#enter('rename', from, true)) return never();
+    this.tree.rename(from, to);
   }
 
   async remove(path: string): Promise<void> {
-    await this.#enter('remove', path, true);
-    const { folder, name } = split(path);
-    const directory = this.#directory(folder, path);
-    if (directory.names.has(name)) directory.change({ kind: 'unlink', name });
+    await this.#gate;
+    if (!this.#enter('remove', path, true)) return never();
+    this.tree.remove(path);
   }
 
   async syncDirectory(path: string): Promise<void> {
-    await this.#enter('syncDirectory', path, true);
-    this.#directory(path, path).sync();
+    await this.#gate;
+    if (!this.#enter('syncDirectory', path, true)) return never();
+    this.tree.syncDirectory(path);
   }
 
-  async freeBytes(_path: string): Promise<number> {
-    await this.#enter('look', _path);
-    return Math.min(Number.MAX_SAFE_INTEGER, this.capacityBytes - this.#usedBytes());
+  async freeBytes(path: string): Promise<number> {
+    await this.#gate;
+    if (!this.#enter('look', path, false)) return never();
+    return this.tree.freeBytes;
   }
 
   async lock(directory: string): Promise<DirectoryLock> {
-    await this.#enter('look', directory);
-    if (this.#locks.has(directory)) {
-      throw new DiskError('locked', directory, `${directory} is locked by this process`);
-    }
-    this.#locks.add(directory);
+    await this.#gate;
+    if (!this.#enter('look', directory, false)) return never();
+    this.tree.lock(directory, this);
     return {
       release: async (): Promise<void> => {
         // The kernel takes a lock back; no disk can fail that.
         await this.#gate;
-        if (this.#isDead) await new Promise<never>(() => {});
-        this.#locks.delete(directory);
+        if (this.isDead) return never();
+        this.tree.unlock(directory, this);
       },
     };
   }
@@ -367,32 +267,27 @@ export class MemoryDisk implements Disk {
 
   #file(path: string, inode: Inode): DiskFile {
     let isClosed = false;
-    const enter = async (kind: OperationKind, changes: boolean): Promise<void> => {
+    const enter = (kind: OperationKind, changes: boolean): boolean => {
       if (isClosed) throw new DiskError('failed', path, `${path} was closed`);
-      await this.#enter(kind, inode.path, changes, inode);
+      return this.#enter(kind, inode.path, changes, inode);
     };
     const write = async (position: number, chunks: readonly Uint8Array[]): Promise<void> => {
-      await enter('write', true);
-      const bytes = Buffer.concat(chunks);
-      this.#watcher?.({ kind: 'write', path: inode.path, position, bytes });
-      const room = this.capacityBytes - this.#usedBytes() + inode.size - position;
-      const fits = bytes.subarray(0, Math.max(0, Math.min(bytes.length, room)));
-      inode.write(position, fits);
-      this.#count('bytesWritten', fits.length);
-      if (fits.length === bytes.length) return;
-      throw new DiskError('full', inode.path, `no space left: ${inode.path}`);
+      await this.#gate;
+      if (!enter('write', true)) return never();
+      this.#write(inode, position, chunks);
     };
     const sync = async (): Promise<void> => {
-      await enter('sync', true);
+      await this.#gate;
+      if (!enter('sync', true)) return never();
       inode.sync();
     };
     this.openFiles++;
     return {
       read: async (position, length) => {
-        await enter('read', false);
-        const end = Math.min(inode.size, position + length);
-        const bytes = Buffer.from(inode.now.subarray(Math.min(position, end), end));
-        this.#count('bytesRead', bytes.length);
+        await this.#gate;
+        if (!enter('read', false)) return never();
+        const bytes = inode.read(position, length);
+        this.#counters.bytesRead += bytes.length;
         return bytes;
       },
       write,
@@ -402,36 +297,49 @@ export class MemoryDisk implements Disk {
         await sync();
       },
       truncate: async (size) => {
-        await enter('truncate', true);
-        inode.resize(size);
+        await this.#gate;
+        if (!enter('truncate', true)) return never();
+        this.tree.truncate(inode, size);
       },
       size: async () => {
-        await enter('look', false);
+        await this.#gate;
+        if (!enter('look', false)) return never();
         return inode.size;
       },
       close: async () => {
+        await this.#gate;
         if (isClosed) return;
-        await enter('look', false);
+        if (!enter('look', false)) return never();
         isClosed = true;
         this.openFiles--;
       },
     };
   }
 
-  /** The turn of an operation: it waits for its microtask and the gate, dies or fails as planned. */
-  async #enter(kind: OperationKind, path: string, changes = false, inode?: Inode): Promise<void> {
-    await this.#gate;
-    if (changes && !this.#isDead) {
+  #write(inode: Inode, position: number, chunks: readonly Uint8Array[]): void {
+    const bytes = Buffer.concat(this.#watcher === undefined ? [] : chunks);
+    this.#watcher?.({ kind: 'write', path: inode.path, position, bytes });
+    let wanted = 0;
+    for (const chunk of chunks) wanted += chunk.length;
+    const written = this.tree.write(inode, position, chunks);
+    this.#counters.bytesWritten += written;
+    if (written === wanted) return;
+    throw new DiskError('full', inode.path, `no space left: ${inode.path}`);
+  }
+
+  /** The turn of an operation: it dies (false) or fails as planned, or takes effect. */
+  #enter(kind: OperationKind, path: string, changes: boolean, inode?: Inode): boolean {
+    if (changes && !this.isDead) {
       if (this.#operationsLeft <= 0) this.#die();
       else this.#operationsLeft--;
     }
-    if (this.#isDead) await new Promise<never>(() => {});
-    this.#count(kind, 1);
-    if (changes) this.#count('mutations', 1);
-    const fault = this.#nextFault(kind, path);
+    if (this.isDead) return false;
+    this.#counters[kind] += 1;
+    if (changes) this.#mutations += 1;
+    const fault = this.#faults.length === 0 ? undefined : this.#nextFault(kind, path);
     if (fault === undefined) {
       if (changes && kind !== 'write') this.#watcher?.({ kind, path });
-      return;
+      return true;
     }
     if (kind === 'sync') inode?.failSync();
     throw new DiskError(fault, path, `${kind} of ${path}: ${fault} (injected)`);
@@ -449,54 +357,29 @@ export class MemoryDisk implements Disk {
   }
 
   #die(): void {
-    this.#isDead = true;
+    this.isDead = true;
     this.#onDeath();
   }
-
-  #count(name: string, by: number): void {
-    this.#counters[name] = (this.#counters[name] ?? 0) + by;
-  }
-
-  #usedBytes(): number {
-    let bytes = 0;
-    for (const directory of this.#directories.values()) {
-      for (const inode of directory.names.values()) bytes += inode.size;
-    }
-    return bytes;
-  }
-
-  #adopt(path: string, names: Map<string, Inode>, survivor: (inode: Inode) => Inode): Directory {
-    const directory = new Directory();
-    for (const [name, inode] of names) directory.names.set(name, survivor(inode));
-    directory.sync();
-    this.#directories.set(path, directory);
-    return directory;
-  }
-
-  #find(path: string): Inode | undefined {
-    const { folder, name } = split(path);
-    return this.#directories.get(folder)?.names.get(name);
-  }
-
-  #mustFind(path: string): Inode {
-    const inode = this.#find(path);
-    if (inode === undefined) throw missing(path);
-    return inode;
-  }
-
-  #directory(folder: string, path: string): Directory {
-    const directory = this.#directories.get(folder);
-    if (directory !== undefined) return directory;
-    if (this.#find(folder) === undefined) throw missing(path);
-    throw new DiskError('not-a-directory', folder, `${folder} is a file`);
-  }
 }
 
-function split(path: string): { readonly folder: string; readonly name: string } {
-  const at = path.lastIndexOf('/');
-  return { folder: path.slice(0, at), name: path.slice(at + 1) };
+/** What the dead asked for. */
+function never(): Promise<never> {
+  return new Promise<never>(() => {});
 }
 
-function missing(path: string): DiskError {
-  return new DiskError('missing', path, `there is no ${path}`);
+function noCounts(): MutableCounters {
+  return {
+    read: 0,
+    write: 0,
+    sync: 0,
+    truncate: 0,
+    open: 0,
+    rename: 0,
+    remove: 0,
+    syncDirectory: 0,
+    makeDirectory: 0,
+    look: 0,
+    bytesWritten: 0,
+    bytesRead: 0,
+  };
 }
