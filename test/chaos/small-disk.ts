@@ -21,8 +21,8 @@ export class SmallDisk {
   }
 
   /** On an empty folder. A text: why there is none. */
-  static mount(path: string): SmallDisk | string {
-    const options = ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', path];
+  static mount(path: string, mib: number = DISK_MIB): SmallDisk | string {
+    const options = ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', path];
     const { status, error, stderr } = spawnSync('mount', options, { encoding: 'utf8' });
     if (status === 0) return new SmallDisk(path);
     return error?.message ?? stderr.trim();
