@@ -1,0 +1,273 @@
+/**
+ * `node scripts/mutants.mjs [DIR] [options] [-- PROGRAM ARGUMENTS...]`: does the simulator find what it is
+ * there to find? Each patch of DIR (sim/mutants) is a fault that somebody could have made. It is planted in
+ * a copy of the build, and the simulator runs there until something is found.
+ *
+ *     --only NAME          only the mutants whose name holds NAME
+ *     --seeds A..B         which worlds each of them lives in (1..200)
+ *     --parallel N         how many at a time (2)
+ *     --timeout-seconds N  longest for one of them (900)
+ *     --skip-typecheck     do not check first that each mutant passes the compiler
+ *     --skip-baseline      do not run the unchanged sources first
+ *     -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
+ *
+ * The program prints, as one line of JSON on stdout, `{"foundBy": NAME, "seed": N, "mode": ..., "what": ...}`
+ * when a checker has seen something, and `{"foundBy": null}` when none has. A program that says neither has
+ * broken down, and one that does not end is stuck; neither is a mutant that was found, since it is the
+ * simulator that has to find them, and the table would tell nothing if anything counted.
+ *
+ * For the same reason the unchanged sources run first, on the same seeds: they must pass.
+ */
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { applyPatch, readPatches } from './mutant-patches.mjs';
+import { ensureBuilt, ensureInstalled } from './setup.mjs';
+import { main, ROOT, StepFailed } from './steps.mjs';
+
+const FOLDER = join('sim', 'mutants');
+const BASELINE = '(unchanged)';
+const SEEDS = '1..200';
+const PARALLEL = 2;
+const TIMEOUT_SECONDS = 900;
+/** Of a program that broke down: enough to see why. */
+const ERROR_BYTES_KEPT = 4096;
+
+/** What runs in each copy, from its root. */
+export function simulatorCommand(seeds) {
+  const simulator = join('dist', 'sim', 'run', 'main.js');
+  return [simulator, '--stop-at-first', '--json', '--mode', 'all', '--seeds', seeds];
+}
+
+/** What must not outlive this process. */
+const folders = new Set();
+const children = new Set();
+
+function cleanUp() {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Runs the command in a copy. `{ kind: 'found', foundBy, seed, mode, what }`, `{ kind: 'missed' }`, or
+ * `{ kind: 'broken' | 'stuck', what }`.
+ */
+export function findMutant(folder, { command, timeoutMs }) {
+  return new Promise((settle) => {
+    const child = spawn(process.execPath, command, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.add(child);
+    let said;
+    let line = '';
+    let errors = '';
+    let isLate = false;
+    const look = (text) => {
+      said = verdictOf(text) ?? said;
+    };
+    child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      const lines = (line + chunk).split('\n');
+      line = lines.pop();
+      for (const whole of lines) look(whole);
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk) => {
+      errors = (errors + chunk).slice(-ERROR_BYTES_KEPT);
+    });
+    const timer = setTimeout(() => {
+      isLate = true;
+      child.kill('SIGKILL');
+    }, timeoutMs);
+    child.on('error', (error) => {
+      errors += error.message;
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      children.delete(child);
+      look(line);
+      if (said !== undefined) settle(said);
+      else if (isLate) settle({ kind: 'stuck', what: `no end after ${timeoutMs / 1000} s` });
+      else settle({ kind: 'broken', what: `ended with ${signal ?? code}: ${lastLine(errors)}` });
+    });
+  });
+}
+
+function verdictOf(line) {
+  if (!line.startsWith('{')) return undefined;
+  let value;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (value.foundBy === null) return { kind: 'missed' };
+  if (typeof value.foundBy !== 'string') return undefined;
+  const { foundBy, seed, mode, what } = value;
+  return { kind: 'found', foundBy, seed, mode, what };
+}
+
+/** Of a stack the line that says what it is about. */
+function lastLine(text) {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.find((line) => /Error\b.*:/.test(line))?.trim() ?? lines.at(-1)?.trim() ?? 'nothing';
+}
+
+/** Runs them all; what came of each, in their order. Throws when the table would mean nothing. */
+export async function runMutants(options) {
+  const { root, folder, only, command, timeoutMs, parallel, write } = options;
+  const { makeCopy } = await import('./mutant-copies.mjs');
+  const patches = readPatches(folder).filter(({ name }) => name.includes(only ?? ''));
+  if (patches.length === 0) throw new StepFailed(`no mutant in ${folder} is called ${only}`);
+  const mutants = applyAll(root, patches);
+  if (options.isTypechecked) await checkTypes(root, mutants);
+
+  const attempt = async (name, changes) => {
+    const startMs = performance.now();
+    const copy = makeCopy(root, changes);
+    folders.add(copy);
+    try {
+      const verdict = await findMutant(copy, { command, timeoutMs });
+      return { name, ...verdict, seconds: (performance.now() - startMs) / 1000 };
+    } finally {
+      folders.delete(copy);
+      rmSync(copy, { recursive: true, force: true });
+    }
+  };
+  if (!options.isBaselineSkipped) {
+    const row = await attempt(BASELINE, new Map());
+    write(lineOf(row));
+    if (row.kind !== 'missed') throw new StepFailed(wrongBaseline(row));
+  }
+  const rows = new Array(mutants.length);
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < mutants.length; i = next++) {
+      rows[i] = await attempt(mutants[i].name, mutants[i].changes);
+      write(lineOf(rows[i]));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  return rows;
+}
+
+/** All that do not fit are told at once. */
+function applyAll(root, patches) {
+  const misfits = [];
+  const mutants = patches.map((patch) => {
+    try {
+      return { name: patch.name, changes: applyPatch(root, patch) };
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      misfits.push(error.message);
+      return undefined;
+    }
+  });
+  if (misfits.length > 0) throw new StepFailed(misfits.join('\n'));
+  return mutants;
+}
+
+async function checkTypes(root, mutants) {
+  const { TypeChecker } = await import('./mutant-copies.mjs');
+  const checker = new TypeChecker(root);
+  const wrong = mutants.flatMap(({ name, changes }) => {
+    const error = checker.errorsOf(changes);
+    return error === '' ? [] : [`mutant ${name} does not pass the compiler: ${error}`];
+  });
+  if (wrong.length > 0) throw new StepFailed(wrong.join('\n'));
+}
+
+function wrongBaseline({ kind, foundBy, seed, what }) {
+  const said = kind === 'found' ? `${foundBy} says at seed ${seed}: ${what}` : `${kind}: ${what}`;
+  return `the sources without any mutant do not pass, so the table would mean nothing: ${said}`;
+}
+
+function lineOf({ name, kind, foundBy, mode, seed, seconds, what }) {
+  const took = `${seconds.toFixed(1)} s`;
+  if (name === BASELINE && kind === 'missed') return `${name}: passes, ${took}`;
+  if (kind !== 'found') return `${name}: ${wordFor(kind)}, ${took}${what ? ` (${what})` : ''}`;
+  return `${name}: found by ${foundBy}${mode ? ` (${mode})` : ''} at seed ${seed}, ${took}: ${what}`;
+}
+
+function wordFor(kind) {
+  return kind === 'missed' ? 'NOT FOUND' : kind.toUpperCase();
+}
+
+/** The table, as lines. */
+export function tableOf(rows) {
+  const head = ['mutant', 'found by', 'mode', 'seed', 'seconds'];
+  const cells = rows.map((row) => [
+    row.name,
+    row.kind === 'found' ? row.foundBy : wordFor(row.kind),
+    row.mode ?? '',
+    row.seed === undefined ? '' : String(row.seed),
+    row.seconds.toFixed(1),
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...cells].map((line) => line[i].length)));
+  const lines = [head, ...cells].map((line) =>
+    line
+      .map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join('  ')
+      .trimEnd(),
+  );
+  const found = rows.filter(({ kind }) => kind === 'found').length;
+  return [...lines, `${rows.length} mutants, ${found} found, ${rows.length - found} not found`];
+}
+
+function optionsOf(argv) {
+  const end = argv.indexOf('--');
+  const own = end < 0 ? argv : argv.slice(0, end);
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: own,
+      allowPositionals: true,
+      options: {
+        only: { type: 'string' },
+        seeds: { type: 'string', default: SEEDS },
+        parallel: { type: 'string', default: String(PARALLEL) },
+        'timeout-seconds': { type: 'string', default: String(TIMEOUT_SECONDS) },
+        'skip-typecheck': { type: 'boolean', default: false },
+        'skip-baseline': { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new StepFailed(error.message);
+  }
+  const { values, positionals } = parsed;
+  const [folder = FOLDER, ...more] = positionals;
+  if (more.length > 0)
+    throw new StepFailed(`one folder of mutants is taken, not ${more[0]} as well`);
+  return {
+    root: ROOT,
+    folder: isAbsolute(folder) ? folder : join(ROOT, folder),
+    only: values.only,
+    command: end < 0 ? simulatorCommand(values.seeds) : argv.slice(end + 1),
+    parallel: countOf('--parallel', values.parallel),
+    timeoutMs: countOf('--timeout-seconds', values['timeout-seconds']) * 1000,
+    isTypechecked: !values['skip-typecheck'],
+    isBaselineSkipped: values['skip-baseline'],
+    write: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+function countOf(option, text) {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new StepFailed(`${option} is ${text}: give a whole number above 0`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once('exit', cleanUp);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+  await main(async () => {
+    const options = optionsOf(process.argv.slice(2));
+    await ensureInstalled();
+    await ensureBuilt();
+    const rows = await runMutants(options);
+    process.stdout.write(`\n${tableOf(rows).join('\n')}\n`);
+    return rows.every(({ kind }) => kind === 'found') ? 0 : 1;
+  });
+}

@@ -1,0 +1,187 @@
+/**
+ * The runner of the mutants, with a program in the place of the simulator: what counts as found, and that
+ * nothing else does. It runs on a small tree of its own that looks like a build.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { makeCopy } from '../../scripts/mutant-copies.mjs';
+import {
+  findMutant,
+  type Row,
+  type RunOptions,
+  runMutants,
+  tableOf,
+} from '../../scripts/mutants.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SOURCE = 'export const sum = (a: number, b: number): number => a + b;\n';
+/** Adds, and tells what it saw: the simulator in small. */
+const PROGRAM = `
+import { sum } from './src/sum.js';
+console.log('seed 1');
+const isRight = sum(2, 2) === 4 && sum(2, 3) === 5;
+const found = { foundBy: 'adding', seed: 7, mode: 'calm', what: 'sum(2, 3) is ' + sum(2, 3) };
+if (sum(1, 1) === 99) throw new Error('the program itself broke');
+console.log(JSON.stringify(isRight ? { foundBy: null } : found));
+process.exitCode = isRight ? 0 : 1;
+`;
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'quorate-runner-test-'));
+  for (const folder of ['src', 'patches', join('dist', 'src'), join('dist', 'sim')]) {
+    mkdirSync(join(root, folder), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'), 'junction');
+  write('package.json', '{ "type": "module" }\n');
+  const compilerOptions = { module: 'NodeNext', target: 'ES2023', strict: true, types: [] };
+  write('tsconfig.build.json', JSON.stringify({ compilerOptions, include: ['src'] }));
+  write('src/sum.ts', SOURCE);
+  write('dist/src/sum.js', 'export const sum = (a, b) => a + b;\n');
+  write('dist/program.js', PROGRAM);
+  write('dist/sim/main.js', PROGRAM.replace("'./src/sum.js'", "'../src/sum.js'"));
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+function write(path: string, text: string): void {
+  writeFileSync(join(root, path), text);
+}
+
+/** A mutant that computes `expression` in the place of the sum. */
+function plant(name: string, expression: string): void {
+  const diff = [
+    '# what: computes something else',
+    '# breaks: adding',
+    '# expect: whoever adds',
+    '--- a/src/sum.ts',
+    '+++ b/src/sum.ts',
+    '@@ -1 +1 @@',
+    `-${SOURCE.trimEnd()}`,
+    `+export const sum = (a: number, b: number): number => ${expression};`,
+    '',
+  ];
+  write(`patches/${name}.patch`, diff.join('\n'));
+}
+
+async function runAll(
+  options: Partial<RunOptions> = {},
+): Promise<{ rows: Row[]; lines: string[] }> {
+  const lines: string[] = [];
+  const rows = await runMutants({
+    root,
+    folder: join(root, 'patches'),
+    command: [join('dist', 'sim', 'main.js')],
+    parallel: 2,
+    timeoutMs: 60_000,
+    write: (line) => lines.push(line),
+    ...options,
+  });
+  return { rows, lines };
+}
+
+it('tells found from missed, and leaves build and sources as they were', async () => {
+  plant('src-multiplies', 'a * b');
+  plant('src-the-same', 'b + a');
+  const { rows, lines } = await runAll({ isTypechecked: true });
+  expect(rows).toMatchObject([
+    { name: 'src-multiplies', kind: 'found', foundBy: 'adding', seed: 7, mode: 'calm' },
+    { name: 'src-the-same', kind: 'missed' },
+  ]);
+  expect(lines[0]).toMatch(/^\(unchanged\): passes/);
+  expect(lines.join('\n')).toContain('src-multiplies: found by adding (calm) at seed 7');
+  expect(readFileSync(join(root, 'src', 'sum.ts'), 'utf8')).toBe(SOURCE);
+  expect(readFileSync(join(root, 'dist', 'src', 'sum.js'), 'utf8')).toContain('a + b');
+});
+
+it('counts neither a program that breaks down nor one that does not end', async () => {
+  plant('src-breaks', 'a === 1 ? 99 : a + b');
+  plant('src-hangs', '((): number => { while (a > 0) b++; return b; })()');
+  const { rows } = await runAll({ isBaselineSkipped: true, timeoutMs: 3_000 });
+  expect(rows).toMatchObject([
+    { name: 'src-breaks', kind: 'broken', what: 'ended with 1: Error: the program itself broke' },
+    { name: 'src-hangs', kind: 'stuck', what: 'no end after 3 s' },
+  ]);
+});
+
+it('runs only what is asked for, and says when nothing is called so', async () => {
+  plant('src-multiplies', 'a * b');
+  plant('src-subtracts', 'a - b');
+  const { rows } = await runAll({ only: 'subtracts' });
+  expect(rows.map(({ name }) => name)).toEqual(['src-subtracts']);
+  await expect(runAll({ only: 'divides' })).rejects.toThrow('is called divides');
+});
+
+it('says nothing about mutants while the unchanged sources fail', async () => {
+  plant('src-multiplies', 'a * b');
+  write('dist/src/sum.js', 'export const sum = (a, b) => a - b;\n');
+  await expect(runAll()).rejects.toThrow(
+    'the sources without any mutant do not pass, so the table would mean nothing: ' +
+      'adding says at seed 7: sum(2, 3) is -1',
+  );
+});
+
+it('tells all patches that do not fit before it runs any', async () => {
+  plant('src-multiplies', 'a * b');
+  plant('src-subtracts', 'a - b');
+  write('src/sum.ts', SOURCE.replace('sum', 'total'));
+  const run = runAll();
+  await expect(run).rejects.toThrow('mutant src-multiplies: hunk 1 of 1 for src/sum.ts');
+  await expect(run).rejects.toThrow('mutant src-subtracts: hunk 1 of 1 for src/sum.ts');
+});
+
+it('refuses a mutant that the compiler would not pass, when asked to look', async () => {
+  plant('src-answers-text', 'String(a + b)');
+  await expect(runAll({ isTypechecked: true })).rejects.toThrow(
+    'mutant src-answers-text does not pass the compiler',
+  );
+});
+
+it('gives each copy files of its own, and the rest as links', () => {
+  const copy = makeCopy(root, new Map([['src/sum.ts', SOURCE.replace('a + b', 'a - b')]]));
+  try {
+    const mutated = readFileSync(join(copy, 'dist', 'src', 'sum.js'), 'utf8');
+    expect(mutated).toBe('export const sum = (a, b) => a - b;\n');
+    expect(existsSync(join(copy, 'node_modules', 'typescript'))).toBe(true);
+    expect(readdirSync(join(copy, 'dist')).sort()).toEqual(['sim', 'src']);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+});
+
+it('takes the last verdict of a program, also without an end of line', async () => {
+  const said = '{"foundBy":"one","seed":1}\\nnoise {\\n{"foundBy":"two","seed":2}';
+  const command = ['-e', `process.stdout.write('${said}')`];
+  const verdict = await findMutant(root, { command, timeoutMs: 60_000 });
+  expect(verdict).toMatchObject({ kind: 'found', foundBy: 'two', seed: 2 });
+});
+
+it('prints a table that ends with what was found and what was not', () => {
+  const seed = { mode: 'calm', seed: 12, what: 'x' };
+  const rows: Row[] = [
+    { name: 'raft-one', kind: 'found', foundBy: 'election-safety', ...seed, seconds: 1.25 },
+    { name: 'raft-other', kind: 'missed', seconds: 100 },
+  ];
+  expect(tableOf(rows)).toEqual([
+    'mutant      found by         mode  seed  seconds',
+    'raft-one    election-safety  calm    12      1.3',
+    'raft-other  NOT FOUND                      100.0',
+    '2 mutants, 1 found, 1 not found',
+  ]);
+});
