@@ -152,17 +152,19 @@ export class MemoryTree {
 
   /**
    * Writes as much as there is room for, and answers how many bytes that were: what lies within the file
-   * may always be written over.
+   * may always be written over. `mostBytes`: no more than so many, whatever the room.
    */
   write(
     inode: Inode,
     position: number,
     chunks: readonly Uint8Array[],
     freeBytes: number = this.freeBytes,
+    mostBytes: number = Number.POSITIVE_INFINITY,
   ): number {
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
-    const fits = Math.max(0, Math.min(length, inode.size + freeBytes - position));
+    const room = inode.size + freeBytes - position;
+    const fits = Math.max(0, Math.min(length, room, mostBytes));
     const before = inode.size;
     inode.write(position, chunks, fits);
     if (inode.isLinked) this.#usedBytes += inode.size - before;
