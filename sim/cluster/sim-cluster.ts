@@ -20,7 +20,7 @@ import { MemoryDisk, type PowerCut } from '../world/memory-disk.ts';
 import { MemoryNetwork } from '../world/memory-network.ts';
 import { calmMangling, mangle } from '../world/message-mangler.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
-import { calmDisk, SimDisk } from '../world/sim-disk.ts';
+import { healthyDisk, SimDisk } from '../world/sim-disk.ts';
 import { Trace } from '../world/trace.ts';
 import { Caller, type CallOptions } from './caller.ts';
 import type { EndOfLife, Listener } from './events.ts';
@@ -110,7 +110,7 @@ export class SimCluster {
       process: undefined,
       failure: undefined,
       wallSkewMs: 0,
-      diskConditions: calmDisk(),
+      diskConditions: healthyDisk(),
       mangling: calmMangling(),
       intercept: undefined,
     };
@@ -156,7 +156,8 @@ export class SimCluster {
           loop,
           random: random.stream('disk'),
           conditions: machine.diskConditions,
-          trace: (what, size) => this.trace.note(`${name} ${what}`, this.nowMs, size),
+          trace: (what, first, second) =>
+            this.trace.note(`${name} ${what}`, this.nowMs, first, second),
         }),
       },
       config: this.#configOf(machine),
@@ -318,7 +319,8 @@ export class SimCluster {
     if (how === 'power-cut') {
       this.network.powerOff(name);
       const after = machine.disk.crash(this.random.stream(`power ${name}/${life}`), cut);
-      lost = machine.disk.lostByCrash;
+      const { sectors = 0, sizes = 0, names = 0 } = after.losses ?? {};
+      lost = sectors + sizes + names;
       machine.disk = after;
     } else {
       this.network.crash(name);
