@@ -24,8 +24,8 @@ export interface ChaosClusterOptions {
   readonly wantsSmallDisk: boolean;
 }
 
-export const READY_MS = 40_000;
-const STATUS_MS = 20_000;
+const READY_MS = 60_000;
+const AGREEMENT_MS = 30_000;
 const ANSWER_MS_MAX = 3_000;
 const STOP_MS = 25_000;
 /** Often enough a snapshot that some node needs one. */
@@ -196,7 +196,7 @@ export class ChaosCluster {
   async agreement(): Promise<string> {
     let seen: (NodeReport | undefined)[] = [];
     try {
-      return await until('agreement', STATUS_MS, async () => {
+      return await until('agreement', AGREEMENT_MS, async () => {
         seen = await this.reports();
         const [first] = seen;
         if (first === undefined) return undefined;

@@ -12,8 +12,10 @@ import type { ChaosCluster } from './chaos-cluster.ts';
 import type { Fault, Stage } from './fault.ts';
 import type { FaultWindow } from './gaps.ts';
 
-/** All nodes serve again, and writes go on, so soon after everything was mended. */
+/** All nodes serve again, and writes go on, so soon after everything was mended and every process runs. */
 export const RECOVERY_MS_MAX = 30_000;
+/** To start a process and read its data: a matter of the machine, and of what else it does. */
+const START_MS_MAX = 60_000;
 
 export interface NemesisOptions {
   readonly cluster: ChaosCluster;
@@ -94,11 +96,12 @@ export class Nemesis {
       await cluster.links.heal();
       await cluster.revive();
       const before = acknowledgedAt.length;
-      await until('all nodes to be ready', RECOVERY_MS_MAX, async () => {
+      await until('all nodes to answer', START_MS_MAX, async () => {
         const down = cluster.ids.find((id) => !cluster.isRunning(id));
         if (down !== undefined) throw new Error(`${down} has ended`);
-        return await cluster.areReady();
+        return (await cluster.reports()).every((one) => one !== undefined);
       });
+      await until('all nodes to be ready', RECOVERY_MS_MAX, () => cluster.areReady());
       await until('a write', RECOVERY_MS_MAX, () => acknowledgedAt.length > before);
       return undefined;
     } catch (error) {
