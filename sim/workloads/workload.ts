@@ -7,6 +7,7 @@
  * one: it goes to another node when one is gone, follows hints, repeats a request under its id, and calls
  * an outcome unknown when it is.
  */
+import type { RaftNodeConfig } from '../../src/consensus/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { SeededRandom } from '../world/seeded-random.ts';
 
@@ -40,6 +41,8 @@ export interface WorkloadRun {
 
 export interface Workload {
   readonly name: string;
+  /** What the nodes are to be told, so that it bites: snapshots at every turn, short sessions. */
+  readonly tuning?: Partial<RaftNodeConfig>;
   plan(options: WorkloadPlanOptions): readonly PlannedOperation[];
   /** Makes the clients, and has each do its part of `operations` as time goes on. */
   begin(cluster: SimCluster, operations: readonly PlannedOperation[]): WorkloadRun;
