@@ -16,6 +16,9 @@ const SHOWN_BLOCKED_MAX = 4;
 /** The part of the bound on steps that each look at a beginning may use. */
 export const EXPLAIN_STEPS_SHARE = 4;
 
+/** To find the longest order one must go on where it is hopeless already; this far at most. */
+const FAR_STEPS_MAX = 100_000;
+
 export interface Violation {
   /** The return up to which everything can be explained, and with which no more; as a text. */
   readonly culprit: string;
@@ -49,7 +52,7 @@ export function explainViolation<State, Op>(
   }
   const end = returns[high] as number;
   const beginning = upTo(intervals, end);
-  const failed = new OrderSearch(model, beginning, stepsMax);
+  const failed = new OrderSearch(model, beginning, FAR_STEPS_MAX, true);
   failed.run();
   const culprit = intervals.find(({ return: at, told }) => told !== undefined && at === end);
   return inWords(culprit?.text ?? '', beginning, failed.best(), model);

@@ -295,11 +295,11 @@ describe('against all orders', () => {
     expect(seen.violation).toBeGreaterThan(runs / 20);
   };
 
-  it('agrees on random histories, with the shortcuts', () => wantsBoth(registerModel, 6_000));
+  it('agrees on random histories, with the shortcuts', () => wantsBoth(registerModel, 3_000));
 
   it('agrees on random histories, without them', () => {
     const { shortcuts: _none, ...plain } = registerModel;
-    wantsBoth(plain, 3_000);
+    wantsBoth(plain, 1_500);
   });
 
   it('agrees without merging values that nobody saw', () => {
@@ -314,7 +314,7 @@ describe('against all orders', () => {
           checkLinearizable(registerModel, apart).kind,
         );
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 });
@@ -361,7 +361,7 @@ it('checks other models: a queue, against all orders', () => {
       expect(checkLinearizable(queueModel, intervals).kind).toBe(expected);
       seen[expected]++;
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_500 },
   );
   expect(Math.min(seen.ok, seen.violation)).toBeGreaterThan(100);
 });

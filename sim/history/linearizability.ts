@@ -14,7 +14,7 @@
  *    known operations taken and no unknown one used beyond those used now is not tried again.
  * 2. Unknown operations of equal effect stand in for one another; the one called first is used first.
  *
- * Where the model's known answers fix the state or leave it alone (`shortcuts`), two more hold:
+ * Where the model's known answers fix the state or leave it alone (`shortcuts`), three more hold:
  *
  * 3. A known operation that only looks, and fits now, is taken now and nothing else is tried: moving it
  *    forward to here changes the state for nobody.
@@ -24,6 +24,9 @@
  *    u, so nobody sees u: leave it out. The same for an unknown that is blind (its effect does not depend
  *    on the state) behind u: nobody sees u. Repeat until no such u is left; each round moves one nearer to
  *    the end or takes one out, so it ends.
+ * 5. A state that an operation not yet taken needs, that is not present, and that nothing left leads to,
+ *    will never come: the search goes back at once. With values written once each, this is what makes bad
+ *    histories as quick as good ones, since a value is seldom left before its readers have seen it.
  *
  * The verdict is `undecided` when the bound of steps is reached. That is no approval.
  */

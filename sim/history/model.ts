@@ -22,11 +22,21 @@ export interface Model<State, Op> {
   readonly shortcuts?: ModelShortcuts<Op>;
 }
 
+/** No state is identified so. */
+export const UNSURE: unique symbol = Symbol('unsure');
+
 export interface ModelShortcuts<Op> {
   /** Of known operations: it never changes the state, whatever the state is. */
   isObserver(op: Op): boolean;
   /** Of unknown operations: its effect is the same in every state. */
   isBlind(op: Op): boolean;
+  /** The only state (by `identify`) in which a known operation is possible; undefined: there are others. */
+  needed(op: Op): string | number | undefined;
+  /**
+   * The only state that it can lead to from another one; undefined: it leads to none. UNSURE for what
+   * depends on the state.
+   */
+  given(op: Op): string | number | undefined | typeof UNSURE;
 }
 
 /** One operation on one object, between call and return. */

@@ -1,12 +1,13 @@
 /**
  * The search of linearizability.ts: depth first, with an explicit stack, so that long histories do not
- * exhaust the engine's. The rules 1 to 4 are explained there.
+ * exhaust the engine's. The rules 1 to 5 are explained there.
  *
  * Known operations stand in order of their calls in a list linked both ways; taking one unlinks it, going
  * back links it again at its place. Those that may be taken next are the first ones of the list up to the
  * first that was called after the earliest return before it.
  */
 import type { Interval, Model } from './model.ts';
+import { NeededStates } from './needed-states.ts';
 import { TriedStates } from './tried-states.ts';
 
 const NONE = -1;
@@ -44,6 +45,7 @@ export class OrderSearch<State, Op> {
   readonly #classes: Pending<Op>[][];
   readonly #used: Uint16Array;
   readonly #tried: TriedStates;
+  readonly #needed: NeededStates<State, Op> | undefined;
   #left: number;
   #steps = 0;
   #bestOrder: Interval<Op>[] = [];
@@ -51,7 +53,13 @@ export class OrderSearch<State, Op> {
   #bestBlocked: Interval<Op>[] = [];
   #bestTaken = NONE;
 
-  constructor(model: Model<State, Op>, intervals: readonly Interval<Op>[], stepsMax: number) {
+  /** `isFar`: go on where it is hopeless already, to come as far as possible. */
+  constructor(
+    model: Model<State, Op>,
+    intervals: readonly Interval<Op>[],
+    stepsMax: number,
+    isFar = false,
+  ) {
     this.#model = model;
     this.#stepsMax = stepsMax;
     const sorted = [...intervals].sort((a, b) => a.call - b.call);
@@ -67,19 +75,20 @@ export class OrderSearch<State, Op> {
     this.#classes = classesOf(model, sorted);
     this.#used = new Uint16Array(this.#classes.length);
     this.#tried = new TriedStates(this.#known.length);
+    this.#needed = isFar ? undefined : new NeededStates(model, this.#known, this.#classes);
     this.#bestState = model.initial;
   }
 
-  /** Steps of the model that it took. */
+  /** Steps of the model that it took, and comparisons with where it has been. */
   get steps(): number {
-    return this.#steps;
+    return this.#steps + this.#tried.compared;
   }
 
   run(): 'found' | 'none' | 'gave up' {
     const frames = [this.#frame(this.#model.initial, undefined)];
     for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
       if (this.#left === 0) return 'found';
-      if (this.#steps > this.#stepsMax) return 'gave up';
+      if (this.steps > this.#stepsMax) return 'gave up';
       const move = this.#nextMove(frame);
       if (move === undefined) {
         this.#noteEnd(frames);
@@ -88,7 +97,9 @@ export class OrderSearch<State, Op> {
         continue;
       }
       this.#apply(move);
-      if (move.isForced || this.#isNew(move.state)) frames.push(this.#frame(move.state, move));
+      const { known, classes, state } = move;
+      const isDead = this.#needed?.isDead(frame.state, state, known, classes) ?? false;
+      if (!isDead && (move.isForced || this.#isNew(state))) frames.push(this.#frame(state, move));
       else this.#undo(move);
     }
     return 'none';
@@ -205,8 +216,12 @@ export class OrderSearch<State, Op> {
   }
 
   #apply({ known, classes }: Move<State>): void {
-    for (const index of classes) this.#used[index] = (this.#used[index] as number) + 1;
+    for (const index of classes) {
+      this.#used[index] = (this.#used[index] as number) + 1;
+      this.#needed?.countClass(index, -1);
+    }
     if (known === NONE) return;
+    this.#needed?.countKnown(known, -1);
     const [before, after] = [this.#previous[known] as number, this.#next[known] as number];
     this.#next[before] = after;
     this.#previous[after] = before;
@@ -215,8 +230,12 @@ export class OrderSearch<State, Op> {
   }
 
   #undo({ known, classes }: Move<State>): void {
-    for (const index of classes) this.#used[index] = (this.#used[index] as number) - 1;
+    for (const index of classes) {
+      this.#used[index] = (this.#used[index] as number) - 1;
+      this.#needed?.countClass(index, 1);
+    }
     if (known === NONE) return;
+    this.#needed?.countKnown(known, 1);
     const [before, after] = [this.#previous[known] as number, this.#next[known] as number];
     this.#next[before] = known;
     this.#previous[after] = known;

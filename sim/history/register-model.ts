@@ -11,7 +11,7 @@
  * `shortcuts` promises.
  */
 
-import type { Model } from './model.ts';
+import { type Model, UNSURE } from './model.ts';
 import type { HistoryGuard } from './operation.ts';
 import { wholeNumber } from './operation.ts';
 
@@ -46,14 +46,20 @@ const INT64_MIN = -(2n ** 63n);
 export const registerModel: Model<RegisterState, RegisterOp> = {
   initial: null,
   step,
-  identify: (state) => (state === null ? 0 : `"${state}`),
+  identify,
   effectOf: (op) => JSON.stringify(op),
   show: (state) => (state === null ? 'no value' : JSON.stringify(state)),
   shortcuts: {
     isObserver,
     isBlind: (op) => op.kind === 'put' || op.kind === 'delete',
+    needed,
+    given,
   },
 };
+
+function identify(state: RegisterState): string | number {
+  return state === null ? 0 : `"${state}`;
+}
 
 function step(state: RegisterState, op: RegisterOp): RegisterState | undefined {
   switch (op.kind) {
@@ -151,5 +157,45 @@ function isObserver(op: RegisterOp): boolean {
       return op.steps.every(isObserver);
     default:
       return false;
+  }
+}
+
+function needed(op: RegisterOp): string | number | undefined {
+  switch (op.kind) {
+    case 'get':
+      return identify(op.output);
+    case 'cas':
+      return op.output === true ? identify(op.expect) : undefined;
+    case 'delete':
+      return op.output === false ? identify(null) : undefined;
+    case 'part': {
+      const guard = op.guards.find(
+        ({ target, operator }) => target === 'value' && operator === 'equal',
+      );
+      if (op.holds === true && guard !== undefined) return identify(String(guard.operand));
+      // Later steps see what earlier ones wrote; the first one sees what was there.
+      return op.steps[0] === undefined ? undefined : needed(op.steps[0]);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function given(op: RegisterOp): string | number | undefined | typeof UNSURE {
+  switch (op.kind) {
+    case 'put':
+      return identify(op.value);
+    case 'cas':
+      return op.output === false ? undefined : identify(op.value);
+    case 'delete':
+      return op.output === false ? undefined : identify(null);
+    case 'increment':
+      return op.output === null ? UNSURE : identify(op.output);
+    case 'part': {
+      const all = op.steps.map(given).filter((one) => one !== undefined);
+      return all.includes(UNSURE) ? UNSURE : all.at(-1);
+    }
+    default:
+      return undefined;
   }
 }

@@ -18,10 +18,13 @@ import { keysOf } from './register-parts.ts';
 import type { RevisionEvents } from './revision-events.ts';
 import { StoreModel } from './store-model.ts';
 
-/** A key that did not hold what an answer shows. `needed` undefined: anything else. */
+/** A key that did not hold what an answer shows. */
 export interface Blame {
   readonly key: string;
+  /** Undefined: anything else than what it held. */
   readonly needed: string | null | undefined;
+  /** It is about the key's version or revisions: every write to it shows in them, however long ago. */
+  readonly isDeep: boolean;
 }
 
 export interface Mismatch {
@@ -70,7 +73,7 @@ export class RevisionReplay {
     this.#steps++;
     const { wrote } = this.store.execute(operation, revision);
     if (wrote) return undefined;
-    const blames = [...keysOf([operation])].map((key) => ({ key, needed: undefined }));
+    const blames = inputsOf(operation);
     const text = operationText(operation);
     const lines = [
       `revision ${revision} belongs to no answered write, and this one does nothing:`,
@@ -113,6 +116,22 @@ function isSameRange(one: RangeOutput, other: RangeOutput): boolean {
   });
 }
 
+/** What it depends on, whether and what an operation writes. */
+export function inputsOf(operation: HistoryOperation): Blame[] {
+  const { op, key, guards = [] } = operation;
+  if (op !== 'txn') return [{ key, needed: undefined, isDeep: false }];
+  const guarded = new Set(guards.map((guard) => guard.key));
+  const others = [...keysOf([operation])].filter((one) => !guarded.has(one));
+  return [
+    ...guardInputs(operation),
+    ...others.map((one) => ({ key: one, needed: undefined, isDeep: false })),
+  ];
+}
+
+function guardInputs({ guards = [] }: HistoryOperation): Blame[] {
+  return guards.map(({ key, target }) => ({ key, needed: undefined, isDeep: target !== 'value' }));
+}
+
 /** The keys on which a told answer and the replayed one differ. */
 function differences(
   operation: HistoryOperation,
@@ -126,13 +145,17 @@ function differences(
     case 'put':
       return [];
     case 'get':
-      return told === output ? [] : [{ key, needed: told as string | null }];
+      return told === output ? [] : [{ key, needed: told as string | null, isDeep: false }];
     case 'cas':
-      return told === output ? [] : [{ key, needed: told === true ? expect : undefined }];
+      return told === output
+        ? []
+        : [{ key, needed: told === true ? expect : undefined, isDeep: false }];
     case 'delete':
-      return told === output ? [] : [{ key, needed: told === false ? null : undefined }];
+      return told === output
+        ? []
+        : [{ key, needed: told === false ? null : undefined, isDeep: false }];
     case 'increment':
-      return told === output ? [] : [{ key, needed: undefined }];
+      return told === output ? [] : [{ key, needed: undefined, isDeep: false }];
     case 'range':
       return rangeDifferences(operation, output, store);
     case 'txn':
@@ -154,12 +177,12 @@ function rangeDifferences(
   for (const key of store.keysIn(operation.key, operation.end)) {
     const needed = isBehind ? undefined : (values.get(key) ?? null);
     if (isBehind ? store.value(key) === null : store.value(key) !== needed) {
-      blames.push({ key, needed });
+      blames.push({ key, needed, isDeep: false });
     }
     if (told.more && key === last) isBehind = true;
   }
   // Items that stand in no order, twice, or that nobody ever wrote: nothing can be missing to mend that.
-  return blames.length > 0 ? blames : [{ key: operation.key, needed: undefined }];
+  return blames.length > 0 ? blames : [{ key: operation.key, needed: undefined, isDeep: false }];
 }
 
 function txnDifferences(
@@ -169,18 +192,18 @@ function txnDifferences(
   revision: number,
 ): Blame[] {
   const told = txnOutput(operation);
-  const guards = (operation.guards ?? []).map(({ key }) => ({ key, needed: undefined }));
-  const steps = takenSteps(operation).map(({ step }) => ({ key: step.key, needed: undefined }));
-  if (output === undefined) return [...guards, ...steps];
+  if (output === undefined) return inputsOf(operation);
   const replayed = output as typeof told;
-  if (replayed.succeeded !== told.succeeded) return guards;
+  if (replayed.succeeded !== told.succeeded) return guardInputs(operation);
   const own = new Set<string>();
   for (const [i, { step, output: answer }] of takenSteps(operation).entries()) {
     const isSame = replayed.steps[i] === answer;
     if (!isSame) {
       const isPlain = step.op === 'get' && !own.has(step.key);
       const isStale = isPlain && store.valueBefore(step.key, revision) !== answer;
-      return [{ key: step.key, needed: isStale ? (answer as string | null) : undefined }];
+      return [
+        { key: step.key, needed: isStale ? (answer as string | null) : undefined, isDeep: false },
+      ];
     }
     if (step.op !== 'get') own.add(step.key);
   }

@@ -19,14 +19,18 @@
 import { assert } from '../../src/errors.ts';
 import { fillHidden } from './hidden-writes.ts';
 import { type HistoryOperation, type HistoryStep, rangeHoldsKey, takenSteps } from './operation.ts';
-import { keysOf } from './register-parts.ts';
 import type { Candidate, RevisionEvents } from './revision-events.ts';
-import { type Blame, type Mismatch, RevisionReplay } from './revision-replay.ts';
+import { type Blame, inputsOf, type Mismatch, RevisionReplay } from './revision-replay.ts';
 
 /** A write of a candidate at a missing revision. */
 interface Placement {
   readonly revision: number;
   readonly candidate: Candidate;
+}
+
+/** What is wrong with a key, as seen by what does not see the change of `before` and what is after it. */
+interface BlamedAt extends Blame {
+  readonly before: number;
 }
 
 /** A point of the search: what is left to try, and what is being tried. */
@@ -127,42 +131,53 @@ export class RevisionSearch {
     this.#lowestChange = Math.min(this.#lowestChange, revision);
   }
 
+  /** Placements that may mend it. None at all, whatever is placed now: it is hopeless. */
   #explanations(wrong: Mismatch): Placement[] {
     const options: Placement[] = [];
-    let isHopeless = !wrong.isPlaced;
     const seen = new Set<string>();
-    const todo: { blame: Blame; before: number }[] = wrong.blames.map((blame) => ({
-      blame,
-      before: this.#seesUpTo(wrong),
-    }));
-    for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
-      const { blame, before } = next;
-      const name = JSON.stringify([blame, before]);
+    const before = this.#seesUpTo(wrong);
+    const todo: BlamedAt[] = wrong.blames.map((blame) => ({ ...blame, before }));
+    let isHopeless = !wrong.isPlaced;
+    for (let blamed = todo.shift(); blamed !== undefined; blamed = todo.shift()) {
+      const name = JSON.stringify(blamed);
       if (seen.has(name)) continue;
       seen.add(name);
-      const since = this.#lastKnown(blame.key, before, wrong);
+      const since = blamed.isDeep ? 0 : this.#lastKnown(blamed, wrong);
       const writers = [...this.replay.placed]
-        .filter(([at, op]) => at > since && at < before && mayWrite(op, blame.key))
+        .filter(([at, one]) => at > since && at < blamed.before && mayWrite(one, blamed.key))
         .sort(([a], [b]) => a - b);
-      if (writers.length > 0) isHopeless = false;
       for (const [at, operation] of writers) {
-        for (const key of inputsOf(operation))
-          todo.push({ blame: { key, needed: undefined }, before: at });
+        if (operation.op !== 'txn' && operation.op !== 'increment') continue;
+        for (const input of inputsOf(operation)) todo.push({ ...input, before: at });
       }
-      const from = Math.max(since, writers.at(-1)?.[0] ?? 0);
-      for (const candidate of this.#events.candidates) {
-        if (!mayWrite(candidate.operation, blame.key, blame.needed)) continue;
-        const lowest = Math.max(from, candidate.above);
-        if (this.#missingBetween(Math.max(since, candidate.above), before).length > 0)
-          isHopeless = false;
-        if (this.#used.has(candidate)) continue;
-        for (const revision of this.#missingBetween(lowest, before)) {
-          if (!this.replay.placed.has(revision)) options.push({ revision, candidate });
-        }
-      }
+      // What was placed last decides the value (if it wrote the key: of a transaction that is not said),
+      // but every write shows in versions.
+      const certain = writers.filter(([, { op }]) => op !== 'txn').at(-1)?.[0];
+      const from = blamed.isDeep ? 0 : (certain ?? since);
+      const isPossible = this.#addWriters(blamed, { since, from }, options);
+      if (isPossible || writers.length > 0) isHopeless = false;
     }
     if (isHopeless) this.#hopeless = wrong;
     return options;
+  }
+
+  /** Answers whether any candidate could ever be placed there, used or not. */
+  #addWriters(
+    { key, needed, before }: BlamedAt,
+    { since, from }: { since: number; from: number },
+    options: Placement[],
+  ): boolean {
+    let isPossible = false;
+    for (const candidate of this.#events.candidates) {
+      const { operation, above } = candidate;
+      if (above >= before || !mayWrite(operation, key, needed)) continue;
+      for (const revision of this.#missingBetween(Math.max(since, above), before)) {
+        isPossible = true;
+        if (revision <= from || this.#used.has(candidate)) continue;
+        if (!this.replay.placed.has(revision)) options.push({ revision, candidate });
+      }
+    }
+    return isPossible;
   }
 
   /** The first revision whose change it does not see. */
@@ -187,7 +202,7 @@ export class RevisionSearch {
   }
 
   /** The last revision below `before` at which answers alone say what the key held; 0: the empty store. */
-  #lastKnown(key: string, before: number, wrong: Mismatch): number {
+  #lastKnown({ key, before }: BlamedAt, wrong: Mismatch): number {
     for (let at = before - 1; at > 0; at--) {
       const writer = this.#events.writers[at];
       if (writer !== undefined && tellsValue(writer, key)) return at;
@@ -227,12 +242,6 @@ function stepMayWrite(step: HistoryStep, key: string, needed: string | null | un
   if (step.op === 'put') return step.value === needed;
   if (step.op === 'delete') return needed === null;
   return needed !== null;
-}
-
-/** Keys on which it depends what a write writes. Whether it writes is another matter: it must. */
-function inputsOf(operation: HistoryOperation): Set<string> {
-  if (operation.op === 'txn') return keysOf([operation]);
-  return new Set(operation.op === 'increment' ? [operation.key] : []);
 }
 
 /** Whether its answer alone says what the key holds afterwards. */

@@ -24,6 +24,7 @@ export interface StoredItem {
 }
 
 export interface Executed {
+  /** Undefined: it is refused, and changes nothing. */
   readonly output: unknown;
   /** It changed something, so it takes a revision. */
   readonly wrote: boolean;
@@ -100,7 +101,7 @@ export class StoreModel {
         return this.#transaction(operation, revision);
       default: {
         const output = this.#step({ op, key, value }, revision);
-        return { output: output ?? null, wrote: output !== undefined && output !== false };
+        return { output, wrote: output !== undefined && output !== false };
       }
     }
   }

@@ -16,8 +16,15 @@ export class TriedStates {
   readonly #tops: number[] = [-1];
   readonly #uses = new Map<string, Uint16Array[]>();
 
+  #compared = 0;
+
   constructor(known: number) {
     this.#taken = new Uint8Array(known);
+  }
+
+  /** Visits that were compared so far: work that a bound on steps must count too. */
+  get compared(): number {
+    return this.#compared;
   }
 
   take(known: number): void {
@@ -39,6 +46,7 @@ export class TriedStates {
       this.#uses.set(key, [used.slice()]);
       return true;
     }
+    this.#compared += visits.length;
     if (visits.some((visit) => covers(visit, used))) return false;
     const kept = visits.filter((visit) => !covers(used, visit));
     kept.push(used.slice());
