@@ -1,0 +1,199 @@
+/**
+ * What befalls disks: slow for a while, stuck for seconds, full, failing; machines that lose their power,
+ * alone or all at once, with what was not synced lost, torn and in the wrong place; and bits that flip
+ * while nobody looks.
+ *
+ * A node may rightly end of most of these, and must do so rather than go on with what it does not have
+ * (N-38, N-39); the checkers are told. Only rot destroys what was promised: see data-budget.ts.
+ */
+import type { Excuse } from '../cluster/events.ts';
+import type { DiskConditions } from '../world/disk-conditions.ts';
+import {
+  amount,
+  anybody,
+  type FaultArgs,
+  type FaultKind,
+  lasting,
+  type Scene,
+  worsen,
+} from './kind.ts';
+import { isFree, keepDown, replace } from './process-faults.ts';
+import { present, several, target } from './targets.ts';
+
+function onDisk(
+  scene: Scene,
+  args: FaultArgs,
+  excuse: Excuse | undefined,
+  change: (disk: DiskConditions) => void,
+): boolean {
+  const one = args['who'] === 'all' ? undefined : target(scene, args['who']);
+  const whom = one !== undefined ? [one] : args['who'] === 'all' ? present(scene) : [];
+  if (excuse !== undefined) for (const { name } of whom) scene.excuse(name, excuse);
+  worsen(scene, amount(args, 'ms'), (world) => {
+    for (const { name } of whom) change(world.disk(name));
+  });
+  return whom.length > 0;
+}
+
+const SLOW: readonly FaultKind[] = [
+  {
+    name: 'slow-disk',
+    draw: (random, intensity) => ({
+      who: random.pick(['leader', 'follower', 'any', 'all']),
+      extraMs: random.pick([1, 5, 20, 80 * intensity.strength]),
+      ms: lasting(random, intensity, 3_000),
+    }),
+    strike: (scene, args) =>
+      onDisk(scene, args, undefined, (disk) => {
+        disk.extraMs = Math.max(disk.extraMs, amount(args, 'extraMs'));
+      }),
+  },
+  {
+    name: 'stuck-sync',
+    draw: (random, intensity) => ({
+      who: anybody(random),
+      syncMs: random.pick([300, 1_100, 2_500, 5_000]),
+      ms: lasting(random, intensity, 1_000),
+    }),
+    strike: (scene, args) =>
+      onDisk(scene, args, undefined, (disk) => {
+        const typicalMs = Math.max(disk.sync.typicalMs, amount(args, 'syncMs'));
+        disk.sync = { typicalMs, maxMs: Math.max(disk.sync.maxMs, typicalMs) };
+      }),
+  },
+];
+
+const FAILING: readonly FaultKind[] = [
+  failing('write-errors', (disk, parts) => {
+    disk.failWrites = Math.max(disk.failWrites, parts);
+  }),
+  failing('sync-errors', (disk, parts) => {
+    disk.failSyncs = Math.max(disk.failSyncs, parts);
+  }),
+  failing('read-errors', (disk, parts) => {
+    disk.failReads = Math.max(disk.failReads, parts);
+  }),
+  failing('name-errors', (disk, parts) => {
+    disk.failNames = Math.max(disk.failNames, parts);
+  }),
+  {
+    name: 'disk-full',
+    draw: (random, intensity) => ({
+      who: anybody(random),
+      freeBytes: random.pick([0, 100, 2_000, 20_000]),
+      ms: lasting(random, intensity, 2_500),
+    }),
+    strike(scene, args) {
+      const machine = target(scene, args['who']);
+      if (machine === undefined) return false;
+      scene.excuse(machine.name, 'disk-full');
+      machine.disk.capacityBytes = machine.disk.usedBytes + amount(args, 'freeBytes');
+      scene.passing.for(amount(args, 'ms'), () => {
+        machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
+      });
+      return true;
+    },
+  },
+  {
+    name: 'read-only-disk',
+    draw: (random, intensity) => ({ who: anybody(random), ms: lasting(random, intensity, 1_500) }),
+    strike: (scene, args) =>
+      onDisk(scene, args, 'disk-failing', (disk) => {
+        disk.isReadOnly = true;
+      }),
+  },
+];
+
+function failing(name: string, change: (disk: DiskConditions, parts: number) => void): FaultKind {
+  return {
+    name,
+    draw: (random, intensity) => ({
+      who: anybody(random),
+      // Of 10,000: the first one that comes, or one after a while.
+      parts: random.pick([10_000, 2_000, 300]),
+      ms: lasting(random, intensity, 800),
+    }),
+    strike: (scene, args) =>
+      onDisk(scene, args, 'disk-failing', (disk) => change(disk, amount(args, 'parts'))),
+  };
+}
+
+const POWER: readonly FaultKind[] = [
+  {
+    name: 'power-cut',
+    draw: (random, intensity) => ({
+      who: anybody(random),
+      ...drawnCut(random, intensity.longestMs),
+    }),
+    strike(scene, args) {
+      const machine = target(scene, args['who'], present(scene));
+      if (machine === undefined) return false;
+      cutPower(scene, machine.name, args);
+      return true;
+    },
+  },
+  {
+    name: 'power-cut-several',
+    draw: (random, intensity) => ({
+      share: random.pick(['minority', 'majority', 'all', 'all']),
+      apartMs: random.pick([0, 0, 1, 30]),
+      ...drawnCut(random, intensity.longestMs),
+    }),
+    strike(scene, args) {
+      const machines = several(scene, args['share'], present(scene));
+      machines.forEach(({ name }, at) => {
+        scene.passing.later(at * amount(args, 'apartMs'), () => cutPower(scene, name, args));
+      });
+      return machines.length > 0;
+    },
+  },
+];
+
+function drawnCut(random: Parameters<FaultKind['draw']>[0], longestMs: number): FaultArgs {
+  return {
+    sectorBytes: random.pick([512, 4_096]),
+    misplaces: random.chance(50) ? 1 : 0,
+    downMs: random.chance(50) ? 0 : random.between(100, longestMs),
+  };
+}
+
+function cutPower(scene: Scene, name: string, args: FaultArgs): void {
+  keepDown(scene, name, amount(args, 'downMs'));
+  const isDown = scene.cluster.machine(name).process === undefined;
+  const sectorBytes = amount(args, 'sectorBytes');
+  scene.supervisor.cutPower(name, { sectorBytes, misplaces: args['misplaces'] === 1 });
+  // Its process died before, so nobody may be about to start it.
+  if (isDown) scene.supervisor.startLater(name);
+}
+
+const ROT: readonly FaultKind[] = [
+  {
+    name: 'bit-rot',
+    destroysData: true,
+    draw: (random) => ({
+      who: anybody(random),
+      bits: random.pick([1, 1, 1, 3, 20]),
+      // It reads what it has when it starts; else it may never notice.
+      restarts: random.chance(70) ? 1 : 0,
+      noticedMs: random.between(200, 6_000),
+    }),
+    strike(scene, args) {
+      const { budget, cluster, random } = scene;
+      const free = present(scene).filter(({ name }) => isFree(scene, name));
+      const machine = target(scene, args['who'], free);
+      if (machine === undefined || !budget.allows(machine.name)) return false;
+      const { name } = machine;
+      budget.spend(name);
+      scene.excuse(name, 'disk-rot');
+      const first = machine.disk.rot(random);
+      if (first === undefined) return false;
+      for (let bit = 1; bit < amount(args, 'bits'); bit++) machine.disk.rot(random);
+      cluster.say('****', `${name}: a bit of ${first.path} at ${first.offset} is another one now`);
+      if (args['restarts'] === 1) cluster.kill(name);
+      scene.passing.for(amount(args, 'noticedMs'), () => replace(scene, name));
+      return true;
+    },
+  },
+];
+
+export const DISK_FAULTS: readonly FaultKind[] = [...SLOW, ...FAILING, ...POWER, ...ROT];

@@ -1,0 +1,96 @@
+/**
+ * Each kind of fault strikes a small cluster under load, and is taken off it again: a leader is there,
+ * each node answers a write, and nothing of the fault is left on links, disks and clocks.
+ */
+import { describe, expect, it } from 'vitest';
+import { SimCluster } from '../cluster/sim-cluster.ts';
+import { healthyDisk } from '../world/disk-conditions.ts';
+import { calmMangling } from '../world/message-mangler.ts';
+import { SeededRandom } from '../world/seeded-random.ts';
+import { beginFaults, FAULT_KINDS } from './index.ts';
+
+const HEALED_WITHIN_MS = 60_000;
+const TUNING = { snapshotIntervalEntries: 20, snapshotCatchUpEntries: 5 };
+
+/** Opens a session now and then, on any node: that is a write. */
+function load(cluster: SimCluster): void {
+  const random = new SeededRandom(cluster.seed, 'load');
+  const write = (): void => {
+    const { node } = random.pick([...cluster.processes, { node: 'n1' }]);
+    cluster
+      .ask(node, ({ engine }) => engine.openSession({ timeoutMs: 1_000 }))
+      .catch(() => undefined);
+    cluster.kernel.nature.after(25, write);
+  };
+  write();
+}
+
+async function founded(seed: number, lines?: string[]): Promise<SimCluster> {
+  const onLine = lines === undefined ? {} : { onLine: (line: string) => void lines.push(line) };
+  const cluster = new SimCluster({ seed, size: 3, tuning: TUNING, ...onLine });
+  cluster.startAll();
+  expect(await cluster.until(() => cluster.agreedLeader !== undefined, 10_000)).toBe(true);
+  return cluster;
+}
+
+async function strike(cluster: SimCluster, name: string, seed: number): Promise<number> {
+  const kind = FAULT_KINDS.get(name);
+  if (kind === undefined) throw new Error(name);
+  const args = kind.draw(new SeededRandom(seed, name), { strength: 2, longestMs: 3_000 });
+  const run = beginFaults(cluster, [{ atMs: cluster.nowMs + 100, kind: name, args }]);
+  await cluster.run(5_000);
+  run.heal();
+  const isHealed = await cluster.until(() => run.isHealed, HEALED_WITHIN_MS);
+  expect(isHealed, `${name} ${JSON.stringify(args)} is healed`).toBe(true);
+  return run.struck.get(name) ?? 0;
+}
+
+async function expectProgress(cluster: SimCluster): Promise<void> {
+  expect(await cluster.until(() => cluster.agreedLeader !== undefined, 15_000)).toBe(true);
+  for (const { node } of cluster.processes) {
+    const session = cluster.ask(node, ({ engine }) => engine.openSession());
+    await expect(cluster.settled(session, 10_000)).resolves.toBeGreaterThan(0);
+  }
+}
+
+function expectNothingLeft(cluster: SimCluster): void {
+  for (const { name, diskConditions, mangling, wallSkewMs, disk } of cluster.machines.values()) {
+    expect({ name, ...diskConditions }).toEqual({ name, ...healthyDisk() });
+    expect(mangling).toEqual(calmMangling());
+    expect(wallSkewMs).toBe(0);
+    expect(disk.capacityBytes).toBe(Number.POSITIVE_INFINITY);
+    for (const other of cluster.machines.keys()) {
+      const { isCut, lossPercent, extraMs, bytesPerMs, resetAfterBytes } = cluster.network.link(
+        name,
+        other,
+      );
+      expect([isCut, lossPercent, extraMs, bytesPerMs, resetAfterBytes]).toEqual([
+        false,
+        0,
+        0,
+        undefined,
+        undefined,
+      ]);
+    }
+  }
+}
+
+describe('each kind of fault strikes and is healed', () => {
+  it.each([...FAULT_KINDS.keys()])('%s', async (name) => {
+    let struck = 0;
+    for (let seed = 1; seed <= 3; seed++) {
+      const lines: string[] = [];
+      const cluster = await founded(seed, lines);
+      load(cluster);
+      try {
+        struck += await strike(cluster, name, seed);
+        await expectProgress(cluster);
+        expectNothingLeft(cluster);
+      } catch (error) {
+        if (process.env['SIM_LINES'] !== undefined) console.log(lines.join('\n'));
+        throw error;
+      }
+    }
+    expect(struck).toBeGreaterThan(0);
+  });
+});
