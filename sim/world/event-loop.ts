@@ -34,6 +34,12 @@ export interface IoLoop {
   readonly isDead: boolean;
 }
 
+/**
+ * A timer that is to wait at all lets at least so much time pass. What is left of a wait after some
+ * arithmetic with fractions can be too little to move the clock, and would be asked for again for ever;
+ * a real clock goes on by itself.
+ */
+const TIMER_MS_MIN = 0.001;
 /** Midnight of a day on which nothing happened; wall clocks start there. */
 const WALL_ORIGIN_MS = Date.UTC(2030, 0, 1);
 
@@ -68,7 +74,8 @@ export class EventLoop implements Clock, IoLoop {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    return this.#add(this.#timers, delayMs, callback);
+    const waitMs = delayMs > 0 ? Math.max(delayMs, TIMER_MS_MIN) : 0;
+    return this.#add(this.#timers, waitMs, callback);
   }
 
   afterIo(callback: () => void): void {

@@ -30,6 +30,14 @@ describe('ManualClock', () => {
     expect(seen).toEqual(['timer at 100', 'io', 'after io']);
   });
 
+  it('lets time pass for a timer, however little it was to wait', async () => {
+    const clock = new ManualClock({ startMs: 32_991.079 });
+    const dueMs = clock.now();
+    clock.after(1e-13, () => {});
+    await clock.until(() => clock.now() > dueMs, 1);
+    expect(clock.now()).toBe(dueMs + 0.001);
+  });
+
   it('settles promises between two callbacks', async () => {
     const clock = new ManualClock();
     const seen: string[] = [];
