@@ -3,9 +3,10 @@ export type Verdict =
   | {
       readonly kind: 'found';
       readonly foundBy: string;
-      readonly seed: number | undefined;
-      readonly mode: string | undefined;
-      readonly what: string | undefined;
+      readonly seed: number;
+      /** Mode and workload. */
+      readonly where: string;
+      readonly what: string;
     }
   | { readonly kind: 'missed' }
   | { readonly kind: 'broken' | 'stuck'; readonly what: string };
@@ -15,13 +16,15 @@ export interface RunOptions {
   readonly folder: string;
   readonly only?: string;
   readonly command: readonly string[];
+  /** For the unchanged sources; default: the same. */
+  readonly baseline?: readonly string[];
   readonly parallel: number;
   readonly timeoutMs: number;
   readonly isTypechecked?: boolean;
   readonly isBaselineSkipped?: boolean;
   readonly write: (line: string) => void;
 }
-export declare function simulatorCommand(seeds: string): string[];
+export declare function simulatorCommand(seeds: string, threads?: number): string[];
 export declare function findMutant(
   folder: string,
   options: { readonly command: readonly string[]; readonly timeoutMs: number },

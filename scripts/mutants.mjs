@@ -1,25 +1,26 @@
 /**
- * `node scripts/mutants.mjs [DIR] [options] [-- PROGRAM ARGUMENTS...]`: does the simulator find what it is
+ * `npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUMENTS...]`: does the simulator find what it is
  * there to find? Each patch of DIR (sim/mutants) is a fault that somebody could have made. It is planted in
  * a copy of the build, and the simulator runs there until something is found.
  *
  *     --only NAME          only the mutants whose name holds NAME
  *     --seeds A..B         which worlds each of them lives in (1..200)
  *     --parallel N         how many at a time (2)
- *     --timeout-seconds N  longest for one of them (900)
+ *     --timeout-seconds N  longest for one of them (1800)
  *     --skip-typecheck     do not check first that each mutant passes the compiler
  *     --skip-baseline      do not run the unchanged sources first
  *     -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
  *
- * The program prints, as one line of JSON on stdout, `{"foundBy": NAME, "seed": N, "mode": ..., "what": ...}`
- * when a checker has seen something, and `{"foundBy": null}` when none has. A program that says neither has
- * broken down, and one that does not end is stuck; neither is a mutant that was found, since it is the
- * simulator that has to find them, and the table would tell nothing if anything counted.
+ * The program prints, as one line of JSON on stdout, what the simulator says under --json: `violations`, a
+ * list, each with `seed`, `mode`, `workload`, and `violation: { checker, message }`. A program that does not
+ * has broken down, and one that does not end is stuck; so is a run that failed by itself. None of these is a
+ * mutant that was found: the simulator has to find them, and the table would tell nothing if anything counted.
  *
  * For the same reason the unchanged sources run first, on the same seeds: they must pass.
  */
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -32,14 +33,18 @@ const FOLDER = join('sim', 'mutants');
 const BASELINE = '(unchanged)';
 const SEEDS = '1..200';
 const PARALLEL = 2;
-const TIMEOUT_SECONDS = 900;
+const TIMEOUT_SECONDS = 1800;
 /** Of a program that broke down: enough to see why. */
 const ERROR_BYTES_KEPT = 4096;
 
-/** What runs in each copy, from its root. */
-export function simulatorCommand(seeds) {
+/** What a run says that failed without a checker. */
+const NO_CHECKER = 'the run itself';
+
+/** What runs in each copy, from its root. On one thread, so that the first seed that fails is the one told. */
+export function simulatorCommand(seeds, threads = 1) {
   const simulator = join('dist', 'sim', 'run', 'main.js');
-  return [simulator, '--stop-at-first', '--json', '--mode', 'all', '--seeds', seeds];
+  const told = ['--json', '--stop-at-first', '--no-shrink'];
+  return [simulator, ...told, '--seeds', seeds, '--threads', String(threads)];
 }
 
 /** What must not outlive this process. */
@@ -52,7 +57,7 @@ function cleanUp() {
 }
 
 /**
- * Runs the command in a copy. `{ kind: 'found', foundBy, seed, mode, what }`, `{ kind: 'missed' }`, or
+ * Runs the command in a copy. `{ kind: 'found', foundBy, seed, where, what }`, `{ kind: 'missed' }`, or
  * `{ kind: 'broken' | 'stuck', what }`.
  */
 export function findMutant(folder, { command, timeoutMs }) {
@@ -103,10 +108,18 @@ function verdictOf(line) {
   } catch {
     return undefined;
   }
-  if (value.foundBy === null) return { kind: 'missed' };
-  if (typeof value.foundBy !== 'string') return undefined;
-  const { foundBy, seed, mode, what } = value;
-  return { kind: 'found', foundBy, seed, mode, what };
+  if (!Array.isArray(value.violations)) return undefined;
+  const [first] = [...value.violations].sort((a, b) => a.seed - b.seed);
+  if (first === undefined) return { kind: 'missed' };
+  const { seed, mode, workload, violation } = first;
+  const { checker, message } = violation;
+  const what = firstLine(message);
+  if (checker === NO_CHECKER) return { kind: 'broken', what: `seed ${seed}: ${what}` };
+  return { kind: 'found', foundBy: checker, seed, where: `${mode}, ${workload}`, what };
+}
+
+function firstLine(text) {
+  return String(text).split('\n')[0];
 }
 
 /** Of a stack the line that says what it is about. */
@@ -117,19 +130,19 @@ function lastLine(text) {
 
 /** Runs them all; what came of each, in their order. Throws when the table would mean nothing. */
 export async function runMutants(options) {
-  const { root, folder, only, command, timeoutMs, parallel, write } = options;
+  const { root, folder, only, command, baseline, timeoutMs, parallel, write } = options;
   const { makeCopy } = await import('./mutant-copies.mjs');
   const patches = readPatches(folder).filter(({ name }) => name.includes(only ?? ''));
   if (patches.length === 0) throw new StepFailed(`no mutant in ${folder} is called ${only}`);
   const mutants = applyAll(root, patches);
   if (options.isTypechecked) await checkTypes(root, mutants);
 
-  const attempt = async (name, changes) => {
+  const attempt = async (name, changes, program = command) => {
     const startMs = performance.now();
     const copy = makeCopy(root, changes);
     folders.add(copy);
     try {
-      const verdict = await findMutant(copy, { command, timeoutMs });
+      const verdict = await findMutant(copy, { command: program, timeoutMs });
       return { name, ...verdict, seconds: (performance.now() - startMs) / 1000 };
     } finally {
       folders.delete(copy);
@@ -137,7 +150,7 @@ export async function runMutants(options) {
     }
   };
   if (!options.isBaselineSkipped) {
-    const row = await attempt(BASELINE, new Map());
+    const row = await attempt(BASELINE, new Map(), baseline);
     write(lineOf(row));
     if (row.kind !== 'missed') throw new StepFailed(wrongBaseline(row));
   }
@@ -184,11 +197,11 @@ function wrongBaseline({ kind, foundBy, seed, what }) {
   return `the sources without any mutant do not pass, so the table would mean nothing: ${said}`;
 }
 
-function lineOf({ name, kind, foundBy, mode, seed, seconds, what }) {
+function lineOf({ name, kind, foundBy, where, seed, seconds, what }) {
   const took = `${seconds.toFixed(1)} s`;
   if (name === BASELINE && kind === 'missed') return `${name}: passes, ${took}`;
   if (kind !== 'found') return `${name}: ${wordFor(kind)}, ${took}${what ? ` (${what})` : ''}`;
-  return `${name}: found by ${foundBy}${mode ? ` (${mode})` : ''} at seed ${seed}, ${took}: ${what}`;
+  return `${name}: found by ${foundBy} at seed ${seed} (${where}), ${took}: ${what}`;
 }
 
 function wordFor(kind) {
@@ -197,11 +210,11 @@ function wordFor(kind) {
 
 /** The table, as lines. */
 export function tableOf(rows) {
-  const head = ['mutant', 'found by', 'mode', 'seed', 'seconds'];
+  const head = ['mutant', 'found by', 'mode, workload', 'seed', 'seconds'];
   const cells = rows.map((row) => [
     row.name,
     row.kind === 'found' ? row.foundBy : wordFor(row.kind),
-    row.mode ?? '',
+    row.where ?? '',
     row.seed === undefined ? '' : String(row.seed),
     row.seconds.toFixed(1),
   ]);
@@ -244,12 +257,21 @@ function optionsOf(argv) {
     root: ROOT,
     folder: isAbsolute(folder) ? folder : join(ROOT, folder),
     only: values.only,
-    command: end < 0 ? simulatorCommand(values.seeds) : argv.slice(end + 1),
+    ...commandsOf(values.seeds, end < 0 ? undefined : argv.slice(end + 1)),
     parallel: countOf('--parallel', values.parallel),
     timeoutMs: countOf('--timeout-seconds', values['timeout-seconds']) * 1000,
     isTypechecked: !values['skip-typecheck'],
     isBaselineSkipped: values['skip-baseline'],
     write: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+/** The unchanged sources run alone, with all processors, and through all seeds. */
+function commandsOf(seeds, given) {
+  if (given !== undefined) return { command: given };
+  return {
+    command: simulatorCommand(seeds),
+    baseline: simulatorCommand(seeds, availableParallelism()),
   };
 }
 

@@ -23,8 +23,10 @@ import {
   type Row,
   type RunOptions,
   runMutants,
+  simulatorCommand,
   tableOf,
 } from '../../scripts/mutants.mjs';
+import { parseArguments } from '../run/arguments.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCE = 'export const sum = (a: number, b: number): number => a + b;\n';
@@ -33,9 +35,11 @@ const PROGRAM = `
 import { sum } from './src/sum.js';
 console.log('seed 1');
 const isRight = sum(2, 2) === 4 && sum(2, 3) === 5;
-const found = { foundBy: 'adding', seed: 7, mode: 'calm', what: 'sum(2, 3) is ' + sum(2, 3) };
+const checker = sum(2, 2) === 77 ? 'the run itself' : 'adding';
+const violation = { checker, message: 'sum(2, 3) is ' + sum(2, 3) + '\\n    at a stack' };
+const found = { seed: 7, mode: 'calm', workload: 'kv', violation };
 if (sum(1, 1) === 99) throw new Error('the program itself broke');
-console.log(JSON.stringify(isRight ? { foundBy: null } : found));
+console.log(JSON.stringify({ seeds: 7, violations: isRight ? [] : [found] }));
 process.exitCode = isRight ? 0 : 1;
 `;
 
@@ -101,24 +105,30 @@ it('tells found from missed, and leaves build and sources as they were', async (
   plant('src-the-same', 'b + a');
   const { rows, lines } = await runAll({ isTypechecked: true });
   expect(rows).toMatchObject([
-    { name: 'src-multiplies', kind: 'found', foundBy: 'adding', seed: 7, mode: 'calm' },
+    { name: 'src-multiplies', kind: 'found', foundBy: 'adding', seed: 7, where: 'calm, kv' },
     { name: 'src-the-same', kind: 'missed' },
   ]);
   expect(lines[0]).toMatch(/^\(unchanged\): passes/);
-  expect(lines.join('\n')).toContain('src-multiplies: found by adding (calm) at seed 7');
+  expect(lines.join('\n')).toContain('src-multiplies: found by adding at seed 7 (calm, kv)');
   expect(readFileSync(join(root, 'src', 'sum.ts'), 'utf8')).toBe(SOURCE);
   expect(readFileSync(join(root, 'dist', 'src', 'sum.js'), 'utf8')).toContain('a + b');
-});
+}, 60_000);
 
-it('counts neither a program that breaks down nor one that does not end', async () => {
+it('does not count a program that breaks down, or a run that fails by itself', async () => {
   plant('src-breaks', 'a === 1 ? 99 : a + b');
-  plant('src-hangs', '((): number => { while (a > 0) b++; return b; })()');
-  const { rows } = await runAll({ isBaselineSkipped: true, timeoutMs: 3_000 });
+  plant('src-fails-alone', 'a + b === 4 ? 77 : a + b');
+  const { rows } = await runAll({ isBaselineSkipped: true });
   expect(rows).toMatchObject([
     { name: 'src-breaks', kind: 'broken', what: 'ended with 1: Error: the program itself broke' },
-    { name: 'src-hangs', kind: 'stuck', what: 'no end after 3 s' },
+    { name: 'src-fails-alone', kind: 'broken', what: 'seed 7: sum(2, 3) is 5' },
   ]);
-});
+}, 60_000);
+
+it('does not count a program that does not end', async () => {
+  plant('src-hangs', '((): number => { while (a > 0) b++; return b; })()');
+  const { rows } = await runAll({ isBaselineSkipped: true, timeoutMs: 1_000 });
+  expect(rows).toMatchObject([{ kind: 'stuck', what: 'no end after 1 s' }]);
+}, 60_000);
 
 it('runs only what is asked for, and says when nothing is called so', async () => {
   plant('src-multiplies', 'a * b');
@@ -151,7 +161,7 @@ it('refuses a mutant that the compiler would not pass, when asked to look', asyn
   await expect(runAll({ isTypechecked: true })).rejects.toThrow(
     'mutant src-answers-text does not pass the compiler',
   );
-});
+}, 60_000);
 
 it('gives each copy files of its own, and the rest as links', () => {
   const copy = makeCopy(root, new Map([['src/sum.ts', SOURCE.replace('a + b', 'a - b')]]));
@@ -165,23 +175,43 @@ it('gives each copy files of its own, and the rest as links', () => {
   }
 });
 
-it('takes the last verdict of a program, also without an end of line', async () => {
-  const said = '{"foundBy":"one","seed":1}\\nnoise {\\n{"foundBy":"two","seed":2}';
-  const command = ['-e', `process.stdout.write('${said}')`];
+it('tells the lowest seed of several, and passes over what is no verdict', async () => {
+  const at = (seed: number): object => {
+    const violation = { checker: `checker ${seed}`, message: 'm' };
+    return { seed, mode: 'calm', workload: 'kv', violation };
+  };
+  const said = `{"noise":1}\n{ no JSON\n${JSON.stringify({ violations: [at(9), at(2)] })}`;
+  const command = ['-e', 'process.stdout.write(process.argv[1])', said];
   const verdict = await findMutant(root, { command, timeoutMs: 60_000 });
-  expect(verdict).toMatchObject({ kind: 'found', foundBy: 'two', seed: 2 });
+  expect(verdict).toMatchObject({ kind: 'found', foundBy: 'checker 2', seed: 2 });
+});
+
+it('asks of the simulator what it knows how to do', () => {
+  const [program, ...options] = simulatorCommand('1..200');
+  const source = String(program)
+    .replace(/^dist./, '')
+    .replace(/js$/, 'ts');
+  expect(existsSync(join(ROOT, source)), source).toBe(true);
+  expect(parseArguments(options)).toMatchObject({
+    seeds: { from: 1, to: 200 },
+    mode: 'any',
+    threads: 1,
+    stopAtFirst: true,
+    shrink: false,
+    json: true,
+  });
 });
 
 it('prints a table that ends with what was found and what was not', () => {
-  const seed = { mode: 'calm', seed: 12, what: 'x' };
+  const seed = { where: 'calm, kv', seed: 12, what: 'x' };
   const rows: Row[] = [
     { name: 'raft-one', kind: 'found', foundBy: 'election-safety', ...seed, seconds: 1.25 },
     { name: 'raft-other', kind: 'missed', seconds: 100 },
   ];
   expect(tableOf(rows)).toEqual([
-    'mutant      found by         mode  seed  seconds',
-    'raft-one    election-safety  calm    12      1.3',
-    'raft-other  NOT FOUND                      100.0',
+    'mutant      found by         mode, workload  seed  seconds',
+    'raft-one    election-safety  calm, kv          12      1.3',
+    'raft-other  NOT FOUND                                100.0',
     '2 mutants, 1 found, 1 not found',
   ]);
 });
