@@ -26,9 +26,19 @@ export interface LocalProposal {
   readonly deadline: number;
   readonly resolve: (result: ProposeResult) => void;
   readonly reject: (error: Error) => void;
-  /** `queued` means for certain: nothing was proposed. */
-  stage: 'queued' | 'appended' | 'forwarded' | 'answered' | 'done';
+  /**
+   * `queued` means for certain: nothing was proposed. `adrift` waits in the same queue, but was on its way
+   * before, and nobody knows what came of that.
+   */
+  stage: 'queued' | 'adrift' | 'appended' | 'forwarded' | 'answered' | 'done';
+  /** An earlier try may have put it into the log. */
+  mayBeInLog: boolean;
   forwardId: number;
+}
+
+/** Nothing is on its way: it may be sent. */
+export function isWaiting({ stage }: LocalProposal): boolean {
+  return stage === 'queued' || stage === 'adrift';
 }
 
 /** A follower waits for it. */

@@ -229,6 +229,34 @@ describe('proposals', () => {
     expect(bench.appended).toEqual([['sent']]);
   });
 
+  it('calls unknown what was lost on its way and waits to be tried again', async () => {
+    const ways: readonly ((bench: Bench, first: LocalProposal) => void)[] = [
+      (bench) => bench.proposals.peerLost(2),
+      (bench) => bench.proposals.leaderChanged(3),
+      (bench, { forwardId: id }) =>
+        bench.proposals.forwardAnswered(2, {
+          id,
+          status: ForwardStatus.Unknown,
+          index: 0,
+          result: done(''),
+        }),
+    ];
+    for (const lose of ways) {
+      for (const end of ['deadline', 'stop']) {
+        const bench = new Bench();
+        const given = bench.add('a', true);
+        bench.proposals.forwardQueued(2);
+        lose(bench, bench.forwarded[0]?.[0] as LocalProposal);
+        bench.proposals.retryParked();
+        bench.proposals.forwardQueued(0);
+        bench.now = 200;
+        if (end === 'deadline') bench.proposals.expire();
+        else bench.proposals.failAll(new ClusterError('NODE_STOPPED', 'stopping'));
+        expect(await settled(given)).toBe('"OUTCOME_UNKNOWN"');
+      }
+    }
+  });
+
   it('answers followers: applied, not proposed, unknown', () => {
     const bench = new Bench();
     bench.proposals.addRemote(2, 71, part('a'));

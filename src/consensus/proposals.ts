@@ -5,6 +5,8 @@
  *        │   └─► forwarded to the leader ────► answered by it ──► applied here: answered
  *        └─ no leader: waits, until its deadline
  *
+ * A request with an id whose answer was lost goes back to the queue, and is `adrift` from then on.
+ *
  * The rules that it protects:
  * - An answer is given only after the command was applied on this node.
  * - "Nothing was proposed" is said only when that is certain: the command never left the queue, the
@@ -22,6 +24,7 @@ import { encodeEnvelope } from './envelope.ts';
 import {
   type ForwardAnswer,
   ForwardStatus,
+  isWaiting,
   type LocalProposal,
   type Proposal,
 } from './proposal.ts';
@@ -113,6 +116,7 @@ export class Proposals {
       resolve,
       reject,
       stage: 'queued',
+      mayBeInLog: false,
       forwardId: 0,
     };
     this.#local.add(proposal);
@@ -159,7 +163,7 @@ export class Proposals {
     const mine: LocalProposal[] = [];
     for (const proposal of queue) {
       if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
-      else if (proposal.stage === 'queued') mine.push(proposal);
+      else if (isWaiting(proposal)) mine.push(proposal);
     }
     if (leader === 0) this.#putBack(mine);
     else this.#forwardInBatches(leader, mine);
@@ -203,6 +207,7 @@ export class Proposals {
     const { proposal } = entry;
     if (proposal.stage !== 'forwarded') return;
     const isLost = answer.status === ForwardStatus.Unknown;
+    proposal.mayBeInLog ||= isLost;
     if (answer.status === ForwardStatus.NotProposed) this.#park(proposal);
     else if (isLost && proposal.repeatable) this.#park(proposal);
     else if (isLost) this.#lost(proposal, 'the leader lost it');
@@ -303,7 +308,7 @@ export class Proposals {
 
   /** What nobody waits for any more makes room in the queue, also while nothing leaves it. */
   #dropDone(): void {
-    const left = this.#queue.filter((it) => it.origin === 'remote' || it.stage === 'queued');
+    const left = this.#queue.filter((it) => it.origin === 'remote' || isWaiting(it));
     if (left.length === this.#queue.length) return;
     this.#queue = [];
     this.#queuedBytes = 0;
@@ -319,7 +324,7 @@ export class Proposals {
       if (bytes > 0 && bytes + proposal.part.length > BATCH_BYTES_MAX) break;
       taken++;
       this.#queuedBytes -= proposal.part.length;
-      if (proposal.origin === 'local' && proposal.stage !== 'queued') continue;
+      if (proposal.origin === 'local' && !isWaiting(proposal)) continue;
       proposals.push(proposal);
       parts.push(proposal.part);
       bytes += proposal.part.length;
@@ -374,17 +379,18 @@ export class Proposals {
   /** Another entry was committed in its place: certainly without effect. */
   #replaced(proposal: Proposal): void {
     if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
-    else this.#requeue(proposal);
+    else this.#requeue(proposal, false);
   }
 
-  #requeue(proposal: LocalProposal): void {
+  #requeue(proposal: LocalProposal, mayBeInLog = true): void {
     if (proposal.stage === 'done') return;
-    proposal.stage = 'queued';
+    proposal.mayBeInLog ||= mayBeInLog;
+    proposal.stage = proposal.mayBeInLog ? 'adrift' : 'queued';
     this.#push(proposal);
   }
 
   #park(proposal: LocalProposal): void {
-    proposal.stage = 'queued';
+    proposal.stage = proposal.mayBeInLog ? 'adrift' : 'queued';
     this.#parked.push(proposal);
   }
 
