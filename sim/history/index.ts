@@ -19,7 +19,7 @@ export {
   type LinearizabilityOptions,
   type LinearizabilityVerdict,
 } from './linearizability.ts';
-export type { Interval, Model, ModelShortcuts } from './model.ts';
+export { type Interval, type Model, type ModelShortcuts, UNSURE } from './model.ts';
 export {
   type HistoryCall,
   type HistoryGuard,

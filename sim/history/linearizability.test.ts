@@ -16,6 +16,7 @@ import {
   txn,
 } from './history.fixture.ts';
 import { checkLinearizable } from './linearizability.ts';
+import { anySeed, drawFrom, makeHistory, withOneChange } from './made-history.fixture.ts';
 import type { Interval, Model } from './model.ts';
 import type { HistoryOperation } from './operation.ts';
 import { registerModel } from './register-model.ts';
@@ -300,6 +301,24 @@ describe('against all orders', () => {
   it('agrees on random histories, without them', () => {
     const { shortcuts: _none, ...plain } = registerModel;
     wantsBoth(plain, 1_500);
+  });
+
+  it('agrees on the parts of transactions and ranges', () => {
+    const seen = { ok: 0, violation: 0 };
+    const shape = { keys: ['a', 'b'], values: ['1', '2'], openMax: 3, isWhole: true };
+    fc.assert(
+      fc.property(anySeed, (seed) => {
+        const draw = drawFrom(seed);
+        const history = makeHistory(draw, { ...shape, operations: 9, unknownShare: 4 });
+        for (const parts of partsByKey(withOneChange(draw, history, shape.values)).values()) {
+          const expected = isLinearizableByBrute(registerModel, parts) ? 'ok' : 'violation';
+          expect(checkLinearizable(registerModel, parts).kind).toBe(expected);
+          seen[expected]++;
+        }
+      }),
+      { numRuns: 1_500 },
+    );
+    expect(Math.min(seen.ok, seen.violation)).toBeGreaterThan(100);
   });
 
   it('agrees without merging values that nobody saw', () => {
