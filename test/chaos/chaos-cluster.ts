@@ -231,12 +231,14 @@ export class ChaosCluster {
     return terms.size;
   }
 
-  /** All at once, and nobody minds. */
-  async close(): Promise<void> {
+  /** All at once, and nobody minds. `keep`: the folder stays. */
+  async close(keep: boolean): Promise<void> {
     this.#isOver = true;
     await this.cluster.killAll();
     await this.links.close();
+    if (keep) this.smallDisk?.copyTo(join(this.cluster.folder, this.smallDiskNode, 'data-was'));
     this.smallDisk?.unmount();
+    if (!keep) await this.cluster.remove();
   }
 
   async #end(id: string): Promise<void> {

@@ -17,10 +17,11 @@ import { pause } from '../acceptance/waiting.ts';
 import { ChaosCluster } from './chaos-cluster.ts';
 import type { Fault } from './fault.ts';
 import { HistoryFile } from './history-file.ts';
-import { judge } from './judge.ts';
+import { judge, reportJudgement } from './judge.ts';
 import { KeySpace } from './key-space.ts';
 import { Nemesis } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
+import { LOST_SYNCS } from './process-faults.ts';
 import { faultTable } from './table.ts';
 import { Workload } from './workload.ts';
 
@@ -28,6 +29,8 @@ import { Workload } from './workload.ts';
 const QUIET_MS = 2_000;
 /** Writes that are acknowledged before the first fault. */
 const WARM_WRITES = 100;
+/** For one fault. */
+const PROOF_MS = 1_000;
 const CHANCE_RANGE = 1_000_000;
 
 interface Run {
@@ -36,50 +39,69 @@ interface Run {
   readonly cluster: ChaosCluster;
   readonly history: HistoryFile;
   readonly workload: Workload;
-  readonly faults: readonly Fault[];
 }
 
+/** @throws when there can be no such file as the history is to be kept in. */
 export async function chaos(report: Report, options: ChaosOptions): Promise<void> {
-  const { seed, nodes } = options;
+  const { seed, nodes, wantsSmallDisk } = options;
   report.section(`Chaos: ${nodes} nodes, seed ${seed}`);
   report.note(`the same faults in the same order again: ${replayLine(options)}`);
   report.note(
     '(what real processes do in between can not be repeated; the history can be judged again)',
   );
+  const path = options.history ?? join(mkdtempSync(join(tmpdir(), 'quorate-')), 'history.jsonl');
+  const history = new HistoryFile(path);
   const jitter = new Seeded(seed + 2);
   const chance = (): number => jitter.below(CHANCE_RANGE) / CHANCE_RANGE;
-  const { wantsSmallDisk } = options;
   const cluster = await ChaosCluster.make({ nodes, chance, wantsSmallDisk });
-  const path =
-    options.history ?? join(mkdtempSync(join(tmpdir(), 'quorate-history-')), 'history.jsonl');
-  const history = new HistoryFile(path);
   const seeded = new Seeded(seed + 1);
-  const keys = new KeySpace(seeded);
   const workload = new Workload({
     history,
-    keys,
+    keys: new KeySpace(seeded),
     seeded,
     nodes: cluster.cluster.clientAddresses,
     clients: options.clients,
   });
-  const faults = possible(report, options, cluster);
   const before = report.failed;
   try {
-    await act({ report, options, cluster, history, workload, faults });
-    report.section('The history');
-    await report.step('the history', async () => judge(report, path));
+    const run = { report, options, cluster, history, workload };
+    if (options.isProof) await prove(run, path);
+    else await tryAll(run, path);
   } catch (error) {
     report.check(false, 'the run', error instanceof Error ? error.stack : String(error));
   } finally {
-    await cluster.close();
+    const hasFailed = report.failed > before;
+    const isKept = hasFailed || options.isKept;
+    await cluster.close(isKept);
     report.note(`history: ${path}`);
-    if (report.failed > before) keepLogs(report, cluster);
-    else await cluster.cluster.remove();
+    if (isKept) report.note(`logs, configurations and data of nodes: ${cluster.cluster.folder}`);
+    if (hasFailed) tellLogs(report, cluster);
   }
 }
 
-async function act(run: Run): Promise<void> {
-  const { report, options, cluster, history, workload, faults } = run;
+async function tryAll(run: Run, path: string): Promise<void> {
+  const { report, options, cluster } = run;
+  const nemesis = await act(run, possible(report, options, cluster), options.minutes * 60_000);
+  const agreed = await report.step('all nodes agree', () => cluster.agreement());
+  if (agreed !== undefined) report.check(true, 'all nodes have the same state', agreed);
+  const { findings } = cluster;
+  report.check(findings.length === 0, 'no node failed, and all came back', findings.join('\n'));
+  tellNumbers(run, nemesis);
+  report.section('The history');
+  await report.step('the history', async () => reportJudgement(report, path));
+}
+
+/** A test that can not fail shows nothing: on disks whose syncs do nothing writes must be lost, and be missed. */
+async function prove(run: Run, path: string): Promise<void> {
+  await act(run, [LOST_SYNCS], PROOF_MS);
+  const { isOk, lines } = judge(path);
+  for (const line of lines) run.report.note(line);
+  run.report.check(!isOk, 'without syncs the history convicts, as it must', lines.at(-1));
+}
+
+/** Clients at work, faults for so long, quiet, and a last look at every key. */
+async function act(run: Run, faults: readonly Fault[], forMs: number): Promise<Nemesis> {
+  const { report, options, cluster, history, workload } = run;
   await cluster.startAll();
   await workload.start();
   while (workload.acknowledgedAt.length < WARM_WRITES) await pause(20);
@@ -93,17 +115,13 @@ async function act(run: Run): Promise<void> {
     ballast: (isEnough) => workload.ballast(isEnough),
   });
   report.section('Faults');
-  await nemesis.run(options.minutes * 60_000);
+  await nemesis.run(forMs);
   await pause(QUIET_MS);
   report.section('At the end');
   await report.step('the clients end in good order', () => workload.stop());
   await report.step('every key is read once more', () => workload.readAll());
   history.close();
-  const agreed = await report.step('all nodes agree', () => cluster.agreement());
-  if (agreed !== undefined) report.check(true, 'all nodes have the same state', agreed);
-  const { findings } = cluster;
-  report.check(findings.length === 0, 'no node failed, and all came back', findings.join('\n'));
-  tellNumbers(run, nemesis);
+  return nemesis;
 }
 
 function tellNumbers({ report, cluster, history, workload }: Run, nemesis: Nemesis): void {
@@ -139,7 +157,6 @@ function replayLine({ seed, nodes, clients, minutes, isQuick, faults }: ChaosOpt
   return `npm run chaos -- ${size} --seed ${seed} --faults ${kinds}${quick}`;
 }
 
-function keepLogs(report: Report, { cluster }: ChaosCluster): void {
-  report.note(`logs and configurations of the nodes: ${cluster.folder}`);
+function tellLogs(report: Report, { cluster }: ChaosCluster): void {
   for (const { id } of cluster.nodes) report.note(`${id}:\n${cluster.logTail(id)}`);
 }

@@ -9,6 +9,10 @@ export interface ChaosOptions {
   readonly clients: number;
   readonly seed: number;
   readonly isQuick: boolean;
+  /** The nodes' logs and data stay, also when all is well. */
+  readonly isKept: boolean;
+  /** Breaks the disks, and fails if nobody is convicted. */
+  readonly isProof: boolean;
   /** Where the history is kept. */
   readonly history: string | undefined;
   readonly faults: readonly Fault[];
@@ -18,8 +22,9 @@ export interface ChaosOptions {
 
 export const USAGE: string = [
   'usage: npm run chaos -- [--minutes N] [--nodes 3|5|7] [--clients N] [--history FILE] [--seed N]',
-  '                        [--faults a,b,...] [--quick]',
+  '                        [--faults a,b,...] [--quick] [--keep]',
   '       npm run chaos -- --check FILE',
+  '       npm run chaos -- --prove',
 ].join('\n');
 
 const MINUTES_DEFAULT = 5;
@@ -47,10 +52,14 @@ export function parseOptions(
 ): ChaosOptions | string {
   const given = new Map<string, string>();
   let isQuick = false;
+  let isProof = false;
+  let isKept = false;
   for (let i = 0; i < args.length; i++) {
     const flag = args[i] ?? '';
     const value = args[i + 1];
     if (flag === '--quick') isQuick = true;
+    else if (flag === '--prove') isProof = true;
+    else if (flag === '--keep') isKept = true;
     else if (!FLAGS.includes(flag)) return `${flag} is not known`;
     else if (value === undefined || value.startsWith('--')) return `${flag} needs a value`;
     else {
@@ -82,6 +91,8 @@ export function parseOptions(
     clients,
     seed,
     isQuick,
+    isProof,
+    isKept,
     history: given.get('--history'),
     faults,
     wantsSmallDisk: faults.some((fault) => fault.needsSmallDisk === true),

@@ -13,14 +13,20 @@ const VOTE_MS = 30_000;
 const REMOVED_MS = 30_000;
 const DOWN_MS_MAX = 1_500;
 const REMOVED = 9;
-const POWER_LOSS: readonly string[] = ['--testing-disk', 'power-loss'];
+const POWER_LOSS = 'power-loss';
+/** A sync does nothing there, and says that it did. */
+const LYING_DISK = 'power-loss-no-sync';
 
 export const PROCESS_FAULTS: readonly Fault[] = [
   { kind: 'kill-leader', about: 'kill -9 of the leader', isQuick: true, run: killLeader },
   { kind: 'kill-follower', about: 'kill -9 of a follower', run: killFollower },
   { kind: 'kill-majority', about: 'kill -9 of a majority at once', run: killMajority },
   { kind: 'kill-all', about: 'kill -9 of all at once', isQuick: true, run: killAll },
-  { kind: 'power-loss', about: 'all lose what was not synced, at once', run: powerLoss },
+  {
+    kind: 'power-loss',
+    about: 'all lose what was not synced, at once',
+    run: (stage) => powerLoss(stage),
+  },
   {
     kind: 'stop-leader',
     about: 'SIGSTOP of the leader, then SIGCONT',
@@ -32,6 +38,13 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   { kind: 'transfer', about: 'leadership is handed over, again and again', run: transfer },
   { kind: 'replace-member', about: 'one is removed, wiped, and joins anew', run: replaceMember },
 ];
+
+/** What no cluster survives: to show that the judge would notice. */
+export const LOST_SYNCS: Fault = {
+  kind: 'lost-syncs',
+  about: 'all lose what they had acknowledged, at once',
+  run: (stage) => powerLoss(stage, LYING_DISK),
+};
 
 async function killLeader(stage: Stage): Promise<string> {
   const { cluster, seeded } = stage;
@@ -64,11 +77,11 @@ async function killAll({ cluster, seeded }: Stage): Promise<string> {
 }
 
 /** First each is moved to a disk that keeps in memory what was not synced. */
-async function powerLoss(stage: Stage): Promise<string> {
+async function powerLoss(stage: Stage, disk: string = POWER_LOSS): Promise<string> {
   const { cluster } = stage;
   for (const id of cluster.ids) {
     await cluster.stop(id);
-    await cluster.start(id, POWER_LOSS);
+    await cluster.start(id, ['--testing-disk', disk]);
     await cluster.ready(id);
   }
   await pause(stage.holdMs());

@@ -1,7 +1,7 @@
 /** Goal: a disk that is full refuses writes, and takes them again once it was relieved. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { SmallDisk } from './small-disk.ts';
@@ -19,6 +19,10 @@ it('is full, and has room again; or says why it can not be had', () => {
     expect(write).toThrow('ENOSPC');
     disk.relieve();
     write();
+    const copy = join(folder, '..', `${basename(folder)}-copy`);
+    disk.copyTo(copy);
+    expect(readdirSync(copy)).toEqual(['log']);
+    rmSync(copy, { recursive: true });
   } finally {
     if (typeof disk !== 'string') disk.unmount();
     rmSync(folder, { recursive: true, force: true });

@@ -6,7 +6,7 @@
  * where it next asks for room. `relieve` takes the file away, as an operator would make room.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Room for some segments of the log with what is prepared ahead, and for snapshots; taken as it is used. */
@@ -15,6 +15,7 @@ const PIECE_BYTES = 1024 * 1024;
 
 export class SmallDisk {
   readonly path: string;
+  #isGone = false;
 
   private constructor(path: string) {
     this.path = path;
@@ -24,7 +25,11 @@ export class SmallDisk {
   static mount(path: string, mib: number = DISK_MIB): SmallDisk | string {
     const options = ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', path];
     const { status, error, stderr } = spawnSync('mount', options, { encoding: 'utf8' });
-    if (status === 0) return new SmallDisk(path);
+    if (status === 0) {
+      const disk = new SmallDisk(path);
+      process.on('exit', () => disk.unmount());
+      return disk;
+    }
     return error?.message ?? stderr.trim();
   }
 
@@ -47,9 +52,22 @@ export class SmallDisk {
     rmSync(this.#filler, { force: true });
   }
 
+  /** What is on it, for somebody who looks for a fault later. */
+  copyTo(folder: string): void {
+    cpSync(this.path, folder, { recursive: true, filter: (path) => this.#isWorthKeeping(path) });
+  }
+
   unmount(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
     // Lazily: a process that was killed a moment ago may still be counted as its user.
     spawnSync('umount', ['-l', this.path]);
+  }
+
+  /** Sockets can not be copied. */
+  #isWorthKeeping(path: string): boolean {
+    const info = statSync(path);
+    return path !== this.#filler && (info.isFile() || info.isDirectory());
   }
 
   get #filler(): string {
