@@ -309,13 +309,14 @@ function roll(scene: Scene, args: FaultArgs, change: (machine: SimMachine) => vo
 }
 
 function drawnTuning(random: SeededRandom, preVote: boolean): Partial<RaftNodeConfig> {
+  const maxBytesPerMessage = random.pick([512, 8_192, 1_048_576]);
   return {
     preVote,
     snapshotIntervalEntries: random.pick([20, 60, 200, 1_000]),
     snapshotCatchUpEntries: random.pick([5, 30, 100]),
-    maxBytesPerMessage: random.pick([512, 8_192, 1_048_576]),
+    maxBytesPerMessage,
     maxInflightMessages: random.pick([1, 4, 256]),
-    maxInflightBytes: random.pick([2_048, 65_536, 16_777_216]),
+    maxInflightBytes: maxBytesPerMessage * random.pick([1, 4, 16]),
   };
 }
 
