@@ -84,14 +84,18 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
   raft.send(response);
 }
 
-/** A vote came in for the campaign under way. */
+/**
+ * A vote came in for the campaign under way. However many there are, a candidate leads only once its own has
+ * come, which says that its term and vote are durable. Without them it could crash, not know that it ever
+ * led, be given the same votes again, and lead the same term twice, with other entries.
+ */
 export function handleVoteResponse(raft: Raft, message: Message): void {
   raft.tracker.recordVote(message.from, !message.reject);
   switch (raft.tracker.voteResult()) {
     case VoteResult.Won:
       if (raft.role === StateType.PreCandidate) {
         campaign(raft, 'election');
-      } else {
+      } else if (raft.tracker.hasVoteOf(raft.id)) {
         becomeLeader(raft);
         broadcastAppend(raft);
       }

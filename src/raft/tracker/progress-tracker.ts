@@ -112,6 +112,10 @@ export class ProgressTracker implements AckedIndexes {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  hasVoteOf(id: RaftId): boolean {
+    return this.#votes.get(id) === true;
+  }
+
   /** How the election stands by the votes recorded so far. */
   voteResult(): VoteResult {
     return this.#vote(this.#votes);
