@@ -23,7 +23,7 @@ import { SeededRandom } from '../world/seeded-random.ts';
 import { healthyDisk, SimDisk } from '../world/sim-disk.ts';
 import { Trace } from '../world/trace.ts';
 import { Caller, type CallOptions } from './caller.ts';
-import type { EndOfLife, Listener } from './events.ts';
+import type { EndOfLife, Leftovers, Listener } from './events.ts';
 import { intercept } from './intercept.ts';
 import type { SimMachine } from './sim-machine.ts';
 import { SimProcess } from './sim-process.ts';
@@ -142,6 +142,13 @@ export class SimCluster {
     const { disk, logger } = { disk: machine.disk, logger: this.#logger(name) };
     const random = this.random.stream(`${name}/${life}`);
     this.network.powerOn(name);
+    const simDisk = new SimDisk({
+      disk,
+      loop,
+      random: random.stream('disk'),
+      conditions: machine.diskConditions,
+      trace: (what, first, second) => this.trace.note(`${name} ${what}`, this.nowMs, first, second),
+    });
     const process: SimProcess = new SimProcess({
       node: name,
       life,
@@ -151,15 +158,9 @@ export class SimCluster {
         random,
         network: this.network.host(name, loop),
         logger,
-        disk: new SimDisk({
-          disk,
-          loop,
-          random: random.stream('disk'),
-          conditions: machine.diskConditions,
-          trace: (what, first, second) =>
-            this.trace.note(`${name} ${what}`, this.nowMs, first, second),
-        }),
+        disk: simDisk,
       },
+      disk: simDisk,
       config: this.#configOf(machine),
       listen: { host: name, port: PORT },
       dataDir: `/data/${name}`,
@@ -312,6 +313,7 @@ export class SimCluster {
     const { process, name } = machine;
     if (process === undefined) return;
     const { life, loop } = process;
+    const leftovers = how === 'stopped' ? { leftovers: this.#leftovers(process) } : {};
     loop.end();
     machine.process = undefined;
     machine.failure = error;
@@ -329,8 +331,17 @@ export class SimCluster {
     const why = error === undefined ? '' : `: ${error.message}`;
     this.say(name, `-- process ${life} ${how}${why}`);
     this.trace.note(`${name} ${how}`, this.nowMs, life);
-    this.tell({ kind: 'ended', node: name, life, how, error, lost });
+    this.tell({ kind: 'ended', node: name, life, how, error, lost, ...leftovers });
     for (const caller of this.#callers.values()) caller.lost(process, how);
+  }
+
+  #leftovers({ node, loop, disk }: SimProcess): Leftovers {
+    const listeners = this.network.listeningPorts(node).length;
+    return {
+      waiting: loop.waiting,
+      openFiles: disk.openFiles + disk.locks,
+      sockets: this.network.openEnds(node) + listeners,
+    };
   }
 
   #configOf(machine: SimMachine): RaftNodeConfig {

@@ -10,6 +10,7 @@ import type { DiskStorageTuning } from '../../src/storage/index.ts';
 import type { Transport, TransportOptions } from '../../src/transport/index.ts';
 import type { Address, World } from '../../src/world/index.ts';
 import type { EventLoop } from '../world/event-loop.ts';
+import type { SimDisk } from '../world/sim-disk.ts';
 import type { Listener } from './events.ts';
 import { MachineTap, StorageTap, TransportTap } from './taps.ts';
 
@@ -24,6 +25,8 @@ export interface ProcessParts {
   readonly storage: DiskStorageTuning;
   readonly transport: TransportOptions;
   readonly machine: StateMachine;
+  /** The disk of `world`, as it is simulated. */
+  readonly disk: SimDisk;
   /** Stands between the wire and the gauges: loses and repeats messages. */
   readonly mangle: (transport: Transport) => Transport;
   readonly tell: Listener;
@@ -40,6 +43,9 @@ export class SimProcess {
   readonly machine: StateMachine;
   /** The operations of the node; only where the machine is the key-value one. */
   readonly api: Api | undefined;
+  readonly disk: SimDisk;
+  /** Its wire, once it has one. */
+  transport: Transport | undefined;
   /** Its start has resolved. */
   isStarted = false;
   /** It was asked to stop in good order. */
@@ -53,6 +59,7 @@ export class SimProcess {
     this.life = life;
     this.loop = loop;
     this.machine = machine;
+    this.disk = parts.disk;
     const owner = { node, life };
     this.engine = new EmbeddedEngine({
       config,
@@ -64,7 +71,10 @@ export class SimProcess {
       transport: parts.transport,
       between: {
         storage: (storage) => new StorageTap(storage, owner, tell),
-        transport: (transport) => new TransportTap(parts.mangle(transport), owner, tell),
+        transport: (transport) => {
+          this.transport = new TransportTap(parts.mangle(transport), owner, tell);
+          return this.transport;
+        },
       },
     });
     const isKv = machine instanceof KvMachine;

@@ -85,9 +85,9 @@ export class StorageTap implements Storage {
   }
 
   async append(batch: AppendBatch): Promise<void> {
-    const done = this.#to.append(batch);
+    // Told first: the process may die in the call, and the batch be on the disk all the same.
     this.#tell({ kind: 'appended', batch });
-    await done;
+    await this.#to.append(batch);
     this.#tell({ kind: 'durable', batch });
   }
 
