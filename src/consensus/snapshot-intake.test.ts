@@ -79,6 +79,18 @@ describe('the intake of snapshots', () => {
     await expect(rig.intake.receive(1, offer.message)).rejects.toThrow('leads in term 3');
   });
 
+  it('N-37 what it has applied the core hears of, so that the leader learns how far this node is', async () => {
+    const rig = await rigOf();
+    const offer = await offerOf(1, 3);
+    rig.appliedIndex = 20;
+    await expect(rig.intake.receive(1, offer.message)).rejects.toThrow('20 is applied here');
+    expect(rig.stepped).toEqual([offer.message]);
+    // What is refused for another reason says nothing about how far this node is.
+    rig.term = 4;
+    await expect(rig.intake.receive(1, offer.message)).rejects.toThrow('leads in term 3');
+    expect(rig.stepped.length).toBe(1);
+  });
+
   it('a leader of a later term takes the place; the earlier one is told', async () => {
     const { intake, disk, stepped } = await rigOf();
     const [old, late] = [await offerOf(1, 3), await offerOf(2, 4, 30)];

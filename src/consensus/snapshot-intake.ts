@@ -2,6 +2,9 @@
  * How a snapshot arrives: the follower's side. A leader offers the file behind a MsgSnap; its bytes go to
  * the storage piece by piece, and the message is stepped into the core once the file is durable here.
  *
+ * One that holds nothing new is refused, and the core hears of it all the same: its answer tells the leader
+ * from where on to send the log (NASTY 37).
+ *
  * One arrives at a time. A leader of a later term takes the place of an earlier one, whose transfer may
  * go on for long before it notices; an earlier one is refused. What came of a transfer that ended early
  * is the storage's to keep, so that the next one goes on from there.
@@ -19,7 +22,7 @@ export interface IntakeHost {
   appliedIndex(): LogIndex;
   /** That this node knows of. */
   term(): Term;
-  /** The file that the message announces is durable here. */
+  /** The file that the message announces is durable here, or what it holds is applied here. */
   stepSnapshot(message: Message): void;
 }
 
@@ -48,7 +51,7 @@ export class SnapshotIntake {
     const { storage, logger } = this.#host;
     const snapshot = snapshotOffered(from, message);
     const { index } = snapshot.metadata;
-    this.#checkWanted(from, message.term, index);
+    this.#checkWanted(from, message, index);
     const incoming: Incoming = {
       from,
       term: message.term,
@@ -85,13 +88,17 @@ export class SnapshotIntake {
     await Promise.all(this.#closing);
   }
 
-  #checkWanted(from: RaftId, term: Term, index: LogIndex): void {
+  #checkWanted(from: RaftId, message: Message, index: LogIndex): void {
+    const { term } = message;
     if (this.#isStopped) throw failed(index, 'the node is stopping');
     const known = Math.max(this.#host.term(), this.#current?.term ?? 0);
     if (term < known)
       throw failed(index, `${from} leads in term ${term}, and this is term ${known}`);
     const applied = this.#host.appliedIndex();
     if (index > applied) return;
+    // The core answers how far this node is. A leader that lost all answers while its log was cut short
+    // knows of no way but a snapshot: refused in silence, it would offer the same one for ever.
+    this.#host.stepSnapshot(message);
     throw new ClusterError(
       'SNAPSHOT_OUT_OF_DATE',
       `snapshot at ${index} is not needed: ${applied} is applied here`,

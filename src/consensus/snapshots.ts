@@ -42,7 +42,7 @@ export interface SnapshotHost {
   /** What the leader knows of a follower. */
   progressOf(follower: RaftId): PeerProgress | undefined;
   sendBulk(message: Message, source: BulkSource): Promise<void>;
-  /** The file that the message announces is durable here. */
+  /** The file that the message announces is durable here, or what it holds is applied here. */
   stepSnapshot(message: Message): void;
   reportSnapshot(to: RaftId, ok: boolean): void;
 }
