@@ -99,6 +99,11 @@ function checkTuning(config: RaftNodeConfig, path: string): void {
     const rule = `it must be greater than heartbeatTicks (${heartbeatTicks})`;
     throw contradiction(`${path}electionTicks`, electionTicks, rule);
   }
+  const { maxBytesPerMessage, maxInflightBytes } = config;
+  if (maxInflightBytes < maxBytesPerMessage) {
+    const rule = `it must be at least maxBytesPerMessage (${maxBytesPerMessage}), or no message fits`;
+    throw contradiction(`${path}maxInflightBytes`, maxInflightBytes, rule);
+  }
   if (commandBytesMax > COMMAND_BYTES_MAX * 4) {
     throw invalid(
       `${path}commandBytesMax`,

@@ -58,7 +58,7 @@ export interface RaftNodeConfig {
   readonly maxBytesPerMessage: number;
   /** Append messages on their way to one follower, before the leader waits for an answer. */
   readonly maxInflightMessages: number;
-  /** Bytes on their way to one follower, likewise. */
+  /** Bytes on their way to one follower, likewise; at least `maxBytesPerMessage`. */
   readonly maxInflightBytes: number;
   /** Bytes appended by the leader and not committed yet; beyond it proposals wait in the queue. */
   readonly maxUncommittedBytes: number;

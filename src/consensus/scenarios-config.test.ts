@@ -64,6 +64,12 @@ it.each<[string, Partial<RaftNodeConfig>, string, RegExp]>([
   ['half a heartbeat', { heartbeatTicks: 0.5 }, 'heartbeatTicks', /whole number/],
   ['messages of no size', { maxBytesPerMessage: 0 }, 'maxBytesPerMessage', /above 0/],
   ['nothing in flight', { maxInflightMessages: 0 }, 'maxInflightMessages', /above 0/],
+  [
+    'less in flight than one message may be',
+    { maxBytesPerMessage: 8_192, maxInflightBytes: 8_191 },
+    'maxInflightBytes',
+    /is 8191: it must be at least maxBytesPerMessage \(8192\)/,
+  ],
   ['no snapshot interval', { snapshotIntervalEntries: 0 }, 'snapshotIntervalEntries', /above 0/],
   ['nothing to catch up by', { snapshotCatchUpEntries: -1 }, 'snapshotCatchUpEntries', /above 0/],
   [
