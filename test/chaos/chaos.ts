@@ -13,13 +13,13 @@ import { join } from 'node:path';
 
 import type { Report } from '../acceptance/report.ts';
 import { Seeded } from '../acceptance/seeded.ts';
-import { pause } from '../acceptance/waiting.ts';
+import { pause, until } from '../acceptance/waiting.ts';
 import { ChaosCluster } from './chaos-cluster.ts';
 import type { Fault } from './fault.ts';
 import { HistoryFile } from './history-file.ts';
 import { judge, reportJudgement } from './judge.ts';
 import { KeySpace } from './key-space.ts';
-import { Nemesis } from './nemesis.ts';
+import { FULL_TIMES, Nemesis, QUICK_TIMES } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { LOST_SYNCS } from './process-faults.ts';
 import { faultTable } from './table.ts';
@@ -29,6 +29,7 @@ import { Workload } from './workload.ts';
 const QUIET_MS = 2_000;
 /** Writes that are acknowledged before the first fault. */
 const WARM_WRITES = 100;
+const WARM_MS = 60_000;
 /** For one fault. */
 const PROOF_MS = 1_000;
 const CHANCE_RANGE = 1_000_000;
@@ -104,12 +105,12 @@ async function act(run: Run, faults: readonly Fault[], forMs: number): Promise<N
   const { report, options, cluster, history, workload } = run;
   await cluster.startAll();
   await workload.start();
-  while (workload.acknowledgedAt.length < WARM_WRITES) await pause(20);
+  await until('the first writes', WARM_MS, () => workload.acknowledgedAt.length >= WARM_WRITES);
   const nemesis = new Nemesis({
     cluster,
-    seeded: new Seeded(options.seed),
+    seed: options.seed,
     faults,
-    isQuick: options.isQuick,
+    times: options.isQuick ? QUICK_TIMES : FULL_TIMES,
     acknowledgedAt: workload.acknowledgedAt,
     note: (text) => report.note(text),
     ballast: (isEnough) => workload.ballast(isEnough),

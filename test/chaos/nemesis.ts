@@ -1,12 +1,14 @@
 /**
  * Does one fault after the other to the cluster, and sees to it that it comes back after each.
  *
- * The kinds come in rounds, each round in another order, so that all of them come equally often. After each
+ * The kinds come in rounds, each round in another order, so that all of them come equally often. The order has
+ * a stream of chance of its own, and so has each fault: how long one took, and how often it drew meanwhile,
+ * then changes nothing for the next, and a seed brings the same plan back. After each
  * everything is mended: links, processes, clocks. Then progress is demanded: every node ready, and a write
  * of the clients acknowledged, within a bound; anything else is a finding. Then a quiet moment, so that
  * faults do not run into each other (the `storm` is for that).
  */
-import type { Seeded } from '../acceptance/seeded.ts';
+import { Seeded } from '../acceptance/seeded.ts';
 import { pause, until } from '../acceptance/waiting.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
 import type { Fault, Stage } from './fault.ts';
@@ -14,47 +16,50 @@ import type { FaultWindow } from './gaps.ts';
 
 /** All nodes serve again, and writes go on, so soon after everything was mended and every process runs. */
 export const RECOVERY_MS_MAX = 30_000;
+/** From the seed of one fault to that of the next. */
+const SEED_STRIDE = 1_000_003;
 /** To start a process and read its data: a matter of the machine, and of what else it does. */
 const START_MS_MAX = 60_000;
 
 export interface NemesisOptions {
   readonly cluster: ChaosCluster;
-  readonly seeded: Seeded;
+  readonly seed: number;
   readonly faults: readonly Fault[];
-  readonly isQuick: boolean;
+  readonly times: NemesisTimes;
   /** When writes were acknowledged; it grows. */
   readonly acknowledgedAt: readonly number[];
   readonly note: (text: string) => void;
   readonly ballast: Stage['ballast'];
 }
 
-interface Times {
+export interface NemesisTimes {
+  /** How long a fault lasts, at least and at most. */
   readonly holdMsMin: number;
   readonly holdMsMax: number;
+  /** Between one fault and the next. */
   readonly calmMs: number;
 }
 
-const FULL: Times = { holdMsMin: 1_000, holdMsMax: 5_000, calmMs: 800 };
-const QUICK: Times = { holdMsMin: 600, holdMsMax: 2_000, calmMs: 300 };
+export const FULL_TIMES: NemesisTimes = { holdMsMin: 1_000, holdMsMax: 5_000, calmMs: 800 };
+export const QUICK_TIMES: NemesisTimes = { holdMsMin: 600, holdMsMax: 2_000, calmMs: 300 };
 
 export class Nemesis {
   readonly #options: NemesisOptions;
-  readonly #times: Times;
   readonly windows: FaultWindow[] = [];
 
   constructor(options: NemesisOptions) {
     this.#options = options;
-    this.#times = options.isQuick ? QUICK : FULL;
   }
 
   /** Until the time is up; the fault under way is finished. Ends early when the cluster does not come back. */
   async run(forMs: number): Promise<void> {
-    const { faults, seeded } = this.#options;
+    const { faults, seed, times } = this.#options;
+    const order = new Seeded(seed);
     const end = performance.now() + forMs;
     let round: Fault[] = [];
     while (performance.now() < end) {
-      await pause(this.#times.calmMs);
-      if (round.length === 0) round = seeded.shuffled(faults);
+      await pause(times.calmMs);
+      if (round.length === 0) round = order.shuffled(faults);
       const fault = round.shift();
       if (fault === undefined) return;
       if (!(await this.#strike(fault))) return;
@@ -85,8 +90,9 @@ export class Nemesis {
   }
 
   #stage(): Stage {
-    const { cluster, seeded, ballast } = this.#options;
-    const { holdMsMin, holdMsMax } = this.#times;
+    const { cluster, seed, ballast, times } = this.#options;
+    const { holdMsMin, holdMsMax } = times;
+    const seeded = new Seeded(seed + (this.windows.length + 1) * SEED_STRIDE);
     return { cluster, seeded, ballast, holdMs: () => seeded.between(holdMsMin, holdMsMax) };
   }
 
