@@ -46,7 +46,7 @@ type Happening = SimEvent extends infer E
 
 function teller(owner: TapOwner, tell: Listener): (happening: Happening) => void {
   const { node, life } = owner;
-  return (happening) => tell({ ...happening, node, life } as SimEvent);
+  return (happening) => tell(Object.assign(happening, { node, life }) as SimEvent);
 }
 
 export class StorageTap implements Storage {

@@ -40,6 +40,9 @@ export interface IoLoop {
  * a real clock goes on by itself.
  */
 const TIMER_MS_MIN = 0.001;
+/** Runs one callback of a loop, and lets all promises settle. */
+export type RunOne = (loop: EventLoop, callback: () => void) => Promise<void>;
+
 /** Midnight of a day on which nothing happened; wall clocks start there. */
 const WALL_ORIGIN_MS = Date.UTC(2030, 0, 1);
 
@@ -143,18 +146,18 @@ export class EventLoop implements Clock, IoLoop {
   }
 
   /** What is due now, phase by phase; what is asked for meanwhile waits for the next turn. */
-  async turn(runOne: (loop: EventLoop, callback: () => void) => Promise<void>): Promise<void> {
-    await this.#phase(this.#timers.takeDue(this.#time.nowMs), runOne);
-    await this.#phase(this.#io.takeDue(this.#time.nowMs), runOne);
+  async turn(runOne: RunOne): Promise<void> {
+    const timers = this.#timers.takeDue(this.#time.nowMs);
+    if (timers.length > 0) await this.#phase(timers, runOne);
+    const io = this.#io.takeDue(this.#time.nowMs);
+    if (io.length > 0) await this.#phase(io, runOne);
+    if (this.#checks.length === 0) return;
     const checks = this.#checks;
     this.#checks = [];
     await this.#phase(checks, runOne);
   }
 
-  async #phase(
-    due: readonly Due[],
-    runOne: (loop: EventLoop, callback: () => void) => Promise<void>,
-  ): Promise<void> {
+  async #phase(due: readonly Due[], runOne: RunOne): Promise<void> {
     for (const item of due) {
       if (this.isDead) return;
       if (!item.isCancelled) await runOne(this, item.callback);

@@ -12,7 +12,7 @@
  * An exception that leaves a callback is what would end a real process: it is kept and told
  * (`onUncaught`), and the run is to be called broken.
  */
-import { EventLoop } from './event-loop.ts';
+import { EventLoop, type RunOne } from './event-loop.ts';
 
 /** Turns at one instant: beyond it something asks for itself again without letting time pass. */
 const TURNS_PER_INSTANT_MAX = 20_000;
@@ -64,7 +64,7 @@ export class Kernel {
     return true;
   }
 
-  readonly #runOne = async (loop: EventLoop, callback: () => void): Promise<void> => {
+  readonly #runOne: RunOne = async (loop, callback) => {
     try {
       callback();
     } catch (error) {

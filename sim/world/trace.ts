@@ -14,18 +14,29 @@ const PER_MS = 1_000_000;
 export class Trace {
   /** Things noted so far. */
   count = 0;
+  /** The same few names come again and again. */
+  readonly #names: Map<string, number> = new Map();
   #a = 0x9e3779b9;
   #b = 0x243f6a88;
 
   /** `what` and who, when, and numbers that belong to it. */
   note(what: string, atMs: number, first = 0, second = 0): void {
     this.count += 1;
-    this.#mix(crc32(what));
+    this.#mix(this.#numberOf(what));
     const nanos = Math.round(atMs * PER_MS);
     this.#mix(nanos % 2 ** 32);
     this.#mix(Math.floor(nanos / 2 ** 32));
     this.#mix(first);
     this.#mix(second);
+  }
+
+  #numberOf(what: string): number {
+    let number = this.#names.get(what);
+    if (number === undefined) {
+      number = crc32(what);
+      this.#names.set(what, number);
+    }
+    return number;
   }
 
   /** 16 hexadecimal digits. */
