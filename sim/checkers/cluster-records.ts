@@ -50,6 +50,8 @@ export interface MachineRecord {
   /** What it said is durable. */
   durable: MachineLog;
   durableState: HardState;
+  /** A commit index alone is worth no write: it is durable with the next batch that is. */
+  commitAlone: LogIndex;
   readonly pending: AppendBatch[];
   /** Index of the newest snapshot that a peer offered in this life and that is not installed: 0 for none. */
   offered: LogIndex;
@@ -206,6 +208,7 @@ function fresh(name: string): MachineRecord {
     memoryState: EMPTY_HARD_STATE,
     durable: new MachineLog(),
     durableState: EMPTY_HARD_STATE,
+    commitAlone: 0,
     pending: [],
     offered: 0,
     left: undefined,
@@ -228,12 +231,18 @@ function open(record: MachineRecord, storage: Storage): void {
   record.durable = record.memory.copy();
   record.memoryState = storage.initialState().hardState;
   record.durableState = record.memoryState;
+  record.commitAlone = record.memoryState.commit;
 }
 
 function madeDurable(record: MachineRecord, batch: AppendBatch): void {
   const at = record.pending.indexOf(batch);
   if (at >= 0) record.pending.splice(at, 1);
-  record.durableState = batch.hardState ?? record.durableState;
+  const { durableState } = record;
+  const { term, vote, commit } = batch.hardState ?? durableState;
+  record.commitAlone = Math.max(record.commitAlone, commit);
+  const isWritten =
+    batch.entries.length > 0 || term !== durableState.term || vote !== durableState.vote;
+  record.durableState = isWritten ? { term, vote, commit: record.commitAlone } : durableState;
   const last = batch.entries.at(-1);
   // Of a batch that was written before a snapshot took the place of what it holds nothing is left.
   if (last !== undefined && last.index > record.durable.baseIndex) {

@@ -5,7 +5,8 @@
  * The log that is found must be the durable one, with none, some or all of the batches behind it that were
  * under way when the process went, whole and in order: whatever else is there, a crash has made up. A
  * snapshot whose installing was under way may have taken the place of all that. The term must not have
- * fallen, the vote of that term not be forgotten, the commit index not have gone back.
+ * fallen, the vote of that term not be forgotten. Nor may the commit index have gone back behind the last
+ * batch that held more than it: alone it is worth no write, since it is learnt again.
  *
  * Within a life, too: what is handed to the storage never lowers term or commit index.
  */
