@@ -5,28 +5,25 @@
  */
 import type { ClusterError } from '../../src/errors.ts';
 import { Violation } from '../checkers/checker.ts';
+import { checkRefusal } from '../checkers/refusals.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
-
-/** Judges a refusal in the turn in which a node gave it; throws a Violation. */
-export type RefusalCheck = (error: ClusterError, process: SimProcess) => void;
 
 export class Findings {
   #first: Violation | undefined;
   readonly #cluster: SimCluster;
-  readonly #checkRefusal: RefusalCheck | undefined;
 
-  constructor(cluster: SimCluster, checkRefusal?: RefusalCheck) {
+  constructor(cluster: SimCluster) {
     this.#cluster = cluster;
-    this.#checkRefusal = checkRefusal;
   }
 
-  /** Each refusal of each node comes through here. */
+  /** Each refusal of each node comes through here, in the turn in which it was given. */
   refused(error: ClusterError, process: SimProcess): void {
     try {
-      this.#checkRefusal?.(error, process);
+      checkRefusal(error, process);
     } catch (violation) {
-      this.#keep(violation as Violation);
+      if (violation instanceof Violation) this.#keep(violation);
+      else throw violation;
     }
   }
 

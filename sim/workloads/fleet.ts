@@ -7,7 +7,7 @@
  * moves no other client (shrinking lives on that).
  */
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import { Findings, type RefusalCheck } from './findings.ts';
+import { Findings } from './findings.ts';
 import { SimClient } from './sim-client.ts';
 import type { PlannedOperation } from './workload.ts';
 
@@ -22,7 +22,6 @@ export interface FleetOptions {
   readonly perform: (client: SimClient, operation: PlannedOperation) => Promise<Came>;
   /** Whether a client repeats its writes under ids. Default: three of four. */
   readonly repeats?: (client: number) => boolean;
-  readonly checkRefusal?: RefusalCheck;
 }
 
 interface Lane {
@@ -46,7 +45,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#options = options;
     const { cluster, operations } = options;
-    this.findings = new Findings(cluster, options.checkRefusal);
+    this.findings = new Findings(cluster);
     const numbers = [...new Set(operations.map(({ client }) => client))].sort((a, b) => a - b);
     this.#lanes = numbers.map((number) => ({
       client: this.makeClient(number),

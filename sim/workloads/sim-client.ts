@@ -284,7 +284,9 @@ export class SimClient {
 
   #moveOn(hint: string | undefined): void {
     const { nodes } = this;
-    if (hint !== undefined && hint !== this.#node && nodes.includes(hint)) {
+    // A hint to whom it has just come from would lead round in a circle, past the others.
+    const recent = this.asked.slice(-nodes.length);
+    if (hint !== undefined && nodes.includes(hint) && !recent.includes(hint)) {
       this.#node = hint;
       return;
     }

@@ -1,0 +1,264 @@
+/** Each workload finds a fault that was planted in what it watches, and says what is wrong. */
+import { describe, expect, it } from 'vitest';
+import type { ApplyContext, CommandResult } from '../../src/consensus/index.ts';
+import {
+  decodeCommand,
+  decodeResult,
+  encodeCommand,
+  encodeResult,
+  type KeyValue,
+  type KvChange,
+  type KvCommand,
+  KvMachine,
+  type KvWatch,
+  type WatchQuery,
+} from '../../src/state/index.ts';
+import { WORKLOADS } from './index.ts';
+import { bytesOf, textOf } from './revision-log.ts';
+import { plantApi, plantEngine, violationOf } from './workload.fixture.ts';
+import type { Workload } from './workload.ts';
+
+const {
+  kv,
+  transactions,
+  locks,
+  watches,
+  sessions,
+  plain,
+  'large-values': large,
+} = WORKLOADS as Record<string, Workload> as {
+  [name in 'kv' | 'transactions' | 'locks' | 'watches' | 'sessions' | 'plain']: Workload;
+} & { 'large-values': Workload };
+
+/** The same wrong on every node: `change` sees each command, and how the real machine applies one. */
+function machineThat(
+  change: (
+    command: KvCommand,
+    at: ApplyContext,
+    apply: (command: KvCommand) => CommandResult,
+  ) => CommandResult | undefined,
+): () => KvMachine {
+  class Changed extends KvMachine {
+    override applyBatch(commands: readonly Uint8Array[], at: ApplyContext): CommandResult[] {
+      const apply = (bytes: Uint8Array): CommandResult => super.applyBatch([bytes], at)[0]!;
+      return commands.map(
+        (bytes) =>
+          change(decodeCommand(bytes), at, (command) => apply(encodeCommand(command))) ??
+          apply(bytes),
+      );
+    }
+  }
+  return () => new Changed();
+}
+
+describe('planted faults', () => {
+  it('kv finds a write that was acknowledged and lost', async () => {
+    const machine = machineThat((command, { index }, apply) => {
+      if (command.kind !== 'put' || index % 5 !== 0) return undefined;
+      return apply({ ...command, key: bytesOf('elsewhere') });
+    });
+    const { checker, message } = await violationOf(kv, { machine });
+    expect(checker).toBe('linearizability');
+    expect(message).toMatch(/ms c\d at n\d/);
+  }, 30_000);
+
+  it('kv finds stale reads', async () => {
+    class Stale extends KvMachine {
+      readonly #old: Map<string, KeyValue | undefined> = new Map();
+      #reads = 0;
+
+      override get(key: Uint8Array): KeyValue | undefined {
+        const item = super.get(key);
+        const name = textOf(key);
+        const old = this.#old.get(name);
+        if (++this.#reads % 3 === 0 && this.#old.has(name)) return old;
+        this.#old.set(name, item && { ...item, value: new Uint8Array(item.value) });
+        return item;
+      }
+    }
+    const { checker } = await violationOf(kv, { machine: () => new Stale() });
+    expect(checker).toBe('linearizability');
+  }, 30_000);
+
+  it('kv finds a node that shows an older state than it has shown', async () => {
+    let reads = 0;
+    const plant = plantApi((api) => ({
+      get: async (key, options) => {
+        const answer = await api.get(key, options);
+        const isBack = options?.consistency === 'local' && ++reads % 4 === 0;
+        return isBack ? { ...answer, revision: Math.max(0, answer.revision - 2) } : answer;
+      },
+    }));
+    const { checker, message } = await violationOf(kv, { plant });
+    expect(checker).toBe('a node never goes back');
+    expect(message).toMatch(/local get .* at n\d \(life 1, .* ms\) saw revision/);
+  }, 30_000);
+
+  it('kv finds an increment that was applied twice', async () => {
+    const machine = machineThat((command, { index }, apply) => {
+      if (command.kind !== 'increment' || index % 4 !== 0) return undefined;
+      const result = apply(command);
+      apply(command);
+      return result;
+    });
+    const { checker } = await violationOf(kv, { machine });
+    // The second one shows as a revision too many: to whoever reads, or to whoever is next.
+    expect(['one revision a change', 'nothing from the future']).toContain(checker);
+  }, 30_000);
+
+  it('transactions finds one that was done by half', async () => {
+    const machine = machineThat((command, { index }, apply) => {
+      if (command.kind !== 'transaction' || index % 6 !== 0) return undefined;
+      const [first, ...rest] = command.then;
+      if (first?.kind !== 'put' || rest.length !== 1) return undefined;
+      const result = decodeResult(apply({ ...command, then: [first] }).bytes);
+      if (result.kind !== 'transaction' || !result.succeeded) return encodeResult(result);
+      return encodeResult({ ...result, steps: [{ kind: 'put' }, { kind: 'put' }] });
+    });
+    const { checker, message } = await violationOf(transactions, { machine });
+    expect(checker).toBe('linearizability');
+    expect(message).toMatch(/range "bank\/a" to "bank\/z"/);
+  }, 30_000);
+
+  it('locks finds two holders', async () => {
+    const machine = machineThat((command, { index }, apply) => {
+      if (command.kind !== 'compareAndSet' || index % 3 !== 0) return undefined;
+      if (!textOf(command.key).startsWith('lock/')) return undefined;
+      const { revision } = decodeResult(apply({ ...command, kind: 'put' }).bytes);
+      return encodeResult({ kind: 'compareAndSet', revision, swapped: true });
+    });
+    const { checker, message } = await violationOf(locks, { machine });
+    expect(checker).toBe('one holder at a time');
+    expect(message).toMatch(/c\d#\d+ .*token \d+/);
+  }, 30_000);
+
+  it('locks finds a token that is given again', async () => {
+    const plant = plantApi((api) => ({
+      write: async (command, options) => {
+        const result = await api.write(command, options);
+        const isLock = command.kind === 'compareAndSet';
+        return isLock ? { ...result, revision: Math.ceil(result.revision / 40) * 40 } : result;
+      },
+    }));
+    const { checker } = await violationOf(locks, { plant });
+    expect(['tokens grow', 'one holder a token']).toContain(checker);
+  }, 30_000);
+
+  it.each(['leaves out', 'repeats'])(
+    'watches finds a node that %s a change',
+    async (what) => {
+      class Faulty extends KvMachine {
+        override watch(query: WatchQuery): KvWatch {
+          return faulty(super.watch(query), what === 'repeats');
+        }
+      }
+      const { checker, message } = await violationOf(watches, { machine: () => new Faulty() });
+      expect(checker).toBe('watches miss and repeat nothing');
+      expect(message).toMatch(/the watcher of .* gave it revision .* behind revision/);
+    },
+    30_000,
+  );
+
+  it('watches finds a change that never comes', async () => {
+    class Silent extends KvMachine {
+      override watch(query: WatchQuery): KvWatch {
+        const watch = super.watch(query);
+        const isOne = query.end === undefined;
+        return isOne ? endlessly(watch) : watch;
+      }
+    }
+    const { checker, message } = await violationOf(watches, { machine: () => new Silent() });
+    expect(checker).toBe('watches miss and repeat nothing');
+    expect(message).toMatch(/ms after all was healed: the watcher of w\/3 .* misses revision/);
+  }, 30_000);
+
+  it('large values finds one byte that is another', async () => {
+    class Rotten extends KvMachine {
+      override get(key: Uint8Array): KeyValue | undefined {
+        const item = super.get(key);
+        if (item === undefined || item.value.length < 1_000) return item;
+        const value = new Uint8Array(item.value);
+        value[value.length - 7] = 1 ^ (value[value.length - 7] as number);
+        return { ...item, value };
+      }
+    }
+    const { checker, message } = await violationOf(large, { machine: () => new Rotten() });
+    expect(checker).toBe('linearizability');
+    expect(message).toMatch(/bytes, crc/);
+  }, 30_000);
+
+  it('N-40 sessions finds a repetition that was applied again', async () => {
+    const plant = plantApi((api) => ({
+      write: (command, { timeoutMs = 1_000 } = {}) => api.write(command, { timeoutMs }),
+    }));
+    const { checker, message } = await violationOf(sessions, { plant });
+    expect(['applied once', 'one result a request']).toContain(checker);
+    expect(message).toMatch(/c\d\.\d+\.\d+/);
+  }, 30_000);
+
+  it('sessions finds a session that comes back', async () => {
+    const plant = plantApi((api) => ({
+      write: async (command, options) => {
+        try {
+          return await api.write(command, options);
+        } catch {
+          return { kind: 'put', revision: 1 };
+        }
+      },
+    }));
+    const { checker } = await violationOf(sessions, { plant });
+    const rules = ['a session that is gone stays gone', 'what is done with is not answered'];
+    expect([...rules, 'one result a request', 'applied once']).toContain(checker);
+  }, 30_000);
+
+  it('plain finds a request that was applied twice', async () => {
+    const plant = plantEngine((engine) => ({
+      propose: (command, options) => {
+        const { timeoutMs = 1_000 } = options ?? {};
+        return engine.propose(command, { timeoutMs });
+      },
+    }));
+    const { checker } = await violationOf(plain, { plant });
+    expect(['applied as often as answered', 'one result a request']).toContain(checker);
+  }, 30_000);
+
+  it('plain finds the result of another request', async () => {
+    let last: CommandResult | undefined;
+    let calls = 0;
+    const plant = plantEngine((engine) => ({
+      propose: async (command, options) => {
+        const result = await engine.propose(command, options);
+        const told = ++calls % 5 === 0 && last !== undefined ? { ...result, ...last } : result;
+        last = { code: result.code, bytes: result.bytes };
+        return told;
+      },
+    }));
+    const { checker } = await violationOf(plain, { plant });
+    expect(['a result is what the machine gave', 'one result a request']).toContain(checker);
+  }, 30_000);
+});
+
+/** Leaves out, or repeats, every fifth change. */
+function faulty(watch: KvWatch, repeats: boolean): KvWatch {
+  let count = 0;
+  let again: IteratorResult<KvChange, undefined> | undefined;
+  const next = async (): Promise<IteratorResult<KvChange, undefined>> => {
+    if (again !== undefined) {
+      const result = again;
+      again = undefined;
+      return result;
+    }
+    const result = await watch.next();
+    if (result.done === true || ++count % 5 !== 0) return result;
+    if (!repeats) return await watch.next();
+    again = result;
+    return result;
+  };
+  return { next, cancel: () => watch.cancel(), [Symbol.asyncIterator]: () => ({ next }) } as never;
+}
+
+/** Gives nothing, ever. */
+function endlessly(watch: KvWatch): KvWatch {
+  const next = (): Promise<never> => new Promise(() => {});
+  return { next, cancel: () => watch.cancel(), [Symbol.asyncIterator]: () => ({ next }) } as never;
+}
