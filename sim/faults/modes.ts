@@ -118,7 +118,7 @@ const WEIGHTS: Readonly<Record<string, Weights>> = {
 /** A run in the mode of this name draws the intensity and the number of its faults no higher than that. */
 const STRONGEST = 3;
 /** Some can not strike when their time has come: nobody leads, nobody runs. */
-const SPARE_PERCENT = 40;
+const SPARE_PERCENT = 70;
 const SHORTEST_LIMIT_MS = 1_500;
 const LONGEST_LIMIT_MS = 8_000;
 /** Faults that come together come within so many ms. */
