@@ -12,6 +12,7 @@ import type { NodeLife } from './node-life.ts';
 import { encodeNumbers } from './replica.ts';
 import { codeOf } from './scenarios.fixture.ts';
 import { NodeResultCode } from './sessions.ts';
+import { Pauses } from './waiting.ts';
 
 const N1: MemberRecord = { raftId: 1, nodeId: 'n1', address: 'n1:1' };
 
@@ -44,6 +45,7 @@ class Rig {
         transport: { status: () => [4, 5].map((raftId) => ({ raftId, connected: true })) },
         world: { clock: realClock() },
       },
+      pauses: new Pauses(realClock()),
       checkTakesProposals: () => undefined,
       checkLeads: () => undefined,
       deadline: () => realClock().now() + 5_000,

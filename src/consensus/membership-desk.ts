@@ -242,7 +242,7 @@ export class MembershipDesk {
         const mayCome = this.#life.isLeader && clock.now() + RETRY_MS < deadline;
         if (!isForLater(error) || !mayCome) throw error;
       }
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+      await this.#life.pauses.pause(RETRY_MS);
       if (isDone()) return;
     }
   }

@@ -36,7 +36,7 @@ import type {
   ProposeResult,
   WaitOptions,
 } from './types.ts';
-import { isDoneWithin, waitUntil } from './waiting.ts';
+import { isDoneWithin, Pauses } from './waiting.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Ticks between two looks for sessions that nobody uses. */
@@ -61,6 +61,7 @@ export class NodeLife implements PartsOwner {
   #resolveFailed!: (error: Error) => void;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  readonly pauses: Pauses;
   /** The mark of quarantine, or of removal, is being written. */
   #marking: Promise<unknown> | undefined;
   #ticks = 0;
@@ -76,6 +77,7 @@ export class NodeLife implements PartsOwner {
     const { clock } = given.world;
     this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
     this.#deadlines = new Deadlines(clock, () => this.#expire());
+    this.pauses = new Pauses(clock);
     this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
     const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
     this.leaderChange = new LatestValue<LeaderChange>(nobody);
@@ -246,7 +248,7 @@ export class NodeLife implements PartsOwner {
 
   /** Resolves when the condition holds, or this node takes no part any more, at the latest at `until`. */
   async waitUntil(condition: () => boolean, until: number): Promise<void> {
-    await waitUntil(this.parts.world.clock, condition, until, () => this.takesPart);
+    await this.pauses.until(condition, until, () => this.takesPart);
   }
 
   /** A fault that can not be mended here: this node stops taking part, for good. */
@@ -268,6 +270,7 @@ export class NodeLife implements PartsOwner {
   #shutDown(error: ClusterError): void {
     this.#ticker.stop();
     this.#deadlines.stop();
+    this.pauses.end();
     this.#live?.succession.stop();
     this.#live?.neighbours.stop();
     this.parts.proposals.failAll(error);

@@ -7,15 +7,42 @@ import type { Clock } from '../world/index.ts';
 /** How often a condition is looked at, in ms. */
 const WATCH_INTERVAL_MS = 5;
 
-/** Resolves when the condition holds, or nobody wants to know any more, at the latest at `until`. */
-export async function waitUntil(
-  clock: Clock,
-  condition: () => boolean,
-  until: number,
-  isWanted: () => boolean,
-): Promise<void> {
-  while (isWanted() && !condition() && clock.now() < until) {
-    await new Promise<void>((resolve) => clock.after(WATCH_INTERVAL_MS, resolve));
+/** Pauses that are over, all at once, when the node's life is: no timer of it is left. */
+export class Pauses {
+  readonly #clock: Clock;
+  /** What ends each of them before its time. */
+  readonly #running: Set<() => void> = new Set();
+  #isOver = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves after `ms`, or when all pauses end. */
+  async pause(ms: number): Promise<void> {
+    if (this.#isOver) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#running.delete(end);
+        resolve();
+      };
+      const timer = this.#clock.after(ms, end);
+      this.#running.add(end);
+    });
+  }
+
+  /** From now on nothing pauses any more. */
+  end(): void {
+    this.#isOver = true;
+    for (const end of [...this.#running]) end();
+  }
+
+  /** Resolves when the condition holds, or nobody wants to know any more, at the latest at `until`. */
+  async until(condition: () => boolean, until: number, isWanted: () => boolean): Promise<void> {
+    while (isWanted() && !condition() && this.#clock.now() < until) {
+      await this.pause(WATCH_INTERVAL_MS);
+    }
   }
 }
 
