@@ -1,0 +1,197 @@
+/**
+ * The moves that the scripts are made of: ask a node, let a certain one lead, cut it off, hold its disk,
+ * and bring everything to rest at the end. What is done to single messages is in mail.ts.
+ *
+ * Each move either brings about what it says or ends the scenario by name: a script must never go on
+ * over a stage that is not what it believes.
+ */
+import type { NodeStatus } from '../../src/consensus/index.ts';
+import type { RaftId } from '../../src/raft/index.ts';
+import type { SimProcess } from '../cluster/sim-process.ts';
+import { healthyDisk } from '../world/sim-disk.ts';
+import type { NastyStage } from './scenario.ts';
+
+/** Longer than any election with the default ticks, and than any backoff of a dialer. */
+const PATIENCE_MS = 60_000;
+const REQUEST_MS = 30_000;
+
+export function utf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8');
+}
+
+/** Founders are numbered in the order of their list: n1 is 1. */
+export function raftIdOf(name: string): RaftId {
+  return Number(name.slice(1));
+}
+
+export function processOf(stage: NastyStage, name: string): SimProcess {
+  const { process } = stage.cluster.machine(name);
+  if (process === undefined) throw new Error(`the script asks ${name}, and nothing runs there`);
+  return process;
+}
+
+export function statusOf(stage: NastyStage, name: string): NodeStatus {
+  return processOf(stage, name).engine.status();
+}
+
+/** What the node, which leads, knows to be durable on the other one. */
+export function matchOf(stage: NastyStage, leader: string, other: string): number {
+  const member = statusOf(stage, leader).members.find(({ nodeId }) => nodeId === other);
+  return member?.matchIndex ?? 0;
+}
+
+export async function until(
+  stage: NastyStage,
+  what: string,
+  isReached: () => boolean,
+  withinMs: number = PATIENCE_MS,
+): Promise<void> {
+  const isSo = await stage.cluster.until(isReached, withinMs);
+  stage.expect(isSo, `within ${withinMs} ms: ${what}`);
+}
+
+// ---- requests -------------------------------------------------------------------------------------
+
+/** A write that is under way; nobody need wait for it, and it may fail. */
+export class Write {
+  isDone = false;
+  error: Error | undefined;
+  readonly settled: Promise<void>;
+
+  constructor(work: Promise<unknown>) {
+    this.settled = work.then(
+      () => {
+        this.isDone = true;
+      },
+      (error: unknown) => {
+        this.error = error as Error;
+      },
+    );
+  }
+}
+
+/** Asks the node to write; goes on at once. */
+export function beginWrite(stage: NastyStage, node: string, key: string, value: string): Write {
+  const command = { kind: 'put', key: utf8(key), value: utf8(value) } as const;
+  const work = async ({ api }: SimProcess): Promise<unknown> =>
+    await api?.write(command, { timeoutMs: REQUEST_MS });
+  return new Write(stage.cluster.ask(node, work, { timeoutMs: REQUEST_MS }));
+}
+
+/** A write that must succeed. */
+export async function write(
+  stage: NastyStage,
+  node: string,
+  key: string,
+  value: string,
+): Promise<void> {
+  const begun = beginWrite(stage, node, key, value);
+  await stage.cluster.settled(begun.settled, 2 * REQUEST_MS);
+  stage.expect(begun.isDone, `${node} writes ${key}: ${begun.error?.message}`);
+}
+
+/** A linearizable read. */
+export async function read(
+  stage: NastyStage,
+  node: string,
+  key: string,
+): Promise<string | undefined> {
+  const answer = await stage.cluster.settled(
+    stage.cluster.ask(node, async ({ api }) => await api?.get(utf8(key))),
+  );
+  const value = answer?.item?.value;
+  return value === undefined ? undefined : Buffer.from(value).toString('utf8');
+}
+
+// ---- who leads ------------------------------------------------------------------------------------
+
+/** The cluster is whole and has a leader; hands its place to that node. */
+export async function lead(stage: NastyStage, name: string): Promise<void> {
+  const { cluster } = stage;
+  const untilMs = cluster.nowMs + PATIENCE_MS;
+  while (cluster.agreedLeader !== name && cluster.nowMs < untilMs) {
+    const leader = cluster.agreedLeader;
+    if (leader !== undefined) {
+      const asked = cluster.ask(leader, ({ engine }) => engine.transferLeadership(name));
+      await cluster.settled(new Write(asked).settled);
+    }
+    await cluster.until(() => cluster.agreedLeader === name, 500);
+  }
+  stage.expect(cluster.agreedLeader === name, `${name} was handed the leadership`);
+}
+
+export async function untilLeads(
+  stage: NastyStage,
+  name: string,
+  withinMs: number = PATIENCE_MS,
+): Promise<void> {
+  const leads = (): boolean =>
+    stage.cluster.machine(name).process?.isStarted === true &&
+    processOf(stage, name).engine.isLeader;
+  await until(stage, `${name} leads`, leads, withinMs);
+}
+
+// ---- links, processes, disks ------------------------------------------------------------------------
+
+/** Nothing passes between the machine and the others any more; operators reach it still. */
+export function isolate(stage: NastyStage, name: string): void {
+  for (const other of stage.cluster.machines.keys()) {
+    if (other !== name) stage.cluster.network.cutBoth(name, other);
+  }
+}
+
+/** The machine's links work again. */
+export function rejoin(stage: NastyStage, name: string): void {
+  for (const other of stage.cluster.machines.keys()) {
+    if (other !== name) stage.cluster.network.heal(name, other);
+  }
+}
+
+export async function restart(stage: NastyStage, name: string): Promise<void> {
+  stage.cluster.start(name);
+  await until(stage, `${name} starts again`, () => isUp(stage, name));
+}
+
+export function isUp(stage: NastyStage, name: string): boolean {
+  return stage.cluster.machine(name).process?.isStarted === true;
+}
+
+/** Every sync that begins there takes so long. */
+export function holdSyncs(stage: NastyStage, name: string, ms: number): void {
+  stage.cluster.machine(name).diskConditions.sync = { typicalMs: 2 * ms, maxMs: ms };
+}
+
+export function freeDisk(stage: NastyStage, name: string): void {
+  Object.assign(stage.cluster.machine(name).diskConditions, healthyDisk());
+}
+
+/** Whether a connection between the two stands, as the first one sees it. */
+export function isConnected(stage: NastyStage, from: string, to: string): boolean {
+  const member = statusOf(stage, from).members.find(({ nodeId }) => nodeId === to);
+  return member?.connected === true;
+}
+
+// ---- the end --------------------------------------------------------------------------------------
+
+/**
+ * Ends all that a script did to links, disks and messages, starts what is down, and waits until all have
+ * the same leader, take a write, and are in the same state. `except`: machines that are out for good.
+ */
+export async function allIsWell(stage: NastyStage, except: readonly string[] = []): Promise<void> {
+  const { cluster } = stage;
+  cluster.network.healAll();
+  const names = [...cluster.machines.keys()].filter((name) => !except.includes(name));
+  for (const name of names) {
+    const machine = cluster.machine(name);
+    machine.intercept = undefined;
+    freeDisk(stage, name);
+    if (machine.process === undefined) cluster.start(name);
+  }
+  await until(stage, 'all nodes run', () => names.every((name) => isUp(stage, name)));
+  await until(stage, 'all agree on a leader', () => cluster.agreedLeader !== undefined);
+  for (const name of names) await write(stage, name, 'all is well', name);
+  await until(stage, 'all nodes are in the same state', () => {
+    const states = names.map((name) => statusOf(stage, name));
+    return new Set(states.map((it) => `${it.appliedIndex} ${it.stateHash}`)).size === 1;
+  });
+}

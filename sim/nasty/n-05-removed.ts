@@ -1,0 +1,123 @@
+/**
+ * N-5 and N-6: members that were removed. One that does not know it campaigns on with ever higher terms;
+ * one that led must neither go on leading nor be waited for.
+ *
+ * The rule for the first: within an election timeout of hearing from a leader nobody listens to who asks
+ * for votes. The removed node runs without pre-vote here, or its terms would not even rise. Once its
+ * removal is known, the transport refuses it by name: the scenario shows both walls, one behind the other.
+ */
+import { MessageType } from '../../src/raft/index.ts';
+import { letters, Mail, Witness } from './mail.ts';
+import {
+  allIsWell,
+  isUp,
+  lead,
+  processOf,
+  restart,
+  statusOf,
+  until,
+  untilLeads,
+  Write,
+  write,
+} from './moves.ts';
+import type { NastyScenario, NastyStage } from './scenario.ts';
+
+const { App, Heartbeat, PreVote, Vote } = MessageType;
+
+/** How often the removed one is to have campaigned before anybody judges. */
+const CAMPAIGNS = 4;
+const QUIET_MS = 10_000;
+/** The shortest election timeout with the default ticks. */
+const ELECTION_MS = 1_000;
+
+async function remove(stage: NastyStage, name: string, askedOf: string): Promise<void> {
+  const { cluster } = stage;
+  const life = cluster.machine(name).lives;
+  cluster.tell({ kind: 'fault', node: name, life, what: 'removal' });
+  const asked = new Write(cluster.ask(askedOf, ({ engine }) => engine.removeNode(name)));
+  await cluster.settled(asked.settled);
+}
+
+async function untilTurnedAway(stage: NastyStage, name: string): Promise<void> {
+  const machine = stage.cluster.machine(name);
+  await until(stage, `the node of ${name} ends`, () => machine.process === undefined);
+  const { failure } = machine;
+  const code = failure === undefined ? undefined : (failure as { code?: string }).code;
+  stage.expect(code === 'MEMBER_REMOVED', `${name} ends because it was removed, not: ${failure}`);
+}
+
+export const REMOVED_CAMPAIGNS_ON: NastyScenario = {
+  number: 5,
+  title: 'A removed server campaigns with ever higher terms: nobody listens, the leader stays',
+  async run(stage) {
+    const { cluster } = stage;
+    const machine = cluster.machine('n3');
+    machine.tuning = { ...machine.tuning, preVote: false };
+    await lead(stage, 'n1');
+    cluster.kill('n3');
+    await restart(stage, 'n3');
+    await until(stage, 'the cluster is whole', () => cluster.agreedLeader === 'n1');
+    const { term } = statusOf(stage, 'n1');
+    const isUndisturbed = (): boolean =>
+      processOf(stage, 'n1').engine.isLeader && statusOf(stage, 'n1').term === term;
+
+    const mail = new Mail(stage);
+    const witness = new Witness(stage);
+    mail.drop('n3', letters([App, Heartbeat]));
+    const asked = (name: string) =>
+      witness.received(
+        name,
+        letters(Vote, 'n3', (it) => it.term >= term + CAMPAIGNS),
+      );
+    await until(stage, 'n3 campaigns again and again', () => {
+      return asked('n1').length > 0 && asked('n2').length > 0;
+    });
+    stage.trouble(`n3 asks for votes in terms up to ${asked('n1').at(-1)?.term}, ${term} is led`);
+    stage.expect(isUndisturbed(), 'n1 leads in its term still');
+    await write(stage, 'n2', 'while n3 campaigns', 'done');
+
+    await remove(stage, 'n3', 'n1');
+    const isOut = (): boolean =>
+      statusOf(stage, 'n1').members.every(({ nodeId }) => nodeId !== 'n3');
+    await until(stage, 'n3 is no member', isOut);
+    await untilTurnedAway(stage, 'n3');
+    stage.trouble('n3 begins anew and does not know that it was removed');
+    cluster.start('n3');
+    await untilTurnedAway(stage, 'n3');
+    await cluster.run(QUIET_MS);
+    stage.expect(isUndisturbed(), 'n1 leads in its term to the end');
+    await allIsWell(stage, ['n3']);
+  },
+};
+
+export const REMOVED_LEADER: NastyScenario = {
+  number: 6,
+  title: 'A leader that was removed campaigns no more, and the others do not wait for it',
+  async run(stage) {
+    const { cluster } = stage;
+    const witness = new Witness(stage);
+    await lead(stage, 'n1');
+    await write(stage, 'n1', 'before', 'done');
+    witness.clear();
+    const isOut = (): boolean =>
+      isUp(stage, 'n1') && statusOf(stage, 'n1').members.every(({ nodeId }) => nodeId !== 'n1');
+    const removal = remove(stage, 'n1', 'n2');
+    await until(stage, 'n1 has applied its removal', isOut);
+    const appliedMs = cluster.nowMs;
+    stage.trouble('n1, which leads and runs, has applied its own removal');
+    const successor = (): string | undefined =>
+      ['n2', 'n3'].find((name) => processOf(stage, name).engine.isLeader);
+    await until(stage, 'another one leads', () => successor() !== undefined);
+    const gapMs = cluster.nowMs - appliedMs;
+    stage.expect(gapMs < ELECTION_MS, `no election timeout is waited for: ${gapMs} ms`);
+    await removal;
+    await untilTurnedAway(stage, 'n1');
+    cluster.start('n1');
+    await untilTurnedAway(stage, 'n1');
+    await untilLeads(stage, successor() ?? 'n2');
+    await cluster.run(QUIET_MS);
+    const campaigns = witness.sent('n1', letters([Vote, PreVote]));
+    stage.expect(campaigns.length === 0, 'n1 has asked nobody for a vote');
+    await allIsWell(stage, ['n1']);
+  },
+};
