@@ -90,21 +90,6 @@ describe('each kind of fault strikes and is healed', () => {
     }
     expect(struck).toBeGreaterThan(0);
   });
-
-  it('N-37 a follower whose answers were lost for long follows again', async () => {
-    const cluster = await founded(3);
-    load(cluster);
-    const leader = cluster.agreedLeader ?? '';
-    const follower = cluster.founders.find((name) => name !== leader) ?? '';
-    cluster.network.cut(follower, leader);
-    // Long enough for the leader to cut its log, short enough for the connection.
-    await cluster.run(1_500);
-    cluster.network.uncut(follower, leader);
-    await cluster.run(5_000);
-    const status = cluster.machine(leader).process?.engine.status();
-    const member = status?.members.find(({ nodeId }) => nodeId === follower);
-    expect(member?.progress).toBe('replicate');
-  });
 });
 
 describe('a run of faults', () => {

@@ -28,10 +28,14 @@ interface Order {
   isAnew: boolean;
   /** It is a member by this order's doing. */
   isIn: boolean;
+  /** Looks in a row in which it was no member all the same. */
+  timesUnseen: number;
 }
 
 const ASK_MS = 4_000;
 const CALL_MS = 5_000;
+/** The one who knew of it may be down for a moment. */
+const UNSEEN_MAX = 10;
 const PAUSE_MS = [200, 1_500] as const;
 /** When all is healed they hurry. */
 const HEALING_PAUSE_MS = [50, 200] as const;
@@ -83,7 +87,7 @@ export class Operators implements Electorate {
 
   /** A new order takes the place of an older one for the same machine. */
   order(name: string, wish: Wish, data: Data = 'kept'): void {
-    const order: Order = { name, wish, data, isAnew: data !== 'kept', isIn: false };
+    const order: Order = { name, wish, data, isAnew: data !== 'kept', isIn: false, timesUnseen: 0 };
     this.#orders.set(name, order);
     this.#cluster.say('****', `operators: ${name} is to be ${wish}; its data: ${data}`);
     void this.#workOn(order);
@@ -137,7 +141,7 @@ export class Operators implements Electorate {
       await this.#letIn(order);
       return false;
     }
-    return await this.#hasArrived(order);
+    return this.#hasArrived(order);
   }
 
   async #takeOut(name: string): Promise<void> {
@@ -179,18 +183,17 @@ export class Operators implements Electorate {
     return this.#cluster.founders.includes(name);
   }
 
-  async #hasArrived(order: Order): Promise<boolean> {
+  #hasArrived(order: Order): boolean {
     const { name, wish } = order;
     const { process, failure } = this.#cluster.machine(name);
     if (failure instanceof ClusterError && USELESS.has(failure.code)) {
       this.#startOver(order, failure.code);
       return false;
     }
-    const role = await this.ask(async ({ engine }) => {
-      const { members } = engine.status();
-      return members.find(({ nodeId }) => nodeId === name)?.role;
-    }, name);
-    if (role === undefined) this.#startOver(order, 'it is no member');
+    // As the node that is furthest sees it: another one may not have heard of the change yet.
+    const role = this.view.roleOf(name);
+    order.timesUnseen = role === undefined ? order.timesUnseen + 1 : 0;
+    if (order.timesUnseen > UNSEEN_MAX) this.#startOver(order, 'it is no member');
     return role === wish && process?.isStarted === true;
   }
 
@@ -198,6 +201,7 @@ export class Operators implements Electorate {
     this.#cluster.say('****', `operators: ${order.name} once more from the start: ${why}`);
     order.isIn = false;
     order.isAnew = true;
+    order.timesUnseen = 0;
   }
 
   /** What an error tells about how to go on; else it is just tried again. */
