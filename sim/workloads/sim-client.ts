@@ -120,9 +120,12 @@ export class SimClient {
     return this.#caller.loop.now();
   }
 
-  /** The nodes it knows of: all that there ever were, in the order in which they came. */
+  /** The nodes it knows of: those it was given at first, and those that came later and still run. */
   get nodes(): string[] {
-    return [...this.#cluster.machines.keys()];
+    const { machines, founders } = this.#cluster;
+    return [...machines.values()]
+      .filter(({ name, process }) => process !== undefined || founders.includes(name))
+      .map(({ name }) => name);
   }
 
   get random(): SeededRandom {
