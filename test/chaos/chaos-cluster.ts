@@ -231,11 +231,16 @@ export class ChaosCluster {
     return terms.size;
   }
 
-  /** All at once, and nobody minds. `keep`: the folder stays. */
-  async close(keep: boolean): Promise<void> {
+  /** All end at once, and nobody minds. */
+  async halt(): Promise<void> {
     this.#isOver = true;
     await this.cluster.killAll();
     await this.links.close();
+  }
+
+  /** `keep`: the folder stays. */
+  async close(keep: boolean): Promise<void> {
+    await this.halt();
     if (keep) this.smallDisk?.copyTo(join(this.cluster.folder, this.smallDiskNode, 'data-was'));
     this.smallDisk?.unmount();
     if (!keep) await this.cluster.remove();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { runChaos } from './command.ts';
+import { judge } from './judge.ts';
 
 const PUT = { client: 1, op: 'put', key: 'a', value: 'v1', expect: null, output: null, ok: true };
 const GET = { client: 2, op: 'get', key: 'a', value: null, expect: null, output: 'v1', ok: true };
@@ -45,6 +46,21 @@ it('fails for what is no history, and for an empty one', async () => {
   expect(await check()).toBe(1);
   expect(await check('{"client":1')).toBe(1);
   expect(await check({ ...PUT, call: 10, return: 0 })).toBe(1);
+});
+
+it('says so where the order by revisions was not found, and goes by the search key by key', () => {
+  const path = join(folder, 'history.jsonl');
+  const cas = { ...PUT, op: 'cas', client: 2, expect: 'v1', value: 'v2', output: true };
+  const lines = [
+    { ...PUT, ok: null, call: 0, return: null },
+    { ...cas, call: 10, return: 20, revision: 2 },
+  ];
+  writeFileSync(path, lines.map((line) => JSON.stringify(line)).join('\n'));
+  expect(judge(path)).toMatchObject({ isOk: true, verdict: 'linearizable' });
+  const verdict = 'linearizable key by key; by revisions not decided';
+  expect(judge(path, { revisions: { stepsMax: 0 } })).toMatchObject({ isOk: true, verdict });
+  const undecided = judge(path, { linearizability: { stepsMax: 0 } });
+  expect(undecided).toMatchObject({ isOk: false });
 });
 
 it('says what it can not do, and how it is called', async () => {
