@@ -25,6 +25,8 @@ const EXCUSED_BY: Readonly<Partial<Record<ErrorCode, readonly Reason[]>>> = {
   MEMBER_WIPED: ['wipe', 'roll-back', 'twin'],
   MEMBER_REMOVED: ['removal', 'wipe'],
   MEMBER_TWIN: ['twin', 'wipe', 'roll-back'],
+  // Told of a commit beyond the log that it was put back to (NASTY 32).
+  INVARIANT: ['roll-back'],
 };
 
 export class ExplainedEnds implements Checker {

@@ -4,6 +4,25 @@
 import { OLD_PROOF } from './n-21-old-proof.ts';
 import { FIRST_COMMIT } from './n-22-first-commit.ts';
 import { DEPOSED, STOOD_STILL } from './n-23-deposed.ts';
+import { LATE_WORD, UNDER_LOAD } from './n-25-hand-over.ts';
+import { CIRCLES } from './n-27-circles.ts';
+import { DEPOSED_ENDS, LATE_GRANT } from './n-28-leases.ts';
+import { TWO_CHANGES } from './n-30-two-changes.ts';
+import { UNAPPLIED } from './n-31-unapplied.ts';
+import { WIPED } from './n-32-wiped.ts';
 import type { NastyScenario } from './scenario.ts';
 
-export const LIST_2: readonly NastyScenario[] = [OLD_PROOF, FIRST_COMMIT, DEPOSED, STOOD_STILL];
+export const LIST_2: readonly NastyScenario[] = [
+  OLD_PROOF,
+  FIRST_COMMIT,
+  DEPOSED,
+  STOOD_STILL,
+  LATE_WORD,
+  UNDER_LOAD,
+  CIRCLES,
+  DEPOSED_ENDS,
+  LATE_GRANT,
+  TWO_CHANGES,
+  UNAPPLIED,
+  WIPED,
+];

@@ -1,0 +1,124 @@
+/**
+ * N-27. What a follower passes on to the leader arrives when that one leads no more, and it knows who does:
+ * passed on from node to node, a request could go round for ever, be taken twice, or end a node that did not
+ * expect it.
+ *
+ * Here nobody passes on what is not its own. A proposal goes back with "not proposed", and its owner asks
+ * the new leader; a read's question in another's name is refused at the door, and asked again.
+ *
+ * A write and a read leave a node on a slow link; leadership moves twice, each time before they arrive.
+ */
+import { FrameKind } from '../../src/consensus/forwarding.ts';
+import { MessageType } from '../../src/raft/index.ts';
+import { answered, beginCommand, beginRead, increment } from './asks.ts';
+import { letters, Mail, Witness } from './mail.ts';
+import { allIsWell, lead, processOf, raftIdOf, until, utf8, write } from './moves.ts';
+import type { NastyScenario, NastyStage } from './scenario.ts';
+
+const ON_THE_WAY_MS = 900;
+
+interface SentFrame {
+  readonly by: string;
+  readonly to: number;
+  readonly kind: number;
+}
+
+/** What the nodes say to each other beside raft's messages, from now on. */
+function watchFrames(stage: NastyStage, names: readonly string[]): readonly SentFrame[] {
+  const frames: SentFrame[] = [];
+  for (const by of names) {
+    const { transport } = processOf(stage, by);
+    if (transport === undefined) throw new Error(`${by} has no wire`);
+    const send = transport.sendFrame.bind(transport);
+    transport.sendFrame = (to, kind, payload) => {
+      frames.push({ by, to, kind });
+      return send(to, kind, payload);
+    };
+  }
+  return frames;
+}
+
+async function run(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await lead(stage, 'n1');
+  await write(stage, 'n3', 'x', 'value');
+  const frames = watchFrames(stage, ['n1', 'n2', 'n3']);
+  const sent = (by: string, to: string, kind: number): number => {
+    return frames.filter((it) => it.by === by && it.to === raftIdOf(to) && it.kind === kind).length;
+  };
+  const hops: readonly (readonly [string, string])[] = [
+    ['n1', 'n2'],
+    ['n2', 'n1'],
+  ];
+  cluster.network.delay('n3', 'n1', ON_THE_WAY_MS);
+  const command = { kind: 'increment', key: utf8('count'), by: 1n } as const;
+  const asked = beginCommand(stage, 'n3', command);
+  for (const [from, to] of hops) {
+    await until(stage, `n3 passes it on to ${from}`, () => {
+      return sent('n3', from, FrameKind.Proposals) === 1;
+    });
+    await handOver(stage, from, to);
+    cluster.network.delay('n3', to, to === 'n1' ? 0 : ON_THE_WAY_MS);
+    await until(stage, `${from}, which leads no more, sends it back`, () => {
+      return sent(from, 'n3', FrameKind.Answers) === 1;
+    });
+    stage.expect(!processOf(stage, from).engine.isLeader, `${from} leads no more`);
+    stage.expect(!asked.isSettled, 'nobody has answered it meanwhile');
+    stage.trouble(`what n3 passed on reached ${from} when ${to} led`);
+    if (from === 'n2') break;
+  }
+  await answered(stage, 'the write', asked);
+  const passed = frames.filter(({ kind }) => kind === FrameKind.Proposals);
+  stage.expect(
+    passed.every(({ by }) => by === 'n3'),
+    'nobody passes on what is not its own',
+  );
+  stage.expect(passed.length === 3, `asked of three leaders, it left n3 ${passed.length} times`);
+  const count = await increment(stage, 'n1', 'count');
+  stage.expect(count === 2n, `it was taken once: the counter stood at ${count - 1n}`);
+  await questions(stage);
+  await allIsWell(stage);
+}
+
+/** At once: a slow link must not keep the heir from winning. */
+async function handOver(stage: NastyStage, from: string, to: string): Promise<void> {
+  const { engine } = processOf(stage, from);
+  void stage.cluster.ask(from, () => engine.transferLeadership(to)).catch(() => undefined);
+  const leads = (): boolean => processOf(stage, to).engine.isLeader;
+  await until(stage, `${to} leads`, leads, ON_THE_WAY_MS / 2);
+  // It tells the others; n3 must know before what it sent comes back.
+  await until(stage, `n3 follows ${to}`, () => processOf(stage, 'n3').engine.leader?.nodeId === to);
+}
+
+/** The question of a read, which raft would pass on in the asker's name. */
+async function questions(stage: NastyStage): Promise<void> {
+  stage.cluster.network.healAll();
+  await lead(stage, 'n1');
+  const mail = new Mail(stage);
+  const witness = new Witness(stage);
+  const held = mail.hold('n1', letters(MessageType.ReadIndex, 'n3'));
+  const asked = beginRead(stage, 'n3', 'x');
+  await until(stage, 'n3 asks n1', () => held.messages.length > 0);
+  await handOver(stage, 'n1', 'n2');
+  held.release();
+  const value = await answered(stage, 'the read', asked);
+  stage.expect(value === 'value', `the read is answered by way of the new leader, with ${value}`);
+  const questionsOf = (name: string): number => {
+    return witness.sent(name, letters(MessageType.ReadIndex)).length;
+  };
+  stage.expect(witness.received('n1', letters(MessageType.ReadIndex)).length > 0, 'n1 got it late');
+  stage.trouble(
+    `n1 got the question of n3 when it led no more, and passed on ${questionsOf('n1')}`,
+  );
+  const all = questionsOf('n1') + questionsOf('n2') + questionsOf('n3');
+  stage.expect(all <= 6, `questions do not go in circles: ${all} were sent`);
+  await stage.cluster.run(2_000);
+  const later = questionsOf('n1') + questionsOf('n2') + questionsOf('n3');
+  stage.expect(later === all, `and none is under way any more: ${later - all} were sent since`);
+}
+
+export const CIRCLES: NastyScenario = {
+  number: 27,
+  title: 'a forwarded request meets a new leader, twice: it does not go in circles',
+  run,
+};
