@@ -19,6 +19,7 @@ export function checkHistoryFile(
   return { ...report, lines: historyReportLines(report) };
 }
 
+/** The verdict for people, with the first few findings. */
 export function historyReportLines(report: HistoryReport): string[] {
   const { operations, failed, unknown, keys, withRevision, violations, undecided } = report;
   const revisions =

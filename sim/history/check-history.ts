@@ -13,11 +13,13 @@ import { checkRevisionOrder, type RevisionOrderOptions } from './revision-order.
 /** Findings that are explained; a broken store breaks on every key in the same way. */
 const FINDINGS_MAX = 5;
 
+/** Bounds of the searches. */
 export interface HistoryOptions {
   readonly linearizability?: LinearizabilityOptions;
   readonly revisions?: RevisionOrderOptions;
 }
 
+/** One thing that is wrong with a history, or could not be decided. */
 export interface HistoryFinding {
   readonly kind: 'violation' | 'undecided';
   /** Undefined: it is about the store as a whole. */
@@ -26,6 +28,7 @@ export interface HistoryFinding {
   readonly lines: readonly string[];
 }
 
+/** What was found in a history; look at `isOk`. */
 export interface HistoryReport {
   /** No violation, and nothing undecided. */
   readonly isOk: boolean;

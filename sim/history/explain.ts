@@ -19,6 +19,7 @@ export const EXPLAIN_STEPS_SHARE = 4;
 /** To find the longest order one must go on where it is hopeless already; this far at most. */
 const FAR_STEPS_MAX = 100_000;
 
+/** Why a history is not linearizable, in words. */
 export interface Violation {
   /** The return up to which everything can be explained, and with which no more; as a text. */
   readonly culprit: string;

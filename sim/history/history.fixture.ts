@@ -24,33 +24,33 @@ export const put = (
   value: string,
   at: readonly [number, number | null],
   rest?: Rest,
-) => op('put', key, at, { value, ...rest });
+): HistoryOperation => op('put', key, at, { value, ...rest });
 export const get = (
   key: string,
   output: string | null,
   at: readonly [number, number],
   rest?: Rest,
-) => op('get', key, at, { output, ...rest });
+): HistoryOperation => op('get', key, at, { output, ...rest });
 export const cas = (
   key: string,
   [expect, value]: readonly [string | null, string],
   output: boolean | null,
   at: readonly [number, number | null],
   rest?: Rest,
-) => op('cas', key, at, { expect, value, output, ...rest });
+): HistoryOperation => op('cas', key, at, { expect, value, output, ...rest });
 export const remove = (
   key: string,
   output: boolean | null,
   at: readonly [number, number | null],
   rest?: Rest,
-) => op('delete', key, at, { output, ...rest });
+): HistoryOperation => op('delete', key, at, { output, ...rest });
 export const add = (
   key: string,
   value: string,
   output: string | null,
   at: readonly [number, number | null],
   rest?: Rest,
-) => op('increment', key, at, { value, output, ...rest });
+): HistoryOperation => op('increment', key, at, { value, output, ...rest });
 export const step = (
   name: HistoryStep['op'],
   key: string,
@@ -63,7 +63,7 @@ export const step = (
 export const txn = (
   rest: Rest & { output: TxnOutput | null },
   at: readonly [number, number | null],
-) => op('txn', '', at, rest);
+): HistoryOperation => op('txn', '', at, rest);
 
 /** The definition itself, with nothing clever in it: is there any order at all? */
 export function isLinearizableByBrute<State, Op>(

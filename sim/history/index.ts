@@ -27,6 +27,7 @@ export {
   type HistoryOperation,
   type HistoryOutcome,
   type HistoryStep,
+  OPERATION_KINDS,
   operationText,
   type RangeOutput,
   type TxnOutput,

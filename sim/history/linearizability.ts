@@ -37,11 +37,13 @@ import { OrderSearch } from './order-search.ts';
 /** Enough for 1,000 operations a key with tens of unknown ones many times over; seconds at most. */
 export const LINEARIZABILITY_STEPS_MAX = 2_000_000;
 
+/** Bounds of one search. */
 export interface LinearizabilityOptions {
   /** Steps of the model after which it gives up. */
   readonly stepsMax?: number;
 }
 
+/** There is an order that explains everything; there is none; or the search was given up. */
 export type LinearizabilityVerdict =
   | { readonly kind: 'ok'; readonly steps: number }
   | { readonly kind: 'violation'; readonly steps: number; readonly violation: Violation }

@@ -12,6 +12,7 @@
  */
 export interface Model<State, Op> {
   readonly initial: State;
+  /** The state after the operation; undefined: it can not have been answered so in this state. */
   step(state: State, op: Op): State | undefined;
   /** Equal for equal states, different for different ones. */
   identify(state: State): string | number;
@@ -25,6 +26,7 @@ export interface Model<State, Op> {
 /** No state is identified so. */
 export const UNSURE: unique symbol = Symbol('unsure');
 
+/** What spares the search work where a model can say it; never changes a verdict. */
 export interface ModelShortcuts<Op> {
   /** Of known operations: it never changes the state, whatever the state is. */
   isObserver(op: Op): boolean;

@@ -18,6 +18,7 @@
  * what wrote nothing the one at which it was read.
  */
 
+/** What clients can ask of a store. */
 export const OPERATION_KINDS = [
   'put',
   'get',
@@ -28,6 +29,7 @@ export const OPERATION_KINDS = [
   'range',
 ] as const;
 
+/** One of `OPERATION_KINDS`. */
 export type HistoryKind = (typeof OPERATION_KINDS)[number];
 
 /** A condition of a transaction. A key that does not exist has version and revisions 0, and no value. */
@@ -52,6 +54,7 @@ export interface TxnOutput {
   readonly steps: readonly (string | boolean | null)[];
 }
 
+/** What a range answers. */
 export interface RangeOutput {
   readonly items: readonly { readonly key: string; readonly value: string }[];
   /** There was more behind the last item. */

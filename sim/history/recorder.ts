@@ -29,6 +29,7 @@ interface Entry {
 export type AskedOperation = Omit<HistoryCall, 'key' | 'value' | 'expect'> &
   Partial<Pick<HistoryCall, 'key' | 'value' | 'expect'>>;
 
+/** Takes down operations as they begin and end; one for all clients of a process. */
 export class HistoryRecorder {
   readonly #entries: Entry[] = [];
   readonly #byRequest = new Map<string, OperationToken>();

@@ -20,12 +20,14 @@ import { RevisionSearch } from './revision-search.ts';
 /** Operations replayed, again and again where unknown writes are placed; seconds at most. */
 export const REVISION_STEPS_MAX = 5_000_000;
 
+/** Bounds of the search. */
 export interface RevisionOrderOptions {
   readonly stepsMax?: number;
   /** The history holds all writes since the store was empty; default true. */
   readonly isComplete?: boolean;
 }
 
+/** All revisions fit together; they contradict each other; or the search was given up. */
 export type RevisionVerdict =
   | {
       readonly kind: 'ok';
@@ -38,6 +40,7 @@ export type RevisionVerdict =
   | { readonly kind: 'violation'; readonly steps: number; readonly lines: readonly string[] }
   | { readonly kind: 'undecided'; readonly steps: number; readonly lines: readonly string[] };
 
+/** Judges the store as a whole by the revisions that its answers name: ranges and transactions, too. */
 export function checkRevisionOrder(
   history: readonly HistoryOperation[],
   options: RevisionOrderOptions = {},

@@ -38,7 +38,7 @@ export interface Mismatch {
 
 export class RevisionReplay {
   readonly store: StoreModel;
-  readonly placed = new Map<number, HistoryOperation>();
+  readonly placed: Map<number, HistoryOperation> = new Map();
   readonly #events: RevisionEvents;
   #steps = 0;
 

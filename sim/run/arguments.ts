@@ -22,7 +22,7 @@ export interface SimArguments {
 
 export class UsageError extends Error {}
 
-export const USAGE = `usage: npm run sim -- [--seeds A..B | --fresh N] [--mode M] [--workload W] [--nodes N]
+export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [--mode M] [--workload W] [--nodes N]
                        [--twice] [--trace] [--no-shrink] [--stop-at-first] [--threads N] [--json]
        npm run sim -- --nasty [N-1 ...]
        npm run sim -- --mutants [DIR]

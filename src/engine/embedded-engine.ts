@@ -47,7 +47,9 @@ export interface EmbeddedEngineOptions {
  * back must keep the whole contract of what it stands for.
  */
 export interface EngineTaps {
+  /** Called once the data folder is open. */
   readonly storage?: (storage: Storage) => Storage;
+  /** Called before the transport starts. */
   readonly transport?: (transport: Transport) => Transport;
 }
 

@@ -112,6 +112,7 @@ export class ProgressTracker implements AckedIndexes {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  /** Whether that member has granted its vote. */
   hasVoteOf(id: RaftId): boolean {
     return this.#votes.get(id) === true;
   }
