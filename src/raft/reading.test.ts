@@ -130,6 +130,28 @@ describe('safe reads', () => {
     expect(reads(leader)).toEqual(['r@2']);
   });
 
+  it('NASTY 22 of a single voter wait for the first commit of its term: its log may hold more than it noted', () => {
+    const group = new TestGroup([1], { asyncStorageWrites: true });
+    const node = group.elect(1);
+    node.raw.propose(bytes('acknowledged'));
+    group.settle();
+    expect(node.texts).toEqual(['acknowledged']);
+    // The commit index was noted with the entry, so that of the entry itself was not.
+    node.log.setHardState({ ...node.log.initialState().hardState, commit: 2 });
+    node.restart();
+    node.raw.campaign();
+    while (!node.isLeader) {
+      drain(node);
+      node.writeOne();
+    }
+    node.raw.readIndex(bytes('r'));
+    drain(node);
+    expect(reads(node)).toEqual([]);
+    node.writeOne();
+    group.settle();
+    expect(reads(node)).toEqual(['r@4']);
+  });
+
   it('of a removed leader are not released by itself alone', () => {
     const group = new TestGroup([1, 2]);
     const leader = group.elect(1);

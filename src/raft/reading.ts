@@ -19,12 +19,6 @@ import { type LogIndex, type Message, MessageType, NONE } from './types.ts';
 export function leaderRead(raft: Raft, request: Message): void {
   // A read carries its context as its one entry; a peer's that does not can not be answered.
   if (request.entries.length !== 1) return;
-  // Alone there is nobody to ask. Alone means that the one voter is this node: a leader that was
-  // removed and leaves one voter behind may have been replaced already.
-  if (raft.tracker.isSingleton && raft.tracker.config.voters[0] === raft.id) {
-    respondToRead(raft, request, raft.log.committed);
-    return;
-  }
   if (raft.heldReads.length + raft.readOnly.length >= RAFT_READS_WAITING_MAX) return;
   if (!hasCommittedInTerm(raft)) {
     raft.heldReads.push(request);
@@ -42,7 +36,7 @@ export function releaseHeldReads(raft: Raft): void {
 }
 
 function startRead(raft: Raft, request: Message): void {
-  if (raft.config.readOnlyOption === 'lease-based') {
+  if (raft.config.readOnlyOption === 'lease-based' || isAlone(raft)) {
     respondToRead(raft, request, raft.log.committed);
     return;
   }
@@ -50,6 +44,15 @@ function startRead(raft: Raft, request: Message): void {
   const context = raft.readOnly.heartbeatContext();
   if (context !== undefined) raft.readOnly.receiveAck(raft.id, context);
   broadcastHeartbeat(raft);
+}
+
+/**
+ * Alone there is nobody to ask; but also who is alone must know first what is committed: after a restart
+ * its log may hold acknowledged entries above the commit index that it had noted. Alone means that the
+ * one voter is this node: a leader that was removed and leaves one voter behind may have been replaced.
+ */
+function isAlone(raft: Raft): boolean {
+  return raft.tracker.isSingleton && raft.tracker.config.voters[0] === raft.id;
 }
 
 /** Answers the reads that a quorum has vouched for. */
