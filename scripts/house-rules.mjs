@@ -32,6 +32,9 @@ export const GROUND_FILES = ['given.ts', 'near-names.ts', 'limits.ts', 'errors.t
 export const DEEP_IMPORTERS = ['sim', 'test', 'fuzz'];
 export const DOOR_IMPORTERS = ['conformance', 'bench', 'examples'];
 
+/** Doors beside src/ that a room of it may come in by, with `import()` only: by then, somebody asked for it. */
+export const LAZY_DOORS = { cli: ['sim/index.ts'] };
+
 /** Rooms that may use Node's timers, sockets, streams and `process`: they run in no simulation. */
 export const WORLDLY_ROOMS = ['world', 'server', 'client', 'cli'];
 

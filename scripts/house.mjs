@@ -15,6 +15,7 @@ import {
   DOOR_IMPORTERS,
   FRUGAL_ROOMS,
   GROUND_FILES,
+  LAZY_DOORS,
   LINES_MAX,
   LONG_FILES,
   PURE_ROOM,
@@ -126,6 +127,8 @@ function checkRelative(file, node, target, report) {
   const isIntoSource = to.startsWith('src/');
   if (file.isSource) {
     if (!isIntoSource) {
+      const isLazy = ts.isCallExpression(node) && LAZY_DOORS[file.room]?.includes(to) === true;
+      if (isLazy) return undefined;
       return report(
         node,
         'import-direction',

@@ -30,3 +30,13 @@ export interface ImportFlags extends KvFlags {
   readonly fromLine: number;
   readonly skipInvalid?: boolean;
 }
+
+export interface SimFlags {
+  readonly seeds?: string;
+  readonly mode?: string;
+  readonly nodes?: number;
+  readonly trace?: boolean;
+  readonly shrink: boolean;
+  readonly stopAtFirst?: boolean;
+  readonly json?: boolean;
+}

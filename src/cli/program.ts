@@ -8,12 +8,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { nearestName } from '../near-names.ts';
 import { CONFIG_FIELDS } from './config/fields.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
-import type { DevFlags, ImportFlags, KvFlags, MembersFlags } from './flags.ts';
+import type { DevFlags, ImportFlags, KvFlags, MembersFlags, SimFlags } from './flags.ts';
 import { errorLines } from './report-error.ts';
 import { type Terminal, tell } from './terminal.ts';
 import { VERSION } from './version.ts';
 
-const COMMANDS = ['start', 'dev', 'status', 'members', 'kv', 'log'] as const;
+const COMMANDS = ['start', 'dev', 'status', 'members', 'kv', 'log', 'sim'] as const;
 const MEMBER_COMMANDS = ['list', 'add', 'remove', 'promote', 'transfer'] as const;
 
 /** Sets the exit code; a command that returns nothing is done. */
@@ -76,6 +76,7 @@ function buildProgram(terminal: Terminal, action: Wrap): Command {
   const memberList = addMembers(program, terminal, action);
   addKv(program, terminal, action);
   addLog(program, terminal, action);
+  addSim(program, terminal, action);
   for (const command of program.commands) refuseExcess(command);
   memberList.allowExcessArguments(true);
   return program;
@@ -205,6 +206,25 @@ function addLog(program: Command, terminal: Terminal, action: Wrap): void {
       action(async (dir: string, options: { entries?: string; json?: boolean }) => {
         const { inspectFolder } = await import('./commands/log-inspect.ts');
         return await inspectFolder(terminal, dir, options);
+      }),
+    );
+}
+
+function addSim(program: Command, terminal: Terminal, action: Wrap): void {
+  program
+    .command('sim <file>')
+    .description('try a state machine of your own under simulated faults')
+    .option('--seeds <range>', 'which runs: A..B, or one (default: 1..20)')
+    .option('--mode <mode>', 'which faults: calm, lossy, crashing, ... all (default: drawn)')
+    .option('--nodes <n>', 'machines that found the cluster (default: drawn)', wholeNumber(1, 9))
+    .option('--trace', 'print all that happens')
+    .option('--no-shrink', 'do not look for the smallest run that still fails')
+    .option('--stop-at-first', 'end at the first violation')
+    .option('--json', 'one JSON object at the end in place of text')
+    .action(
+      action(async (file: string, flags: SimFlags) => {
+        const { sim } = await import('./commands/sim.ts');
+        return await sim(terminal, file, flags);
       }),
     );
 }

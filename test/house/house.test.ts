@@ -49,6 +49,10 @@ it.each([
   ['src/consensus/a.ts', "export * from '../engine/index.ts';", 'import-direction'],
   ['src/errors.ts', "import { A } from './world/index.ts';", 'import-direction'],
   ['src/state/a.ts', "import { fake } from '../../sim/index.ts';", 'import-direction'],
+  ['src/cli/a.ts', "import { simulate } from '../../sim/index.ts';", 'import-direction'],
+  ['src/cli/a.ts', "import type { Simulation } from '../../sim/index.ts';", 'import-direction'],
+  ['src/cli/a.ts', "await import('../../sim/run/simulate.ts');", 'import-direction'],
+  ['src/server/a.ts', "await import('../../sim/index.ts');", 'import-direction'],
   ['src/pantry/a.ts', "import { A } from '../world/index.ts';", 'import-direction'],
   ['src/consensus/a.ts', "import { crc } from '../storage/wal/crc.ts';", 'import-door'],
   ['src/consensus/a.ts', "const a: import('../storage/wal/crc.ts').A = 1;", 'import-door'],
@@ -97,6 +101,7 @@ it.each([
   ['src/server/a.ts', "import { createServer } from 'node:http';\nsetTimeout(() => {}, 1);"],
   ['src/raft/a.test.ts', "import { it } from 'vitest';\nconst at = Date.now();"],
   ['src/raft/a.fixture.ts', "import { fake } from '../../sim/index.ts';"],
+  ['src/cli/commands/a.ts', "const { simulate } = await import('../../../sim/index.ts');"],
   ['sim/a.ts', "import { crc } from '../src/storage/wal/crc.ts';"],
   ['conformance/a.ts', "import { A } from '../src/storage/index.ts';\nsetTimeout(() => {}, 1);"],
 ])('%s, harmless case %#', (path, text) => {

@@ -1,0 +1,109 @@
+/**
+ * The last look at the machines of a run: everything is healed, all nodes have applied the same entries and
+ * nothing is on its way. Then all states are the same, whatever way they came about, and the user's own
+ * check holds for each.
+ *
+ * Results alone would not tell: a write that went wrong shows only when somebody reads it.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Violation } from '../checkers/index.ts';
+import type { SimCluster } from '../cluster/sim-cluster.ts';
+import { bytesText } from './bytes-text.ts';
+import { nameOf } from './own-checkers.ts';
+import type { Simulation } from './simulation.ts';
+import { WatchedMachine } from './watched-machine.ts';
+
+export const SAME_STATE = 'same state on every node';
+export const OWN_CHECK = 'your own check';
+
+/** Bytes before a difference that are shown, for whoever looks for the place. */
+const BEFORE_BYTES = 20;
+
+interface Replica {
+  readonly name: string;
+  readonly machine: WatchedMachine;
+}
+
+/** @throws Violation. */
+export async function checkAtRest(cluster: SimCluster, simulation: Simulation): Promise<void> {
+  const replicas = cluster.processes.flatMap((process): Replica[] => {
+    const { machine } = process;
+    return machine instanceof WatchedMachine ? [{ name: nameOf(process), machine }] : [];
+  });
+  const appliedIndex = cluster.processes[0]?.engine.status().appliedIndex ?? 0;
+  const { observe } = simulation;
+  if (observe !== undefined) compareViews(replicas, observe.bind(simulation), appliedIndex);
+  else await compareSnapshots(replicas, appliedIndex);
+  const { check } = simulation;
+  if (check === undefined) return;
+  try {
+    await check.call(
+      simulation,
+      replicas.map(({ machine }) => machine.own),
+    );
+  } catch (error) {
+    const { stack } = (error ?? {}) as { stack?: unknown };
+    throw new Violation(OWN_CHECK, typeof stack === 'string' ? stack : String(error));
+  }
+}
+
+function compareViews(
+  replicas: readonly Replica[],
+  observe: NonNullable<Simulation['observe']>,
+  index: number,
+): void {
+  const views = replicas.map(({ machine }) => observe(machine.own));
+  for (const [at, view] of views.entries()) {
+    if (isDeepStrictEqual(views[0], view)) continue;
+    throw new Violation(
+      SAME_STATE,
+      `${replicas[0]?.name} and ${replicas[at]?.name} have applied the same ${index} entries, and observe() ` +
+        'does not show the same. The machine is not deterministic, or a snapshot does not hold all of it',
+    );
+  }
+}
+
+async function compareSnapshots(replicas: readonly Replica[], index: number): Promise<void> {
+  const [first, ...others] = replicas;
+  if (first === undefined) return;
+  const expected = await snapshotOf(first.machine);
+  for (const { name, machine } of others) {
+    const found = await snapshotOf(machine);
+    const difference = differenceOf(expected, found);
+    if (difference === undefined) continue;
+    throw new Violation(
+      SAME_STATE,
+      `${first.name} and ${name} have applied the same ${index} entries, and their snapshots differ ` +
+        `${difference}. The machine is not deterministic, or a snapshot does not hold all of it. (Should equal ` +
+        'states be allowed to look different in a snapshot, then give observe)',
+    );
+  }
+}
+
+async function snapshotOf(machine: WatchedMachine): Promise<Map<string, Buffer>> {
+  const sections = new Map<string, Buffer>();
+  for (const { name, chunks } of machine.snapshot()) {
+    const all: Uint8Array[] = [];
+    for await (const chunk of chunks) all.push(chunk);
+    sections.set(name, Buffer.concat(all));
+  }
+  return sections;
+}
+
+function differenceOf(
+  one: ReadonlyMap<string, Buffer>,
+  other: ReadonlyMap<string, Buffer>,
+): string | undefined {
+  for (const name of new Set([...one.keys(), ...other.keys()])) {
+    const [left, right] = [one.get(name), other.get(name)];
+    if (left === undefined || right === undefined) return `in having a section ${name} at all`;
+    const length = Math.max(left.length, right.length);
+    for (let at = 0; at < length; at++) {
+      if (left[at] === right[at]) continue;
+      const from = Math.max(0, at - BEFORE_BYTES);
+      const [a, b] = [left, right].map((bytes) => bytesText(bytes.subarray(from)));
+      return `at byte ${at} of section ${name}: ${a} and ${b}`;
+    }
+  }
+  return undefined;
+}

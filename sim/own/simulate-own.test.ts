@@ -1,0 +1,189 @@
+/**
+ * Goal: `simulate` finds the mistakes that state machines have, says them so that their author understands, and
+ * finds nothing where there is nothing. Method: one machine that is right, and the same with one mistake each,
+ * in short runs.
+ */
+import assert from 'node:assert/strict';
+import { describe, expect, it } from 'vitest';
+import type { CommandResult } from '../../src/consensus/index.ts';
+import { encodeCommand, KvMachine } from '../../src/state/index.ts';
+import { SIMULATION_MODES, simulate } from '../index.ts';
+import {
+  ClockTickets,
+  ForgetfulTickets,
+  SHORT,
+  ShuffledTickets,
+  simulationOf,
+  ThrowingTickets,
+  Tickets,
+} from './tickets.fixture.ts';
+
+const TIMEOUT_MS = 120_000;
+
+describe('a machine that is right', () => {
+  it('passes, and the same seeds take the same way', { timeout: TIMEOUT_MS }, async () => {
+    const lines: string[] = [];
+    const options = { ...SHORT, seeds: 2, mode: 'any', onLine: (line: string) => lines.push(line) };
+    const simulation = simulationOf(() => new Tickets());
+    const report = await simulate(simulation, options);
+    expect(report.violations).toEqual([]);
+    expect(report.isOk).toBe(true);
+    expect(report.runs.map(({ seed }) => seed)).toEqual([1, 2]);
+    expect(report.simulatedMs).toBeGreaterThan(2 * 20_000);
+    const { ok, failed, unknown } = report.operations;
+    expect(ok + failed + unknown).toBeGreaterThanOrEqual(300);
+    expect(Object.keys(report.faults).length).toBeGreaterThan(2);
+    expect(lines[0]).toBe('seeds 1..2, mode any, 3 nodes');
+    expect(lines.at(-1)).toBe('no violation');
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+    const again = await simulate(simulation, { ...options, seeds: 1 });
+    expect(again.runs[0]).toEqual(report.runs[0]);
+  });
+
+  it('may be a whole machine, alone, and with a configuration', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const report = await simulate(
+      {
+        machine: () => new KvMachine(),
+        command: (random) => {
+          const key = Buffer.from(`k${random.below(3)}`);
+          return encodeCommand({ kind: 'put', key, value: random.bytes(random.between(0, 100)) });
+        },
+        config: { electionTicks: 12, maxInflightBytes: 1_048_576, snapshotIntervalEntries: 20 },
+        nodes: 1,
+      },
+      { ...SHORT, durationMs: 10_000, operations: 40 },
+    );
+    expect(report.violations).toEqual([]);
+    expect(report.operations.ok).toBeGreaterThan(20);
+  });
+
+  it('is looked at by its own check, on every node', { timeout: TIMEOUT_MS }, async () => {
+    const seen: number[][] = [];
+    const check = (machines: readonly Tickets[]): void => {
+      seen.push(machines.map(({ last }) => last));
+    };
+    const simulation = simulationOf(() => new Tickets(), { check });
+    const report = await simulate(simulation, { ...SHORT, mode: 'calm', durationMs: 10_000 });
+    expect(report.isOk).toBe(true);
+    expect(seen).toHaveLength(1);
+    const [lasts = []] = seen;
+    expect(lasts.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(lasts).size).toBe(1);
+    expect(lasts[0]).toBeGreaterThan(10);
+  });
+});
+
+describe('a mistake is found and told', () => {
+  async function firstOf(
+    simulation: Parameters<typeof simulate<Tickets>>[0],
+    options: Parameters<typeof simulate>[1] = {},
+  ) {
+    const report = await simulate(simulation, { ...SHORT, ...options });
+    expect(report.isOk).toBe(false);
+    const [violation] = report.violations;
+    if (violation === undefined) throw new Error('no violation');
+    return violation;
+  }
+
+  it('a look at the clock, with its name', { timeout: TIMEOUT_MS }, async () => {
+    const violation = await firstOf(simulationOf(() => new ClockTickets()));
+    expect(violation).toMatchObject({ about: 'machine', checker: 'same results on every node' });
+    expect(violation.message).toMatch(/^n\d and n\d applied entry \d+ and gave different results:/);
+    expect(violation.message).toContain('it looks at Date, which differ from node to node');
+  });
+
+  it('a snapshot that forgets, made as small as may be', { timeout: TIMEOUT_MS }, async () => {
+    const lines: string[] = [];
+    const violation = await firstOf(
+      simulationOf(() => new ForgetfulTickets()),
+      {
+        seeds: 3,
+        stopAtFirst: true,
+        shrink: true,
+        replayCommand: 'quorate sim tickets.mjs',
+        onLine: (line) => lines.push(line),
+      },
+    );
+    expect(violation.checker).toBe('same results on every node');
+    expect(violation.message).toContain('from the snapshot at');
+    expect(violation.message).toContain('snapshot() leaves out something');
+    const { shrunk, seed } = violation;
+    assert(shrunk !== undefined);
+    expect(shrunk.rounds).toHaveLength(1);
+    expect(shrunk.rounds.flatMap(({ faults }) => faults).length).toBeLessThan(4);
+    expect(shrunk.commands.length).toBeLessThan(100);
+    expect(shrunk.trace.at(-1)).toContain('!!!! same results on every node');
+    const text = lines.join('\n');
+    expect(text).toContain(
+      `again: quorate sim tickets.mjs --seeds ${seed}..${seed} --mode crashing`,
+    );
+    expect(text).toMatch(/what it needs: 3 nodes, 1 round, \d faults?, \d+ commands \(found in/);
+    expect(text).toMatch(/ms client \d: "draw"/);
+    expect(lines.at(-1)).toBe('1 seed with a violation');
+  });
+
+  it('a state that differs and shows in no result', { timeout: TIMEOUT_MS }, async () => {
+    const violation = await firstOf(
+      simulationOf(() => new ShuffledTickets()),
+      { seeds: 3 },
+    );
+    expect(violation).toMatchObject({ about: 'machine', checker: 'same state on every node' });
+    expect(violation.message).toMatch(/snapshots differ at byte \d+ of section app\.state: "/);
+  });
+
+  it('the same, by what observe shows', { timeout: TIMEOUT_MS }, async () => {
+    const observe = ({ waiting }: Tickets): unknown => waiting;
+    const simulation = simulationOf(() => new ShuffledTickets(), { observe });
+    const violation = await firstOf(simulation, { seeds: 3 });
+    expect(violation.message).toContain('observe() does not show the same');
+  });
+
+  it('a machine that throws: where, and at which command', { timeout: TIMEOUT_MS }, async () => {
+    const violation = await firstOf(
+      simulationOf(() => new ThrowingTickets()),
+      { mode: 'calm' },
+    );
+    expect(violation.checker).toBe('a machine that takes every command');
+    expect(violation.message).toMatch(/the state machine of n\d ended its node: it threw while it/);
+    expect(violation.message).toContain('RangeError: the room is full');
+    expect(violation.message).toContain('tickets.fixture.ts');
+  });
+
+  it('an apply that answers a promise', { timeout: TIMEOUT_MS }, async () => {
+    const simulation = simulationOf(() => {
+      const tickets = new Tickets();
+      tickets.apply = (async () => Buffer.from('1')) as unknown as () => CommandResult;
+      return tickets;
+    });
+    const violation = await firstOf(simulation, { mode: 'calm' });
+    expect(violation.checker).toBe('a machine that takes every command');
+    expect(violation.message).toContain('not as a promise');
+  });
+
+  it('whatever the own check throws', { timeout: TIMEOUT_MS }, async () => {
+    const check = ([first]: readonly Tickets[]): void => {
+      assert.equal(first?.last, 0, 'nobody may draw');
+    };
+    const simulation = simulationOf(() => new Tickets(), { check });
+    const violation = await firstOf(simulation, { mode: 'calm', durationMs: 10_000 });
+    expect(violation).toMatchObject({ about: 'machine', checker: 'your own check' });
+    expect(violation.message).toContain('nobody may draw');
+  });
+});
+
+it('ends between two seeds when it is asked to', async () => {
+  const stop = new AbortController();
+  stop.abort();
+  const work = simulate(
+    simulationOf(() => new Tickets()),
+    { ...SHORT, signal: stop.signal },
+  );
+  await expect(work).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+it('names the modes that there are', () => {
+  expect(SIMULATION_MODES).toContain('all');
+  expect(SIMULATION_MODES).toContain('calm');
+});
