@@ -49,7 +49,7 @@ export interface PlanOptions {
 
 const ROUNDS = 3;
 const FAULT_MS_MIN = 12_000;
-const FAULT_MS_MAX = 18_000;
+const FAULT_MS_MAX = 14_000;
 /** Of a whole run, at least; the rounds share the faults. */
 const FAULTS_MIN = 12;
 const OPERATIONS_MIN = 520;
