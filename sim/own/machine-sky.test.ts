@@ -10,7 +10,15 @@ function skyOf(awayMs: number): MachineSky {
 function lookAround(): unknown[] {
   const uuid = crypto.randomUUID();
   const [byte] = crypto.getRandomValues(new Uint8Array(1));
-  return [Date.now(), new Date().toISOString(), Date(), Math.random(), performance.now(), byte, uuid];
+  return [
+    Date.now(),
+    new Date().toISOString(),
+    Date(),
+    Math.random(),
+    performance.now(),
+    byte,
+    uuid,
+  ];
 }
 
 it('shows each node another time and other dice, the same ones in each run', () => {
