@@ -131,6 +131,16 @@ export async function untilLeads(
   await until(stage, `${name} leads`, leads, withinMs);
 }
 
+/** All logs end alike, durably, and all know what is committed. */
+export async function untilLevel(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await until(stage, 'all logs end alike', () => {
+    const all = cluster.processes.map(({ node }) => statusOf(stage, node));
+    const ends = all.flatMap((it) => [it.lastIndex, it.durableIndex, it.appliedIndex]);
+    return cluster.agreedLeader !== undefined && new Set(ends).size === 1;
+  });
+}
+
 // ---- links, processes, disks ------------------------------------------------------------------------
 
 /** Nothing passes between the machine and the others any more; operators reach it still. */

@@ -20,6 +20,7 @@ import {
   statusOf,
   until,
   untilLeads,
+  untilLevel,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
@@ -50,6 +51,7 @@ export const VOTE_IS_KEPT: NastyScenario = {
     const mail = new Mail(stage);
     const witness = new Witness(stage);
     await lead(stage, 'n3');
+    await untilLevel(stage);
     const goOn = await twoWhoWillCampaign(stage, mail);
     await restart(stage, 'n3');
     await until(stage, 'n1 reaches n3', () => isConnected(stage, 'n1', 'n3'));
@@ -103,6 +105,7 @@ async function voterLosesPower(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   const mail = new Mail(stage);
   await lead(stage, 'n3');
+  await untilLevel(stage);
   const goOn = await twoWhoWillCampaign(stage, mail);
   await restart(stage, 'n3');
   await until(stage, 'n1 reaches n3', () => isConnected(stage, 'n1', 'n3'));
@@ -145,6 +148,7 @@ async function candidateLosesPower(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   const mail = new Mail(stage);
   await lead(stage, 'n3');
+  await untilLevel(stage);
   mail.onlyCandidate('n1');
   const witness = new Witness(stage);
   holdSyncs(stage, 'n1', 900);
@@ -207,6 +211,7 @@ async function dieWhileVoting(stage: NastyStage, operations: number): Promise<'o
   const { cluster } = stage;
   await until(stage, 'the cluster is whole', () => cluster.agreedLeader !== undefined);
   await lead(stage, 'n1');
+  await untilLevel(stage);
   const before = { term: statusOf(stage, 'n1').term, vote: raftIdOf('n1') };
   const mail = new Mail(stage);
   mail.onlyCandidate('n2');

@@ -8,7 +8,16 @@
  */
 import { MessageType } from '../../src/raft/index.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { allIsWell, lead, raftIdOf, restart, statusOf, until, untilLeads } from './moves.ts';
+import {
+  allIsWell,
+  lead,
+  raftIdOf,
+  restart,
+  statusOf,
+  until,
+  untilLeads,
+  untilLevel,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { PreVoteResp, Vote, VoteResp } = MessageType;
@@ -21,6 +30,7 @@ export const VOTES_COUNT_ONCE: NastyScenario = {
     const { cluster } = stage;
     const mail = new Mail(stage);
     await lead(stage, 'n1');
+    await untilLevel(stage);
     mail.onlyCandidate('n2');
     const grants = mail.hold('n2', letters(VoteResp));
     const latePreVote = mail.hold('n2', letters(PreVoteResp, 'n5'));
@@ -76,8 +86,8 @@ export const SLOW_VOTES: NastyScenario = {
   async run(stage) {
     await lead(stage, 'n1');
     const asks = new Mail(stage);
-    for (const name of ['n4', 'n5']) asks.delay(name, letters(Vote), 2_500);
-    await electAndStay(stage, 'requests to two of five arrive 2.5 s late');
+    for (const name of ['n4', 'n5']) asks.delay(name, letters(Vote), 1_500);
+    await electAndStay(stage, 'requests to two of five arrive 1.5 s late');
     asks.clear();
     await restart(stage, 'n1');
     await until(stage, 'the cluster is whole', () => stage.cluster.agreedLeader !== undefined);

@@ -18,6 +18,7 @@ import {
   statusOf,
   until,
   untilLeads,
+  untilLevel,
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -46,6 +47,7 @@ export const PRE_VOTE_DEADLOCK: NastyScenario = {
 async function longestLogLowestTerm(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   await lead(stage, 'n1');
+  await untilLevel(stage);
   const mail = new Mail(stage);
   mail.drop(undefined, letters(App, 'n1'));
   const { lastIndex } = statusOf(stage, 'n1');
@@ -83,6 +85,7 @@ export const PRE_VOTE_AND_LEASE: NastyScenario = {
     const mail = new Mail(stage);
     const witness = new Witness(stage);
     await lead(stage, 'n1');
+    await untilLevel(stage);
     mail.drop('n2', letters(App));
     await write(stage, 'n1', 'not at n2', 'done');
     const asked = mail.hold('n2', letters(PreVote, 'n3'));
