@@ -10,6 +10,11 @@ import { DEPOSED_ENDS, LATE_GRANT } from './n-28-leases.ts';
 import { TWO_CHANGES } from './n-30-two-changes.ts';
 import { UNAPPLIED } from './n-31-unapplied.ts';
 import { WIPED } from './n-32-wiped.ts';
+import { JOINT } from './n-33-joint.ts';
+import { PASSED_BY } from './n-34-passed-by.ts';
+import { INSTALLS } from './n-35-installs.ts';
+import { INSTALL_CRASHES } from './n-36-install-crashes.ts';
+import { REPORTS } from './n-37-reports.ts';
 import type { NastyScenario } from './scenario.ts';
 
 export const LIST_2: readonly NastyScenario[] = [
@@ -25,4 +30,9 @@ export const LIST_2: readonly NastyScenario[] = [
   TWO_CHANGES,
   UNAPPLIED,
   WIPED,
+  JOINT,
+  PASSED_BY,
+  INSTALLS,
+  INSTALL_CRASHES,
+  REPORTS,
 ];
