@@ -15,6 +15,9 @@ import { PASSED_BY } from './n-34-passed-by.ts';
 import { INSTALLS } from './n-35-installs.ts';
 import { INSTALL_CRASHES } from './n-36-install-crashes.ts';
 import { REPORTS } from './n-37-reports.ts';
+import { TORN } from './n-38-torn.ts';
+import { DISK_FAILS } from './n-39-disk-fails.ts';
+import { EXACTLY_ONCE } from './n-40-exactly-once.ts';
 import type { NastyScenario } from './scenario.ts';
 
 export const LIST_2: readonly NastyScenario[] = [
@@ -35,4 +38,7 @@ export const LIST_2: readonly NastyScenario[] = [
   INSTALLS,
   INSTALL_CRASHES,
   REPORTS,
+  TORN,
+  DISK_FAILS,
+  EXACTLY_ONCE,
 ];
