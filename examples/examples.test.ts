@@ -6,21 +6,25 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { freePorts } from '../test/free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT_MS = 60_000;
+const SIMULATION_MS = 180_000;
 
 function run(name: string, ...args: string[]): Promise<{ code: number; output: string }> {
-  const built = join(ROOT, 'dist/examples', `${name}.js`);
-  expect(existsSync(built), `dist/examples/${name}.js is missing: run npm run build`).toBe(true);
+  return node(`dist/examples/${name}.js`, ...args);
+}
+
+function node(path: string, ...args: string[]): Promise<{ code: number; output: string }> {
+  expect(existsSync(join(ROOT, path)), `${path} is missing: run npm run build`).toBe(true);
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [built, ...args],
-      { timeout: TIMEOUT_MS },
+      [join(ROOT, path), ...args],
+      { timeout: SIMULATION_MS },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
         resolve({ code, output: `${stdout}${stderr}` });
@@ -55,8 +59,41 @@ it('own-state-machine-check.ts tells the right one from the wrong one', {
   expect(output).toContain('state-machine/deterministic: results follow from the commands alone');
 });
 
+describe('simulate-a-machine.ts and simulate-a-broken-machine.ts', () => {
+  const quorateSim = (name: string, ...flags: string[]) =>
+    node('dist/src/cli/main.js', 'sim', join(ROOT, 'dist/examples', `${name}.js`), ...flags);
+
+  it('nothing is found in the one that is right', { timeout: SIMULATION_MS }, async () => {
+    const { code, output } = await quorateSim('simulate-a-machine', '--seeds', '1..3');
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/no violation\n$/);
+  });
+
+  it('what is not deterministic in the other one is found, named and made small', {
+    timeout: SIMULATION_MS,
+  }, async () => {
+    const flags = ['--seeds', '1..20', '--stop-at-first'];
+    const { code, output } = await quorateSim('simulate-a-broken-machine', ...flags);
+    expect(code, output).toBe(1);
+    expect(output).toMatch(/n\d.* and n\d.* applied entry \d+ and gave different results:/);
+    expect(output).toContain('The machine is not deterministic');
+    expect(output).toContain('snapshot() leaves out something that results depend on');
+    expect(output).toMatch(/what it needs: \d nodes, 1 round, \d faults?, \d+ commands/);
+  });
+
+  it('are short', () => {
+    for (const name of ['simulate-a-machine', 'simulate-a-broken-machine']) {
+      const text = readFileSync(join(ROOT, `examples/${name}.ts`), 'utf8');
+      expect(text.split('\n').length - 1).toBeLessThan(60);
+    }
+  });
+});
+
 it('README.md names each of them', () => {
   const page = readFileSync(join(ROOT, 'examples/README.md'), 'utf8');
+  for (const name of ['simulate-a-machine', 'simulate-a-broken-machine']) {
+    expect(page).toContain(`npx quorate sim dist/examples/${name}.js`);
+  }
   for (const name of ['smallest', 'own-transport', 'own-state-machine-check']) {
     expect(page).toContain(`node dist/examples/${name}.js`);
   }
