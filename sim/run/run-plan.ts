@@ -117,7 +117,7 @@ class Run {
     }
     await this.#demand('the end of all operations', DRAINED_WITHIN_MS, () => this.#isDrained());
     await this.#rest();
-    await this.#within(this.#workload.check());
+    await this.#workload.check();
     this.#watch.atEnd();
     await this.#stopAll();
   }
@@ -219,21 +219,6 @@ class Run {
     });
     const rest = [why(), ...states].filter((text) => text !== '').join('; ');
     throw new Violation(LIVENESS, `no ${what} within ${withinMs} ms of quiet: ${rest}`);
-  }
-
-  /** What a promise gives, while time goes on. */
-  async #within(promise: Promise<void>): Promise<void> {
-    let outcome: { readonly error?: unknown } | undefined;
-    promise.then(
-      () => {
-        outcome = {};
-      },
-      (error: unknown) => {
-        outcome = { error };
-      },
-    );
-    await this.#demand('end of the checks', DRAINED_WITHIN_MS, () => outcome !== undefined);
-    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
   }
 
   // ---- its verdict ------------------------------------------------------------------------------

@@ -35,7 +35,10 @@ export interface WorkloadRun {
   readonly counts: { readonly ok: number; readonly failed: number; readonly unknown: number };
   /** Begins what belongs to it beside the operations: watches, sessions. */
   start(): void;
-  /** Called at the end, when all is healed and at rest, and nothing is pending. @throws Violation. */
+  /**
+   * Called at the end, when all is healed and at rest, and nothing is pending. Nobody lets time go on
+   * meanwhile: it does so itself, with bounds, where it must wait. @throws Violation.
+   */
   check(): Promise<void>;
 }
 
