@@ -136,7 +136,8 @@ function likelyCauses(one: Answer, other: Answer, cluster: SimCluster): string[]
     );
   }
   causes.push('state that machines of one process share, such as a variable of the module');
-  if (looked.size === 0)
+  // What was seen says more than what might be.
+  if (causes.length === 1)
     causes.push("chance or a clock that is Node's own (node:crypto, process.hrtime)");
   return causes;
 }
