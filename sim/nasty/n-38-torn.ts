@@ -6,6 +6,9 @@
  * node must refuse to start, say where, and leave the file as it is for people to look at.
  */
 import type { ClusterError } from '../../src/errors.ts';
+import { MessageType } from '../../src/raft/index.ts';
+import { HEADER_MAGIC } from '../../src/storage/record.ts';
+import { letters, Mail } from './mail.ts';
 import { endOf } from './members.ts';
 import { allIsWell, freeDisk, holdSyncs, lead, restart, statusOf, until, write } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -62,12 +65,17 @@ async function tear(stage: NastyStage, round: number): Promise<boolean> {
   cluster.cutPower('n3', { sectorBytes: round % 2 === 0 ? SECTOR_BYTES : PAGE_BYTES });
   const left = marksOn(stage, round);
   freeDisk(stage, 'n3');
+  // Something shorter comes into its place: a vote in a new term. Nothing of the old may show behind it.
+  const mail = new Mail(stage);
+  mail.drop('n3', letters(MessageType.App));
   await restart(stage, 'n3');
-  await untilCaughtUp(stage, 'n1', 'n3');
-  stage.expect(machine.failure === undefined, 'a torn end keeps nobody down');
+  await lead(stage, 'n2');
   cluster.kill('n3');
   await restart(stage, 'n3');
+  mail.clear();
+  await lead(stage, 'n1');
   await untilCaughtUp(stage, 'n1', 'n3');
+  stage.expect(machine.failure === undefined, 'a torn end keeps nobody down');
   return left > 0 && left < MARKS;
 }
 
@@ -93,7 +101,7 @@ function flip(bytes: Buffer, at: number): void {
 
 /** The record and all behind it. Its header lies close before the value. */
 function zeroFrom(bytes: Buffer, at: number): void {
-  const start = bytes.lastIndexOf('QWR1', at);
+  const start = bytes.lastIndexOf(HEADER_MAGIC, at);
   bytes.fill(0, start);
 }
 
