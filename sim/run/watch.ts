@@ -39,6 +39,8 @@ export class Watch {
       });
     };
     cluster.kernel.onUncaught = (error, loop) => {
+      // A judge's verdict, thrown where it was reached.
+      if (error instanceof Violation) return this.found(error);
       const where = `in a callback of ${loop.name}`;
       this.found(new Violation('no uncaught exception', `${where}: ${stackOf(error)}`));
     };
