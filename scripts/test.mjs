@@ -26,6 +26,22 @@ const STEPS_OF_ALL = [
     run: ['scripts/fuzz.mjs', 'codec', 'storage', 'transport', '--seconds', '20'],
   },
   {
+    title: 'Simulation: the nasty scenarios',
+    run: ['scripts/sim.mjs', '--nasty'],
+  },
+  {
+    title: 'Simulation: the same seeds each time, each twice',
+    run: ['scripts/sim.mjs', '--seeds', '1..14', '--twice', '--no-shrink'],
+  },
+  {
+    title: 'Simulation: seeds that nobody has tried',
+    run: ['scripts/sim.mjs', '--fresh', '28'],
+  },
+  {
+    title: 'Chaos on real processes',
+    run: ['scripts/chaos.mjs', '--quick'],
+  },
+  {
     title: 'Acceptance: survive',
     run: ['scripts/acceptance.mjs', 'survive', '--quick'],
   },
