@@ -24,9 +24,10 @@ import {
   MemoryDisk,
   open,
 } from '../../sim/rigs/storage-rig.ts';
-import type { DiskChange, PowerCut } from '../../sim/world/memory-disk.ts';
+import type { DiskChange } from '../../sim/world/memory-disk.ts';
 import { ClusterError } from '../errors.ts';
 import { EntryType } from '../raft/index.ts';
+import { afterPowerCut } from './every-choice.fixture.ts';
 
 interface Moment {
   readonly change: DiskChange;
@@ -46,8 +47,6 @@ const OPTIONS = {
     },
   },
 };
-const COMBINATIONS_MAX = 256;
-const SAMPLES = 64;
 
 const moments: Moment[] = [];
 let life: StorageLife;
@@ -95,52 +94,6 @@ async function live(of: StorageLife): Promise<void> {
   of.append(entries(23, 24, 5), hardState(5, 1, 22));
   await of.settled();
   await of.storage.close();
-}
-
-/** Deals every combination of choices, one after the other: an odometer whose wheels it finds by turning. */
-class EveryChoice {
-  #digits: number[] = [];
-  #bounds: number[] = [];
-  #at = 0;
-
-  below(bound: number): number {
-    const at = this.#at++;
-    this.#bounds[at] = bound;
-    this.#digits[at] ??= 0;
-    return this.#digits[at];
-  }
-
-  /** How many combinations there are, as far as it is known after a first deal. */
-  get count(): number {
-    return this.#bounds.reduce((product, bound) => product * bound, 1);
-  }
-
-  /** False when all were dealt. */
-  next(): boolean {
-    this.#at = 0;
-    for (let at = this.#digits.length - 1; at >= 0; at--) {
-      if (this.#digits[at]! + 1 < this.#bounds[at]!) {
-        this.#digits[at]!++;
-        this.#digits.length = at + 1;
-        this.#bounds.length = at + 1;
-        return true;
-      }
-    }
-    return false;
-  }
-}
-
-/** Every disk that a power cut may leave of this one, or a sample of them. */
-function* afterPowerCut(picture: MemoryDisk, how: PowerCut, seed: number): Generator<MemoryDisk> {
-  const every = new EveryChoice();
-  const first = picture.picture().crash(every, how);
-  if (every.count > COMBINATIONS_MAX) {
-    const random = dice(seed);
-    for (let sample = 0; sample < SAMPLES; sample++) yield picture.picture().crash(random, how);
-    return;
-  }
-  yield first;
-  while (every.next()) yield picture.picture().crash(every, how);
 }
 
 interface Tally {

@@ -57,7 +57,7 @@ export interface LogReport {
   /** Each from its index on. */
   readonly terms: readonly TermRun[];
   readonly segments: readonly SegmentReport[];
-  /** An unfinished last record, which opening the folder would remove. */
+  /** An unfinished last record, which opening the folder would leave behind. */
   readonly torn: TornTail | undefined;
   /** The storage was closed in good order. */
   readonly isSealed: boolean;

@@ -31,6 +31,12 @@ export interface SegmentOrigin {
   readonly now: number;
 }
 
+export interface BegunSegment {
+  readonly segment: Segment;
+  /** Open for writing. */
+  readonly file: DiskFile;
+}
+
 interface Prepared {
   readonly path: string;
   readonly file: DiskFile;
@@ -69,17 +75,27 @@ export class SegmentFiles {
   }
 
   /** Begins the next segment, with room for a record of `bytesNeeded`. Durable on resolve. */
-  async begin(
-    origin: SegmentOrigin,
-    bytesNeeded: number,
-  ): Promise<{ readonly segment: Segment; readonly file: DiskFile }> {
+  begin(origin: SegmentOrigin, bytesNeeded: number): Promise<BegunSegment> {
+    this.#stopFilling();
+    const planned = this.nextBytes(origin.previous?.segmentBytes ?? 0);
+    return this.#begin(origin, planned, bytesNeeded);
+  }
+
+  /**
+   * Begins a segment that nothing was filled for: small, and filled before it is used, whatever the one
+   * before it had grown to. Durable on resolve.
+   */
+  beginAtOpening(origin: SegmentOrigin): Promise<BegunSegment> {
+    const bytes = this.nextBytes(0);
+    this.#filling = this.#prepare(sequenceAfter(origin), bytes);
+    return this.#begin(origin, bytes, 0);
+  }
+
+  async #begin(origin: SegmentOrigin, planned: number, bytesNeeded: number): Promise<BegunSegment> {
     const { disk, directory, random } = this.#options;
-    const sequence = (origin.previous?.sequence ?? 0) + 1;
-    if (origin.previous === undefined) this.#filling = this.#prepare(sequence, this.nextBytes(0));
-    else this.#stopFilling();
+    const sequence = sequenceAfter(origin);
     const prepared = (await this.#filling) ?? (await this.#create(sequence, 0));
     this.#filling = undefined;
-    const planned = this.nextBytes(origin.previous?.segmentBytes ?? 0);
     const generation = Buffer.from(random.bytes(GENERATION_BYTES));
     const contents = (segmentBytes: number) => ({
       kind: RecordKind.Start,
@@ -169,6 +185,10 @@ export class SegmentFiles {
       });
     }
   }
+}
+
+function sequenceAfter({ previous }: SegmentOrigin): number {
+  return (previous?.sequence ?? 0) + 1;
 }
 
 async function fill(prepared: Prepared): Promise<void> {

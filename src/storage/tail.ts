@@ -7,7 +7,8 @@
  * a power cut leaves everything before the last write as it was, and of the last write any subset of
  * its sectors (disks reorder), or, when only the process died in the middle of the call, a prefix that
  * ends at any byte. What was not written reads as zeros: segments are filled with zeros beforehand, are
- * never used twice, and a torn end is zeroed before anything is written over it.
+ * never used twice, and nothing is ever written over a torn end, or into its segment: the log goes on in
+ * a new one (wal.ts). So the verdict is the same however often it is asked for.
  *
  * The record at `offset` is the first that is not whole. It is torn if all of this holds:
  *

@@ -119,7 +119,7 @@ describe('a torn last write', () => {
     const logger = { debug: log, info: log, warn: log, error: log, child: () => logger };
     await open(written.disk, { logger });
     expect(lines).toContainEqual([
-      'storage.torn-tail-removed',
+      'storage.torn-tail-cut-off',
       expect.objectContaining({ path: written.path, offset: start, last: 2 }),
     ]);
   });

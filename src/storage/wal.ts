@@ -27,7 +27,7 @@ import {
   recordSize,
 } from './record.ts';
 import type { Segment, SegmentIndex } from './segment.ts';
-import { SegmentFiles } from './segment-files.ts';
+import { type BegunSegment, SegmentFiles } from './segment-files.ts';
 import { closed, diskFailure } from './storage-errors.ts';
 import type { LogScan } from './wal-scan.ts';
 
@@ -94,7 +94,7 @@ export class Wal {
     this.#written = { ...opened.written };
   }
 
-  /** Repairs a torn end, makes durable what was found, and stands ready to append. */
+  /** Makes durable what was found, leaves a torn end behind, and stands ready to append. */
   static async open(options: WalOptions, events: WalEvents, scan: LogScan): Promise<Wal> {
     return new Wal(options, events, await openLog(options, scan));
   }
@@ -150,16 +150,7 @@ export class Wal {
       this.#fail(diskFailure(`seal ${this.index.active.path}`, error), []);
     }
     await this.#files.close();
-    await this.#letGo(this.#file);
-  }
-
-  /** All that was promised is synced before; should it fail, what is lost is a descriptor. */
-  async #letGo(file: DiskFile): Promise<void> {
-    try {
-      await file.close();
-    } catch (error) {
-      this.#options.logger.warn('storage.file-not-closed', { error: String(error) });
-    }
+    await letGo(this.#file, this.#options.logger);
   }
 
   /** Something else in the folder could not be written: nothing is written any more. */
@@ -268,7 +259,7 @@ export class Wal {
     const old = this.#file;
     this.#file = file;
     this.index.segments.push(segment);
-    await this.#letGo(old);
+    await letGo(old, this.#options.logger);
     this.#options.logger.debug('storage.segment-begun', {
       path: segment.path,
       bytes: segment.segmentBytes,
@@ -328,47 +319,57 @@ interface OpenedLog {
 }
 
 async function openLog(options: WalOptions, scan: LogScan): Promise<OpenedLog> {
-  const { disk, logger } = options;
+  const { disk, directory, logger } = options;
   const files = new SegmentFiles(options);
   const { replay } = scan;
   const { index } = replay;
   const written = { hardState: replay.hardState, base: replay.base, last: replay.last };
   if (index.segments.length === 0) {
-    const now = options.clock.wallTime();
-    const { segment, file } = await files.begin({ previous: undefined, ...written, now }, 0);
+    const { segment, file } = await beginAtOpening(options, files, undefined, written);
     index.segments.push(segment);
     return { files, file, index, written, isSealed: true };
   }
   const file = await disk.open(index.active.path, 'write');
+  let behind: BegunSegment | undefined;
   try {
-    await repair(options, scan, file);
+    await rewriteLast(file, scan);
+    await disk.syncDirectory(directory);
     if (scan.obsolete.length > 0) {
       logger.info('storage.obsolete-segments-removed', { paths: scan.obsolete });
       await files.remove(scan.obsolete);
+    }
+    if (scan.torn !== undefined) {
+      behind = await beginAtOpening(options, files, index.active, written);
+      logger.warn('storage.torn-tail-cut-off', {
+        ...scan.torn,
+        last: replay.last.index,
+        next: behind.segment.path,
+      });
     }
   } catch (error) {
     await file.close();
     throw error;
   }
-  return { files, file, index, written, isSealed: scan.isSealed };
+  if (behind === undefined) return { files, file, index, written, isSealed: scan.isSealed };
+  index.segments.push(behind.segment);
+  await letGo(file, logger);
+  return { files, file: behind.file, index, written, isSealed: false };
 }
 
-/** Removes a torn end, and makes durable what is there. */
-async function repair(options: WalOptions, scan: LogScan, file: DiskFile): Promise<void> {
-  const { disk, directory, logger } = options;
-  if (scan.torn !== undefined) {
-    const { path, offset, bytes, how } = scan.torn;
-    logger.warn('storage.torn-tail-removed', {
-      path,
-      offset,
-      bytes,
-      how,
-      last: scan.replay.last.index,
-    });
-    await zero(file, offset, bytes);
-  }
-  await rewriteLast(file, scan);
-  await disk.syncDirectory(directory);
+/**
+ * The very first segment, or the one behind a torn end. A torn end stays as it is: its segment is not
+ * written any more, and the new one says where it ends. Clearing it away in place would have to be
+ * finished or not begun, and no disk can promise that of several sectors: what a crash or a fault
+ * in the middle leaves is neither torn nor zero, and the next opening would have to call it damage. So
+ * there is one step, the naming of a file that is whole, and before it nothing has changed.
+ */
+function beginAtOpening(
+  options: WalOptions,
+  files: SegmentFiles,
+  previous: Segment | undefined,
+  written: Written,
+): Promise<BegunSegment> {
+  return files.beginAtOpening({ previous, ...written, now: options.clock.wallTime() });
 }
 
 /**
@@ -382,10 +383,11 @@ async function rewriteLast(file: DiskFile, scan: LogScan): Promise<void> {
   await file.writeAndSync(offset, [await file.read(offset, size)]);
 }
 
-async function zero(file: DiskFile, offset: number, bytes: number): Promise<void> {
-  const zeros = new Uint8Array(Math.min(bytes, STORAGE_READ_BYTES));
-  for (let done = 0; done < bytes; done += zeros.length) {
-    await file.write(offset + done, [zeros.subarray(0, Math.min(zeros.length, bytes - done))]);
+/** All that was promised is synced before; should it fail, what is lost is a descriptor. */
+async function letGo(file: DiskFile, logger: Logger): Promise<void> {
+  try {
+    await file.close();
+  } catch (error) {
+    logger.warn('storage.file-not-closed', { error: String(error) });
   }
-  await file.sync();
 }

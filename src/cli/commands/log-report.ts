@@ -111,7 +111,7 @@ function endOf({ torn, isSealed, isWhole }: LogReport): string {
   if (torn !== undefined) {
     return (
       `unfinished: ${bytes(torn.bytes)} at offset ${count(torn.offset)} of ${baseName(torn.path)} (${torn.how}); ` +
-      'nobody was told that they are durable, and the next start removes them'
+      'nobody was told that they are durable, and the next start leaves them behind'
     );
   }
   return isSealed ? 'closed in good order' : 'whole, but not closed (a node runs on it, or died)';
