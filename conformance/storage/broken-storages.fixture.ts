@@ -3,7 +3,13 @@
  * find it, the one that names it first; no other case may fail, and the message must speak of the matter.
  */
 import type { Entry } from '../../src/raft/index.ts';
-import type { AppendBatch, SnapshotReceiver, Storage } from '../../src/storage/index.ts';
+import {
+  type AppendBatch,
+  MemoryStorage,
+  type SnapshotReceiver,
+  type SnapshotSection,
+  type Storage,
+} from '../../src/storage/index.ts';
 import { override } from '../kit/override.fixture.ts';
 import type { Wrap } from './storage-rigs.fixture.ts';
 
@@ -14,6 +20,8 @@ export interface BrokenStorage {
   /** The first failing case's message. */
   readonly says: RegExp;
 }
+
+type SnapshotPlace = Parameters<Storage['saveSnapshot']>[0];
 
 const ignore = (): void => {};
 
@@ -174,6 +182,26 @@ const BASE_TERM_CASES = [
   'install/founding',
 ];
 
+function promisesSnapshotsEarly(storage: Storage): Storage {
+  return override(storage, {
+    saveSnapshot: async (at: SnapshotPlace, given: readonly SnapshotSection[]) => {
+      const sections = await Promise.all(given.map(kept));
+      const work = storage.saveSnapshot(at, sections);
+      const isBehind = at.index > storage.durableIndex && at.index <= storage.lastIndex();
+      if (!isBehind) return work;
+      work.catch(ignore);
+      return new MemoryStorage().saveSnapshot(at, sections);
+    },
+  });
+}
+
+/** A section that can be read twice. */
+async function kept({ name, chunks }: SnapshotSection): Promise<SnapshotSection> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(Uint8Array.from(chunk));
+  return { name, chunks: all };
+}
+
 export const BROKEN_STORAGES: readonly BrokenStorage[] = [
   {
     name: 'acknowledges before it is durable',
@@ -226,6 +254,12 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
     wrap: splitsBatches,
     fails: ['hard-state/with-entries', 'append/visible-at-once'],
     says: /both the hard state and the entries, or none.*\n.*\n.*term 1, vote 1, last 7/,
+  },
+  {
+    name: 'promises a snapshot before its entries are durable',
+    wrap: promisesSnapshotsEarly,
+    fails: ['snapshot/behind-its-log', 'snapshot/outlives-its-log'],
+    says: /holds the entries back: the snapshot\n.*"pending"\n.*"resolved"/,
   },
   {
     name: 'takes damaged snapshots',

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Storage, StoredSnapshot } from '../../src/storage/index.ts';
-import { begun, type CaseSpec, type Checks } from '../kit/index.ts';
+import { begun, type CaseSpec, type Checks, nextTurn } from '../kit/index.ts';
 import {
   announce,
   entries,
@@ -69,6 +69,7 @@ function savingCases(can: StorageAbilities): StorageCase[] {
         }
       },
     },
+    ...orderCases(can),
     {
       id: 'snapshot/only-newer',
       title: 'a snapshot that is not newer than the newest is refused',
@@ -101,6 +102,57 @@ function savingCases(can: StorageAbilities): StorageCase[] {
         await storage.append({ entries: [entry(7)] });
         const stored = await checks.resolves('the next one can be saved', () => save(storage, 5));
         await checkContent(checks, storage, stored);
+      },
+    },
+  ];
+}
+
+/** Some of the log has still to become durable when a snapshot is taken of it. */
+function orderCases(can: StorageAbilities): StorageCase[] {
+  return [
+    {
+      id: 'snapshot/behind-its-log',
+      title: 'a snapshot is not promised before the entries that it covers are durable',
+      skip: can.hold,
+      body: async (checks, bench) => {
+        const { storage, place } = await bench.filled(6);
+        place.hold?.();
+        let isSettled = false;
+        const appended = begun(() => storage.append({ entries: entries(7, 9) }));
+        const saved = begun(() =>
+          save(storage, 8).finally(() => {
+            isSettled = true;
+          }),
+        );
+        for (let turn = 0; turn < 5; turn++) await nextTurn();
+        const held = 'nothing is promised while the disk holds the entries back';
+        checks.equal(`${held}: the snapshot`, isSettled ? 'resolved' : 'pending', 'pending');
+        checks.equal(`${held}: newestSnapshot`, storage.newestSnapshot, undefined);
+        place.release?.();
+        await checks.resolves('the append resolves', () => appended);
+        const stored = await checks.resolves('then the snapshot does', () => saved);
+        checks.equal('it is the newest', storage.newestSnapshot, stored);
+      },
+    },
+    {
+      id: 'snapshot/outlives-its-log',
+      title: 'a snapshot of entries that were just appended is there after a power cut',
+      skip: can.crash,
+      body: async (checks, bench) => {
+        const tenancy = await bench.filled(30);
+        await save(tenancy.storage, 25);
+        const { storage } = tenancy;
+        // Much that the log has to write first, each in a write of its own.
+        for (let index = 1; index <= 25; index++) begun(() => storage.compact(index));
+        begun(() => storage.append({ entries: entries(31, 36) }));
+        const stored: StoredSnapshot[] = [];
+        for (const index of [31, 34]) stored.push(await save(storage, index));
+        const again = await tenancy.crash();
+        const clause = 'the snapshot survives a crash';
+        checks.equal(clause, again.newestSnapshot, stored.at(-1));
+        const last = again.lastIndex();
+        checks.holds('and what it covers is in the log', last >= 34, '34 or more', last);
+        await checkContent(checks, again, stored.at(-1)!); // two were saved
       },
     },
   ];

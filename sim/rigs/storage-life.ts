@@ -119,7 +119,7 @@ export class StorageLife {
     const work = this.storage.writeFact(FACT, Buffer.from(`value ${count}`)).then(() => {
       this.#factsAcknowledged = count;
     });
-    this.#pending.push(work);
+    this.#wait(work);
   }
 
   #step(state: LogState, work: Promise<void>): void {
@@ -128,7 +128,13 @@ export class StorageLife {
       // Compactions and installs settle late: they also remove files.
       this.#acknowledged = Math.max(this.#acknowledged, position);
     });
-    this.#pending.push(done);
+    this.#wait(done);
+  }
+
+  /** `settled` tells of failures, whenever it is asked. */
+  #wait(work: Promise<void>): void {
+    work.catch(() => {});
+    this.#pending.push(work);
   }
 }
 

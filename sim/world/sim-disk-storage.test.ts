@@ -46,8 +46,6 @@ function append(life: StorageLife, random: SeededRandom): void {
 
 async function save(life: StorageLife): Promise<void> {
   const { commit, base } = life.now;
-  // A node applies what is durable here, so it never saves a state beyond that.
-  if (commit > life.storage.durableIndex) await life.settled();
   if (commit > Math.max(base, life.storage.newestSnapshot?.index ?? 0)) await life.save(commit);
 }
 

@@ -37,10 +37,10 @@ import { decodeSnapshotDescriptor, encodeSnapshotDescriptor } from './descriptor
 import { writeIdentity } from './identity-file.ts';
 import { checkCompaction, checkInstall, checkSave } from './judge.ts';
 import { loadEntries } from './log-loader.ts';
-import type { LogMemory } from './log-memory.ts';
+import type { LogMemory, LogPosition } from './log-memory.ts';
 import type { Segment } from './segment.ts';
 import { readSmallFile, writeSmallFile } from './small-file.ts';
-import type { SnapshotStore } from './snapshot-store.ts';
+import { isSameFile, type SnapshotStore } from './snapshot-store.ts';
 import { closed, diskFailure, openFailure } from './storage-errors.ts';
 import type {
   AppendBatch,
@@ -228,10 +228,11 @@ export class DiskStorage implements Storage {
     at: { readonly index: LogIndex; readonly term: Term; readonly confState: ConfState },
     sections: readonly SnapshotSection[],
   ): Promise<StoredSnapshot> {
-    this.#alive();
+    const wal = this.#alive();
     checkSave(this.#log, at, this.#newest);
     const stored = await this.#snapshots.save(at, sections);
     try {
+      await this.#untilDurable(wal, at);
       this.#alive();
       // A newer one may have been installed meanwhile.
       checkSave(this.#log, at, this.#newest);
@@ -340,9 +341,10 @@ export class DiskStorage implements Storage {
 
   /** The newest entries are what peers and the state machine ask for first. */
   async #warm(wal: Wal): Promise<void> {
-    const { table } = wal.index.active;
-    let record = table.count - 1;
-    if (record < 0) return;
+    const found = wal.index.find(this.#log.lastIndex);
+    if (found === undefined) return;
+    const { table } = found.segment;
+    let { record } = found;
     const end = table.offset(record) + table.size(record);
     while (record > 0 && end - table.offset(record - 1) <= STORAGE_READ_BYTES) record--;
     const lo = Math.max(table.first(record), this.#log.firstIndex);
@@ -360,6 +362,17 @@ export class DiskStorage implements Storage {
       // Or the next one to open the folder finds files that vanish while it reads them.
       await this.#tidying;
       await this.#lock.release();
+    }
+  }
+
+  /**
+   * A snapshot of entries that are not durable would not outlive a power cut: its file would lie beyond
+   * the log, as one does whose install never ended; and what it was to replace would be gone by then.
+   */
+  async #untilDurable(wal: Wal, at: LogPosition): Promise<void> {
+    // What waits may be replaced meanwhile, and wait again. A silent step settles with those before it.
+    while (this.#log.matches(at) && this.#log.durable < at.index) {
+      await wal.append([], undefined, true);
     }
   }
 
@@ -429,11 +442,6 @@ export class DiskStorage implements Storage {
 
 function reachOf({ sequence, generation, end }: Segment): LogReach {
   return { sequence, generation, end };
-}
-
-function isSameFile(one: StoredSnapshot, other: StoredSnapshot | undefined): boolean {
-  if (other === undefined || one.index !== other.index || one.term !== other.term) return false;
-  return one.bytes === other.bytes && one.checksum === other.checksum;
 }
 
 function factFile(name: string): string {

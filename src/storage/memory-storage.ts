@@ -228,6 +228,10 @@ export class MemoryStorage implements Storage {
       },
     };
     const written = await writeSnapshot(sink, at, sections);
+    // Not before the entries that it covers: a crash would leave it beyond the log.
+    while (this.#log.matches(at) && this.#log.durable < at.index) {
+      await this.#enqueue(() => {}, undefined);
+    }
     this.#alive();
     checkSave(this.#log, at, this.newestSnapshot);
     const { index, term, confState } = at;

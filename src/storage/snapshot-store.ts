@@ -380,6 +380,11 @@ export function snapshotStem(
   return `${pad(snapshot.index)}-${pad(snapshot.term)}-${hex32(snapshot.checksum)}`;
 }
 
+export function isSameFile(one: StoredSnapshot, other: StoredSnapshot | undefined): boolean {
+  if (other === undefined || one.index !== other.index || one.term !== other.term) return false;
+  return one.bytes === other.bytes && one.checksum === other.checksum;
+}
+
 function metaOf(index: LogIndex, term: number, confState: SnapshotMeta['confState']): SnapshotMeta {
   const { voters, learners, votersOutgoing, learnersNext, autoLeave } = confState;
   return { index, term, confState: { voters, learners, votersOutgoing, learnersNext, autoLeave } };

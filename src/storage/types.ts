@@ -116,7 +116,11 @@ export interface Storage extends LogStorage {
    */
   load(lo: LogIndex, hi: LogIndex, maxBytes: number): Promise<void>;
 
-  /** Writes a snapshot of the state at `index`: temporary file, sync, rename, sync of the directory. */
+  /**
+   * Writes a snapshot of the state at `index`: temporary file, sync, rename, sync of the directory. It
+   * resolves when it would survive a power cut: not before the entries up to `index` are durable, if
+   * the log holds them. A snapshot that lies beyond the log is not in force before it is installed.
+   */
   saveSnapshot(
     at: { readonly index: LogIndex; readonly term: Term; readonly confState: ConfState },
     sections: readonly SnapshotSection[],
