@@ -54,6 +54,11 @@ export interface RaftConfig {
   readonly disableConfChangeValidation?: boolean;
   /** A leader that was removed or became a learner steps down at once. Default off. */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * Whoever is asked for a vote says what it knows to be committed. Needed where somebody who is asked can
+   * not stand for election itself, with the longer log: one that has applied its own removal. Default off.
+   */
+  readonly tellCommitInVotes?: boolean;
   /** A random integer in [0, bound). */
   readonly random: (bound: number) => number;
 }
@@ -82,6 +87,7 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    tellCommitInVotes: config.tellCommitInVotes ?? false,
     random: config.random,
   };
   checkNumbers(checked);
@@ -111,6 +117,7 @@ const SWITCHES = [
   'disableProposalForwarding',
   'disableConfChangeValidation',
   'stepDownOnRemoval',
+  'tellCommitInVotes',
 ] as const;
 
 function checkNumbers(config: CheckedConfig): void {

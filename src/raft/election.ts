@@ -5,8 +5,15 @@
  * entering it; only a majority of yeses makes it raise its term. A node that returns from a
  * partition then disturbs nobody (thesis 9.6). A transfer of leadership skips this: the leader
  * itself has asked for the election.
+ *
+ * With `tellCommitInVotes` an answer to a candidate also says which entry its sender knows to be committed.
+ * A candidate may hold a committed change of members and not know it, because the commit index was lost
+ * with the power. Then it may ask for the vote of a member that this very change has removed; and that one
+ * can not help it by a vote where its own log is longer, nor stand for election itself. What is committed
+ * is so for everybody, in every term, so the answer may be believed at any time, be it a yes or a no.
  */
 
+import type { MessageDraft } from './messages.ts';
 import { VoteResult } from './quorum/majority.ts';
 import type { Raft } from './raft.ts';
 import { broadcastAppend } from './replication.ts';
@@ -81,7 +88,33 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
   } else {
     response.reject = true;
   }
+  sendVoteResponse(raft, response);
+}
+
+/** With what this node knows to be committed, where that is asked for. */
+export function sendVoteResponse(raft: Raft, response: MessageDraft): void {
+  const { committed } = raft.log;
+  const term = raft.config.tellCommitInVotes ? raft.log.term(committed) : undefined;
+  if (term !== undefined) {
+    response.commit = committed;
+    response.logTerm = term;
+  }
   raft.send(response);
+}
+
+/**
+ * Learns from an answer what is committed: where this log has that very entry, all before it is the same
+ * too (log matching). Who finds out that the members are others now takes that in before it asks again
+ * (NASTY 31): it would count votes by a configuration that is history.
+ */
+export function learnCommit(raft: Raft, { commit, logTerm }: Message): void {
+  const { log } = raft;
+  if (!raft.config.tellCommitInVotes || raft.isLeader) return;
+  if (commit <= log.committed || commit > log.lastIndex()) return;
+  if (!log.matchTerm(commit, logTerm)) return;
+  log.commitTo(commit);
+  const isAsking = raft.role === StateType.Candidate || raft.role === StateType.PreCandidate;
+  if (isAsking && log.hasUnappliedChanges()) becomeFollower(raft, raft.term, NONE);
 }
 
 /**

@@ -12,7 +12,9 @@ import {
   handleVoteRequest,
   handleVoteResponse,
   isTransferContext,
+  learnCommit,
   maybeCampaign,
+  sendVoteResponse,
 } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './following.ts';
 import { forwardMessage } from './messages.ts';
@@ -32,6 +34,9 @@ import { type Message, MessageType, NONE, StateType } from './types.ts';
 
 /** False: the message was a proposal and was dropped. */
 export function step(raft: Raft, message: Message): boolean {
+  const { type } = message;
+  // Late or refused, what it says about the log holds all the same.
+  if (type === MessageType.VoteResp || type === MessageType.PreVoteResp) learnCommit(raft, message);
   // Term 0: from this node itself, or passed on by a follower; no term to compare.
   if (message.term !== 0 && message.term !== raft.term) {
     const isStillRelevant =
@@ -113,7 +118,7 @@ function answerOldTerm(raft: Raft, message: Message): boolean {
     case MessageType.PreVote: {
       const response = raft.draft(MessageType.PreVoteResp, from);
       response.reject = true;
-      raft.send(response);
+      sendVoteResponse(raft, response);
       return false;
     }
     case MessageType.StorageAppendResp:
