@@ -165,6 +165,20 @@ export class Bus {
     });
   }
 
+  /** That life of `from` has done with `to`, who may call again and is let in or refused. */
+  part(local: LocalPeer, to: RaftId): void {
+    const [one, other] = [this.#endpoints.get(local.raftId), this.#endpoints.get(to)];
+    if (one?.local !== local || other === undefined) return;
+    this.#pairs.get(one)?.delete(other);
+    if (this.#pairs.get(other)?.delete(one) !== true) return;
+    const error = new ClusterError('PEER_REFUSED', `${local.raftId} has closed the connection`);
+    this.clock.afterIo(() => {
+      if (!this.#areUp(one, other) || !other.knows(local.raftId)) return;
+      other.events.unreachable(local.raftId, 'closed', error);
+      void this.#introduce(other, one);
+    });
+  }
+
   deliver(from: RaftId, to: RaftId, give: (endpoint: Endpoint) => void): boolean {
     if (!this.reaches(from, to)) return false;
     const endpoint = this.#endpoints.get(to);
@@ -240,6 +254,7 @@ class BusTransport implements Transport {
 
   removePeer(raftId: RaftId): void {
     this.#peers.delete(raftId);
+    if (this.#local !== undefined) this.#bus.part(this.#local, raftId);
   }
 
   send(message: Message): void {

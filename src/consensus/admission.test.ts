@@ -50,6 +50,54 @@ describe('admission', () => {
     await expect(admitted).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
   });
 
+  it('lets in one that left until the next change says that nobody needs it', async () => {
+    const { storage, members } = await rig();
+    const admission = new Admission(storage, members);
+    members.change({ ...EMPTY_CONF_STATE, voters: [1] }, undefined);
+    expect(members.leaving).toEqual([N4]);
+    expect(members.contacts()).toEqual([N1, N4]);
+    await admission.admit({ ...N4, incarnation: ONE });
+    const other = admission.admit({ ...N4, incarnation: OTHER });
+    await expect(other).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+    members.change({ ...EMPTY_CONF_STATE, voters: [1] }, undefined);
+    expect(members.contacts()).toEqual([N1]);
+    const late = admission.admit({ ...N4, incarnation: ONE });
+    await expect(late).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
+  });
+
+  it('introduces whom this node has missed, until the log says who that is', async () => {
+    const { storage, members } = await rig();
+    const admission = new Admission(storage, members);
+    let introductions = 0;
+    admission.onIntroduced = () => introductions++;
+    const [n5, n6] = [5, 6].map((id) => ({ raftId: id, nodeId: `n${id}`, address: `n${id}:1` }));
+    for (const member of [n5, n6, n6]) {
+      await admission.admit({ ...(member as MemberRecord), incarnation: ONE });
+    }
+    expect(introductions).toBe(2);
+    expect(members.contacts()).toEqual([N1, N4, n5, n6]);
+    expect(members.records()).toEqual([N1, N4]);
+    // Id 5 went to somebody who is gone again; 6 is a member.
+    for (const name of ['n5', 'n6']) members.mint(name);
+    members.change({ ...EMPTY_CONF_STATE, voters: [1, 4], learners: [5] }, n5);
+    members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
+    members.change({ ...EMPTY_CONF_STATE, voters: [1, 4], learners: [6] }, n6);
+    expect(members.contacts()).toEqual([N1, N4, n6]);
+    const gone = admission.admit({ ...(n5 as MemberRecord), incarnation: ONE });
+    await expect(gone).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
+  });
+
+  it('takes nobody for newer whose id belongs to another node', async () => {
+    const { storage, members } = await rig();
+    const admission = new Admission(storage, members);
+    expect(members.mint('n5')).toBe(5);
+    for (const raftId of [4, 5]) {
+      const wrong = { raftId, nodeId: 'n9', address: 'n9:1', incarnation: ONE };
+      await expect(admission.admit(wrong)).rejects.toMatchObject({ code: 'MEMBER_UNKNOWN' });
+    }
+    expect(members.contacts()).toEqual([N1, N4]);
+  });
+
   it('calls nobody removed whose id was minted, also when its name got another id since', () => {
     const members = new MemberTable();
     members.restore(4, EMPTY_CONF_STATE, [N1]);

@@ -10,6 +10,12 @@
  * What each node has seen first is not enough for a member that joined: two that were started with one
  * invitation could be let in by different members, and both vote. So its promotion names the data
  * folder in the log; whoever counts the vote has applied that, and it outweighs what was seen.
+ *
+ * Who is not in the table may be in the log of the others: a node that was away has missed who came, and one
+ * of those may lead. So an id that was not minted yet, as far as this node knows, is let in and talked to:
+ * else its log could never come here. That gives it no say. It is counted in no election and for no commit
+ * before the log names it; and what makes a leader of it are the votes of those who do know it. An id that
+ * never was a member's has none, and a configuration of its own that names nobody.
  */
 import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
@@ -34,7 +40,7 @@ export class Admission {
   /** Writes one after the other: each holds everything that is known by then. */
   #written: Promise<void> = Promise.resolve();
 
-  /** A node that joins was called by somebody that it did not know. */
+  /** Somebody called whom this node did not know. */
   onIntroduced: () => void = () => undefined;
 
   constructor(storage: Storage, members: MemberTable) {
@@ -61,7 +67,8 @@ export class Admission {
 
   /** The data folder that it must come with; `undefined`: any, it has not come yet. */
   incarnationOf(raftId: RaftId): string | undefined {
-    return this.#members.get(raftId)?.incarnation ?? this.#incarnations.get(raftId);
+    const member = this.#members.get(raftId) ?? this.#members.leavingOf(raftId);
+    return member?.incarnation ?? this.#incarnations.get(raftId);
   }
 
   /** Whether another one than the log names was let in under that id. From now on it is not. */
@@ -75,8 +82,7 @@ export class Admission {
 
   /** Durable when it resolves. @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED. */
   async admit(peer: PeerIdentity): Promise<void> {
-    if (this.#members.isEmpty) this.#introduce(peer);
-    else this.#checkMember(peer);
+    this.#checkMember(peer);
     this.#checkIncarnation(peer);
     if (this.#incarnations.get(peer.raftId) !== peer.incarnation) {
       this.#incarnations.set(peer.raftId, peer.incarnation);
@@ -99,19 +105,22 @@ export class Admission {
     );
   }
 
-  /**
-   * A node that joins knows no members yet, and has nothing that a stranger could spoil. Any member of
-   * its cluster may be the leader that brings the log, also one that is younger than the invitation.
-   */
+  /** Any member of the cluster may be the leader that brings the log, also one that came since. */
   #introduce({ raftId, nodeId, address }: PeerIdentity): void {
     if (this.#members.contacts().some((contact) => contact.raftId === raftId)) return;
     this.#members.introduce({ raftId, nodeId, address });
     this.onIntroduced();
   }
 
-  #checkMember({ raftId, nodeId }: PeerIdentity): void {
-    const member = this.#members.get(raftId);
+  #checkMember(peer: PeerIdentity): void {
+    const { raftId, nodeId } = peer;
+    const member = this.#members.get(raftId) ?? this.#members.leavingOf(raftId);
     if (member?.nodeId === nodeId) return;
+    // A node that joins knows no members yet, and has nothing that a stranger could spoil.
+    if (this.#members.isEmpty || this.#members.mayBeNewer(raftId, nodeId)) {
+      this.#introduce(peer);
+      return;
+    }
     if (this.#members.wasRemoved(raftId)) {
       throw new ClusterError(
         'MEMBER_REMOVED',

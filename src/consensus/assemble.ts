@@ -5,9 +5,10 @@
 import { NONE, type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { Farewell } from './farewell.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
-import { addVoterChange } from './membership-changes.ts';
+import { addVoterChange, removeChange } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
 import type { NodeParts } from './node-parts.ts';
 import { Promotion } from './promotion.ts';
@@ -29,6 +30,7 @@ export interface Live {
   readonly succession: Succession;
   readonly neighbours: Neighbours;
   readonly promotion: Promotion;
+  readonly farewell: Farewell;
 }
 
 export function assemble(parts: NodeParts, identity: Identity): Live {
@@ -84,6 +86,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   });
   parts.admission.onIntroduced = () => neighbours.sync();
   const promotion = newPromotion(parts, core, loop);
+  const farewell = newFarewell(parts, core, loop);
   const live: Live = {
     identity,
     core,
@@ -93,6 +96,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     succession,
     neighbours,
     promotion,
+    farewell,
   };
   return live;
 }
@@ -136,6 +140,19 @@ function newPromotion(
   });
 }
 
+function newFarewell({ replica, logger }: NodeParts, core: RawNode, loop: Loop): Farewell {
+  return new Farewell({
+    members: replica.members,
+    isLeader: () => loop.role === StateType.Leader,
+    confirm: ({ raftId, nodeId }) => {
+      const place = loop.placeOf(() => core.proposeConfChange(removeChange(raftId)));
+      if (place === undefined) return;
+      logger.info('member.seenOff', { member: nodeId, index: place.index });
+      loop.askTurn();
+    },
+  });
+}
+
 /** Begins to hand leadership to the voter that is furthest; who that is. */
 export function handOver(parts: NodeParts, live: Live): MemberRecord | undefined {
   const to = bestSuccessor(parts, live);
@@ -161,6 +178,7 @@ function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): Ra
     checkQuorum: config.checkQuorum,
     disableProposalForwarding: true,
     stepDownOnRemoval: true,
+    tellCommitInVotes: true,
     random: (bound) => world.random.below(bound),
   });
 }

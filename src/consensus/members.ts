@@ -5,6 +5,12 @@
  * Raft ids are minted here, in the log, and never used twice: a node that comes back without its data
  * is another member, whatever it is called. Who votes and who only learns is raft's own business
  * (the configuration state); this table says where each is found.
+ *
+ * A member that was removed is `leaving` until the log holds the next change of members. A leader makes a
+ * change only when it has applied the one before, and tells what is committed with everything that it
+ * sends; so whoever holds the next change has it on its disk that the removal is committed, and once that
+ * change is committed, a majority of those who are left has it. Not before can they do without the vote of
+ * the one that left, whatever the power takes from them (N-5, N-31).
  */
 import { assert } from '../errors.ts';
 import { badField } from '../given.ts';
@@ -24,7 +30,7 @@ export interface MemberRecord {
 
 /** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
 const MINTED_MAX = 64;
-/** Whom a node that joins is introduced to; a cluster has fewer members. */
+/** Whom a node is introduced to; a cluster has fewer members. */
 const INTRODUCED_MAX = 64;
 
 const NODE_ID = /^[A-Za-z0-9._-]+$/;
@@ -43,7 +49,9 @@ export class MemberTable {
   #confState: ConfState = EMPTY_CONF_STATE;
   /** Ids that were not added yet, with the node that each was minted for. The oldest comes first. */
   #minted = new Map<RaftId, string>();
-  /** Whom a node that joins talks to before it has a member table of the log's making. */
+  /** Whom the last change has removed. */
+  #leaving: readonly MemberRecord[] = [];
+  /** Who came, and is not (yet) known from the log: members, by their own account. */
   readonly #introduced = new Map<RaftId, MemberRecord>();
 
   get confState(): ConfState {
@@ -68,6 +76,15 @@ export class MemberTable {
     return this.#byRaftId.size === 0;
   }
 
+  /** Members that were removed, and whom the others may still need. */
+  get leaving(): readonly MemberRecord[] {
+    return this.#leaving;
+  }
+
+  leavingOf(raftId: RaftId): MemberRecord | undefined {
+    return this.#leaving.find((member) => member.raftId === raftId);
+  }
+
   get minted(): readonly (readonly [nodeId: string, raftId: RaftId])[] {
     return [...this.#minted].map(([raftId, nodeId]) => [nodeId, raftId]);
   }
@@ -76,6 +93,15 @@ export class MemberTable {
   wasRemoved(raftId: RaftId): boolean {
     if (raftId >= this.#nextRaftId || this.#byRaftId.has(raftId)) return false;
     return !this.#minted.has(raftId);
+  }
+
+  /**
+   * Whether a node of that id may be a member that this table has not heard of: its id was given to nobody
+   * yet as far as the log was read, or to that node, which was not in yet.
+   */
+  mayBeNewer(raftId: RaftId, nodeId: string): boolean {
+    if (this.#byRaftId.has(raftId)) return false;
+    return raftId >= this.#nextRaftId || this.#minted.get(raftId) === nodeId;
   }
 
   mint(nodeId: string): RaftId {
@@ -93,9 +119,9 @@ export class MemberTable {
     if (this.#introduced.size < INTRODUCED_MAX) this.#introduced.set(record.raftId, record);
   }
 
-  /** Whom to be connected with: the members, or those that a node that joins was introduced to. */
+  /** Whom to be connected with: the members, those that leave, and those that may be newer. */
   contacts(): MemberRecord[] {
-    return this.isEmpty ? [...this.#introduced.values()] : this.records();
+    return [...this.records(), ...this.#leaving, ...this.#introduced.values()];
   }
 
   /** After raft has applied a membership change: `added` is what its context said about the member. */
@@ -112,8 +138,15 @@ export class MemberTable {
       ...confState.learners,
       ...confState.learnersNext,
     ]);
-    for (const raftId of this.#byRaftId.keys()) {
-      if (!present.has(raftId)) this.#byRaftId.delete(raftId);
+    this.#leaving = this.records().filter(({ raftId }) => !present.has(raftId));
+    for (const { raftId } of this.#leaving) this.#byRaftId.delete(raftId);
+    this.#forgetIntroduced();
+  }
+
+  /** The log has come so far that it names them, or says that they are gone. */
+  #forgetIntroduced(): void {
+    for (const { raftId, nodeId } of this.#introduced.values()) {
+      if (!this.mayBeNewer(raftId, nodeId)) this.#introduced.delete(raftId);
     }
   }
 
@@ -134,11 +167,14 @@ export class MemberTable {
     confState: ConfState,
     records: Iterable<MemberRecord>,
     minted: Iterable<readonly [nodeId: string, raftId: RaftId]> = [],
+    leaving: readonly MemberRecord[] = [],
   ): void {
     this.#nextRaftId = nextRaftId;
     this.#minted = new Map([...minted].map(([nodeId, raftId]) => [raftId, nodeId]));
     this.#confState = confState;
     this.#byRaftId = new Map();
     for (const record of records) this.#byRaftId.set(record.raftId, record);
+    this.#leaving = leaving;
+    this.#forgetIntroduced();
   }
 }

@@ -119,9 +119,10 @@ export function checkKeepsQuorum(
 }
 
 /**
- * A leader that removes itself is gone right after it has told so. Two voters that remain have a majority
- * of the old members too, and find out by an election; one alone needs the vote of the one that is gone,
- * for ever, if that news was lost. @throws ClusterError CONF_CHANGE_INVALID.
+ * A leader that removes itself can not wait until the others can do without it, and may be switched off
+ * right after it has said so. Two voters that remain have a majority of the old members too, and find out
+ * by an election; one alone would need the vote of the one that is gone, for ever, if that news was lost.
+ * @throws ClusterError CONF_CHANGE_INVALID.
  */
 export function checkHeirIsTold(
   members: MemberTable,

@@ -119,11 +119,22 @@ export class MembershipDesk {
     await this.#change(change, this.#life.deadline(options), options.signal, check, isDone);
   }
 
+  /** Resolves when the others can do without it, whatever they forget: then it may be switched off. */
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
     checkNodeId(nodeId, 'nodeId');
-    if (this.#isElsewhere()) {
-      return await this.#askToRemove(nodeId, options);
-    }
+    const deadline = this.#life.deadline(options);
+    const wasMember = this.#isElsewhere()
+      ? await this.#askToRemove(nodeId, options)
+      : await this.#removeHere(nodeId, deadline, options.signal);
+    await this.#untilLeft(nodeId, deadline, options.signal);
+    return wasMember;
+  }
+
+  async #removeHere(
+    nodeId: string,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const { members } = this.#life.parts.replica;
     const member = members.byNodeId(nodeId);
     if (member === undefined) return false;
@@ -137,9 +148,29 @@ export class MembershipDesk {
       if (raftId === this.#life.started.core.id) checkHeirIsTold(members, votersAfter, member);
     };
     const isDone = (): boolean => members.get(raftId) === undefined;
-    const deadline = this.#life.deadline(options);
-    await this.#change(removeChange(raftId), deadline, options.signal, check, isDone);
+    await this.#change(removeChange(raftId), deadline, signal, check, isDone);
     return true;
+  }
+
+  /** A node that removes itself can not know it: it runs on, and ends when the others tell it. */
+  async #untilLeft(
+    nodeId: string,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { members } = this.#life.parts.replica;
+    const isLeaving = (): boolean => members.leaving.some((member) => member.nodeId === nodeId);
+    if (nodeId === this.#life.nodeId || !isLeaving()) return;
+    this.#life.started.farewell.hurry();
+    await this.#life.waitUntil(() => !isLeaving() || signal?.aborted === true, deadline);
+    if (!isLeaving()) return;
+    if (signal?.aborted === true) throw abandoned(signal);
+    throw new ClusterError(
+      'OUTCOME_UNKNOWN',
+      `node ${nodeId} is no member any more, but the others may still need its vote, because not ` +
+        'enough of them have written that down yet: leave it running, and ask again',
+      { details: { nodeId } },
+    );
   }
 
   /** Whom this node has a connection with, at this moment. */

@@ -5,7 +5,10 @@ import { ClusterError } from '../errors.ts';
 import type { RaftId } from '../raft/index.ts';
 import { Neighbours, type NeighboursHost } from './neighbours.ts';
 
-function node(voters: readonly RaftId[]): { neighbours: Neighbours; ends: string[] } {
+function node(
+  voters: readonly RaftId[],
+  isLeaving = false,
+): { neighbours: Neighbours; ends: string[] } {
   const ends: string[] = [];
   const host: Partial<NeighboursHost> = {
     self: 1,
@@ -13,6 +16,7 @@ function node(voters: readonly RaftId[]): { neighbours: Neighbours; ends: string
       isEmpty: false,
       confState: { voters },
       contacts: () => [],
+      leavingOf: () => (isLeaving ? {} : undefined),
     } as unknown as NeighboursHost['members'],
     takesPart: () => true,
     greet: () => undefined,
@@ -59,6 +63,15 @@ describe('a node that is refused', () => {
       }
     });
   }
+
+  it('ends as removed by a majority; by anybody, a learner too, when it knows that it leaves', () => {
+    const [unaware, leaving] = [node([1, 2, 3, 4, 5]), node([2, 3, 4, 5], true)];
+    for (const { neighbours } of [unaware, leaving]) neighbours.refused(9, refusal('removed'));
+    for (const by of [2, 3]) unaware.neighbours.refused(by, refusal('removed'));
+    expect([unaware.ends, leaving.ends]).toEqual([[], ['MEMBER_REMOVED']]);
+    unaware.neighbours.refused(4, refusal('removed'));
+    expect(unaware.ends).toEqual(['MEMBER_REMOVED']);
+  });
 
   it('goes on when one that refused it lets it in, and when it was the one that refused', () => {
     const { neighbours, ends } = node([1, 2, 3, 4, 5]);

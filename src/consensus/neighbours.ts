@@ -123,7 +123,8 @@ export class Neighbours {
 
   /**
    * When a majority refuses this node by name, it has no place in the cluster any more; for
-   * one that joins, a majority of those whom it knows.
+   * one that joins, a majority of those whom it knows. One that has read of its own removal believes the
+   * first who says so.
    *
    * Of two processes with this node's identity each has this node's vote. So it is enough that those who
    * hold to the other one are a majority together with it: then it can lead, or decide, without this
@@ -136,6 +137,10 @@ export class Neighbours {
       : members.confState.voters;
     const others = known.filter((id) => id !== self);
     const refusals = others.flatMap((id) => this.#refusedBy.get(id) ?? []);
+    if (members.leavingOf(self) !== undefined) {
+      const told = [...this.#refusedBy.values()].find(({ code }) => code === 'MEMBER_REMOVED');
+      if (told !== undefined) this.#host.fail(told);
+    }
     const error = refusals.at(-1);
     if (error !== undefined && refusals.length * 2 > others.length) this.#host.fail(error);
     const twins = refusals.filter(({ code }) => code === 'MEMBER_TWIN');

@@ -8,20 +8,26 @@
  */
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
-import type { Identity } from '../storage/index.ts';
 import { assemble, handOver, type Live, startTransport } from './assemble.ts';
-import { checkNotAborted, removedFrom, toFailure, unlessAborted } from './complaints.ts';
+import { checkNotAborted, toFailure, unlessAborted } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
+import { Departure } from './departure.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
 import { LatestValue } from './latest-value.ts';
 import type { LeaderCall } from './leader-calls.ts';
-import { makeParts, type NodeParts, type PartsOwner, type RaftNodeParts } from './node-parts.ts';
+import {
+  failCalls,
+  makeParts,
+  type NodeParts,
+  type PartsOwner,
+  type RaftNodeParts,
+} from './node-parts.ts';
 import { checkProposable } from './peer-input.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
-import { checkNotRemoved, markRemoved } from './removed-mark.ts';
+import { checkNotRemoved } from './removed-mark.ts';
 import { encodeNumbers } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import type { StateVerdict } from './state-hashes.ts';
@@ -41,8 +47,6 @@ import { isDoneWithin, Pauses } from './waiting.ts';
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Ticks between two looks for sessions that nobody uses. */
 const SESSION_CHECK_TICKS = 100;
-/** Between the moment in which a node learns that it was removed and its end, in ms. */
-const REMOVED_GRACE_MS = 50;
 
 export class NodeLife implements PartsOwner {
   readonly parts: NodeParts;
@@ -54,6 +58,7 @@ export class NodeLife implements PartsOwner {
   readonly #ticker: Ticker;
   readonly #deadlines: Deadlines;
   readonly #sessionExpiry: SessionExpiry;
+  readonly #departure: Departure;
   #live: Live | undefined;
   #phase: NodePhase = 'new';
   #failure: ClusterError | undefined;
@@ -62,7 +67,7 @@ export class NodeLife implements PartsOwner {
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   readonly pauses: Pauses;
-  /** The mark of quarantine, or of removal, is being written. */
+  /** The mark of quarantine is being written. */
   #marking: Promise<unknown> | undefined;
   #ticks = 0;
 
@@ -79,6 +84,7 @@ export class NodeLife implements PartsOwner {
     this.#deadlines = new Deadlines(clock, () => this.#expire());
     this.pauses = new Pauses(clock);
     this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
+    this.#departure = new Departure(this.parts);
     const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
     this.leaderChange = new LatestValue<LeaderChange>(nobody);
     this.membersChange = new LatestValue<MembersChange>({ sequence: 0, index: 0, members: [] });
@@ -158,7 +164,7 @@ export class NodeLife implements PartsOwner {
     // One that joins has nothing yet: the leader's snapshot will be its first.
     if (this.parts.storage.lastIndex() > 0) await this.parts.restoreNewest();
     this.#checkStillStarting();
-    if (this.#isRemoved(identity.raftId)) throw removedFrom(identity);
+    this.#departure.checkIsWanted(identity);
     await this.parts.admission.load();
     this.#checkStillStarting();
     const live = assemble(this.parts, identity);
@@ -170,7 +176,7 @@ export class NodeLife implements PartsOwner {
     this.#announce(live);
   }
 
-  #announce({ identity, core, loop, neighbours }: Live): void {
+  #announce({ identity, core, loop }: Live): void {
     const { logger, replica, storage } = this.parts;
     const { voters } = replica.members.confState;
     logger.info('node.started', {
@@ -181,7 +187,6 @@ export class NodeLife implements PartsOwner {
       voters: voters.length,
     });
     this.membersChanged();
-    neighbours.weighRefusals();
     loop.guard(() => {
       if (voters.length === 1 && voters[0] === identity.raftId) core.campaign();
     });
@@ -225,7 +230,8 @@ export class NodeLife implements PartsOwner {
 
   async #closeStorage(): Promise<void> {
     const { config, logger, storage } = this.parts;
-    const settled = Promise.all([this.#live?.snapshots.settle(), this.#marking]);
+    const marked = [this.#marking, this.#departure.marked];
+    const settled = Promise.all([this.#live?.snapshots.settle(), ...marked]);
     const isClosed = await this.#ends(settled.then(() => storage.close()));
     if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
   }
@@ -257,7 +263,7 @@ export class NodeLife implements PartsOwner {
     const error = toFailure(cause);
     this.#failure = error;
     // Its peers may have told it, and not the log.
-    if (error.code === 'MEMBER_REMOVED' && this.#live) this.#markRemoved(this.#live.identity);
+    if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
@@ -273,10 +279,8 @@ export class NodeLife implements PartsOwner {
     this.pauses.end();
     this.#live?.succession.stop();
     this.#live?.neighbours.stop();
-    this.parts.proposals.failAll(error);
-    this.parts.reads.failAll(error);
-    this.parts.changes.failAll(error);
-    this.parts.leaderCalls.failAll(error);
+    this.#departure.stop();
+    failCalls(this.parts, error);
     const { sequence, term, leader, isLeader } = this.leaderChange.value;
     if (leader !== undefined || isLeader) {
       const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
@@ -306,7 +310,7 @@ export class NodeLife implements PartsOwner {
   }
 
   #tick(lateMs: number): void {
-    const { core, loop, diskWatch, snapshots, promotion } = this.started;
+    const { core, loop, diskWatch, snapshots, promotion, farewell } = this.started;
     loop.guard(() => {
       this.#ticks++;
       if (lateMs > this.parts.config.tickIntervalMs) {
@@ -318,6 +322,7 @@ export class NodeLife implements PartsOwner {
       diskWatch.tick();
       snapshots.tick();
       promotion.tick();
+      farewell.tick();
       const now = this.parts.world.clock.now();
       if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
     });
@@ -370,20 +375,9 @@ export class NodeLife implements PartsOwner {
     const { sequence } = this.membersChange.value;
     const list = members.list();
     this.membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
-    const { identity } = this.started;
-    if (!this.#isRemoved(identity.raftId) || !this.takesPart) return;
-    this.#markRemoved(identity);
-    // What it has to say last (a commit that the others wait for) leaves first.
-    this.parts.world.clock.after(REMOVED_GRACE_MS, () => this.fail(removedFrom(identity)));
-  }
-
-  #markRemoved(identity: Identity): void {
-    this.#marking ??= markRemoved(this.parts.storage, identity).catch(() => undefined);
-  }
-
-  #isRemoved(raftId: RaftId): boolean {
-    const { members } = this.parts.replica;
-    return !members.isEmpty && members.get(raftId) === undefined;
+    const { identity, neighbours } = this.started;
+    this.#departure.look(identity);
+    if (this.takesPart) neighbours.weighRefusals();
   }
 
   /** The nodes' states differ, or do so no more. The one that is wrong ends, and its folder is marked. */
@@ -418,8 +412,14 @@ export class NodeLife implements PartsOwner {
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
   }
 
-  checkTakesProposals(): void {
+  /** Whether it may be asked for what only members do. */
+  checkIsMember(): void {
     this.checkTakesPart();
+    this.#departure.checkStays();
+  }
+
+  checkTakesProposals(): void {
+    this.checkIsMember();
     if (this.#phase !== 'stopping') return;
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopping; ask another node`);
   }

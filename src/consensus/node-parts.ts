@@ -122,6 +122,22 @@ export function makeParts(
   };
 }
 
+/** Everybody who waits for something is told why nothing will come of it here. */
+export function failCalls(
+  {
+    proposals,
+    reads,
+    changes,
+    leaderCalls,
+  }: Pick<NodeParts, 'proposals' | 'reads' | 'changes' | 'leaderCalls'>,
+  error: ClusterError,
+): void {
+  proposals.failAll(error);
+  reads.failAll(error);
+  changes.failAll(error);
+  leaderCalls.failAll(error);
+}
+
 async function restoreNewest(
   storage: Storage,
   replica: Replica,

@@ -22,6 +22,8 @@ export interface NodeSectionState {
   readonly minted: readonly (readonly [nodeId: string, raftId: RaftId])[];
   readonly confState: ConfState;
   readonly members: readonly MemberRecord[];
+  /** Members that the last change has removed; absent for none. */
+  readonly leaving?: readonly MemberRecord[];
 }
 
 export function* encodeNodeSection(
@@ -116,6 +118,7 @@ const STATE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   minted: Array.isArray,
   confState: isObject,
   members: Array.isArray,
+  leaving: (value) => value === undefined || Array.isArray(value),
 };
 
 const SESSION_FIELDS: typeof STATE_FIELDS = {

@@ -168,7 +168,7 @@ export class RaftNode implements AsyncDisposable {
    */
   async readIndex(options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);
-    this.#life.checkTakesPart();
+    this.#life.checkIsMember();
     checkNotAborted(options.signal);
     const { promise, read } = this.#life.parts.reads.add(this.#life.deadline(options));
     this.#life.started.loop.askTurn();
@@ -225,7 +225,8 @@ export class RaftNode implements AsyncDisposable {
 
   /**
    * Removes a member; false when nobody is called so, so that it may be asked again after a lost answer.
-   * The node is told and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
+   * Resolves when the others can do without it for certain: it may be switched off from then on, and not
+   * before. It is told, and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
    * that remain could decide nothing. On any node; a leader that is removed steps down.
    */
   async removeNode(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<boolean> {

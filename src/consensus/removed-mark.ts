@@ -1,7 +1,8 @@
 /**
  * A member that was removed leaves a mark in its data folder, so that it says so at once when it is
- * started again, and does not go on as somebody who votes until it has read of its removal once more. A
- * crash may come before the mark; then it reads the log again, and learns it anew.
+ * started again, and does not go on as somebody who votes until it is told once more. Nothing depends on the
+ * mark: a crash may come before it, and then the node learns it anew. It is written only when the others can
+ * do without the node for certain (departure.ts), since a node with a mark votes for nobody.
  */
 import type { Identity, Storage } from '../storage/index.ts';
 import { removedFrom } from './complaints.ts';

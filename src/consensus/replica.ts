@@ -102,6 +102,7 @@ export class Replica {
 
   /** What a snapshot holds, captured now and iterated later. */
   capture(): SnapshotSection[] {
+    const { leaving } = this.members;
     const state = {
       index: this.#appliedIndex,
       term: this.#appliedTerm,
@@ -111,6 +112,7 @@ export class Replica {
       minted: this.members.minted,
       confState: this.members.confState,
       members: this.members.records(),
+      ...(leaving.length === 0 ? {} : { leaving }),
     };
     const node = {
       name: NODE_SECTION,
@@ -127,7 +129,8 @@ export class Replica {
     const { state, sessions } = await decodeNodeSection(section);
     await restoreMachine(this.#machine, reader, state.index);
     this.sessions.restore(state.nextSession, sessions);
-    this.members.restore(state.nextRaftId, state.confState, state.members, state.minted);
+    const { nextRaftId, confState, members, minted, leaving } = state;
+    this.members.restore(nextRaftId, confState, members, minted, leaving);
     this.#hash = state.hash;
     this.#appliedIndex = state.index;
     this.#appliedTerm = state.term;

@@ -59,6 +59,9 @@ export interface Engine extends AsyncDisposable {
    * NO_LEADER, NO_QUORUM, CONF_CHANGE_INVALID (with its vote the voters that are reached would be no majority).
    */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
-  /** False when nobody is called so. */
+  /**
+   * False when nobody is called so. Resolves when the others can do without it for certain: it is to run
+   * until then, and ends by itself.
+   */
   removeNode(nodeId: string, options?: WaitOptions): Promise<boolean>;
 }

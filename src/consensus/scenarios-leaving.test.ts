@@ -1,0 +1,183 @@
+/**
+ * Members that leave, and members that missed who came (N-5, N-6, N-31), on simulated machines whose power
+ * fails at the worst moment. The rule: a removed member stays until the others can do without it, whatever
+ * they forget; and a leader is followed by those who do not know it yet.
+ *
+ * Before that rule held, a removal that the leader had not written down as committed left it waiting for the
+ * vote of a node that refused to run, for ever.
+ */
+import { expect, it } from 'vitest';
+
+import { type Asked, beginRead, ended } from '../../sim/nasty/asks.ts';
+import { letters, Mail } from '../../sim/nasty/mail.ts';
+import { beginRemoval, endOf, membersOf } from '../../sim/nasty/members.ts';
+import {
+  allIsWell,
+  beginWrite,
+  freeDisk,
+  isUp,
+  lead,
+  restart,
+  statusOf,
+  until,
+  untilLeads,
+  write,
+} from '../../sim/nasty/moves.ts';
+import type { NastyScenario, NastyStage } from '../../sim/nasty/scenario.ts';
+import { play } from '../../sim/nasty/stage.ts';
+import { MessageType } from '../raft/index.ts';
+
+const { AppResp } = MessageType;
+
+/** A disk that is stuck for longer than the script needs. */
+const STUCK_MS = 600_000;
+const LOOK_MS = 2_000;
+const SEEDS = [1, 2, 3];
+
+async function plays(title: string, size: number, run: NastyScenario['run']): Promise<void> {
+  for (const seed of SEEDS) {
+    const { violation, troubles } = await play({ number: 5, title, size, run }, seed);
+    expect(violation, `seed ${seed}`).toBeUndefined();
+    expect(troubles).not.toEqual([]);
+  }
+}
+
+function isGone(stage: NastyStage, on: string, name: string): boolean {
+  return statusOf(stage, on).members.every(({ nodeId }) => nodeId !== name);
+}
+
+/** Nothing that is written there from now on reaches the disk, so no power cut may spare it. */
+function holdWrites(stage: NastyStage, name: string): void {
+  stage.cluster.machine(name).diskConditions.write = { typicalMs: 2 * STUCK_MS, maxMs: STUCK_MS };
+}
+
+/**
+ * `name` is removed by its own reckoning; on `leader`, and whoever else is named, the removal is in the log,
+ * and not known to be committed by any disk. `then` happens once the leader has written the removal.
+ */
+async function removeUnwritten(
+  stage: NastyStage,
+  name: string,
+  stuck: readonly string[],
+  then: () => Promise<void> = async () => undefined,
+): Promise<Asked<boolean>> {
+  const [leader] = stuck as [string];
+  const index = statusOf(stage, leader).lastIndex + 1;
+  const held = new Mail(stage).hold(leader, letters(AppResp));
+  const removal = beginRemoval(stage, leader, name);
+  await until(stage, 'all that run have the removal', () =>
+    stage.cluster.processes.every(({ node }) => statusOf(stage, node).durableIndex >= index),
+  );
+  for (const other of stuck) holdWrites(stage, other);
+  await then();
+  held.release();
+  await until(stage, `${name} has applied its removal`, () => isGone(stage, name, name));
+  return removal;
+}
+
+async function cutAndRestart(stage: NastyStage, names: readonly string[]): Promise<void> {
+  for (const name of names) stage.cluster.cutPower(name);
+  for (const name of names) {
+    freeDisk(stage, name);
+    await restart(stage, name);
+  }
+}
+
+it('N-5 a removal that the power took from the only one left is made good with the one that left', () =>
+  plays('two voters, one is removed', 2, async (stage) => {
+    await lead(stage, 'n1');
+    await write(stage, 'n1', 'before', 'it');
+    const removal = await removeUnwritten(stage, 'n2', ['n1']);
+    stage.expect(isGone(stage, 'n1', 'n2'), 'n1 has applied it too');
+    await stage.cluster.run(LOOK_MS);
+    stage.expect(!removal.isSettled, 'nobody was told that n2 may be switched off');
+    await cutAndRestart(stage, ['n1']);
+    stage.expect(membersOf(stage, 'n1') === 'n1 n2', 'n1 has forgotten that it is alone');
+    stage.trouble('n1 needs the vote of n2, which was removed');
+    await untilLeads(stage, 'n1', 20_000);
+    await until(stage, 'n2 is told', () => endOf(stage, 'n2') === 'MEMBER_REMOVED');
+    stage.expect(membersOf(stage, 'n1') === 'n1', 'n1 is alone');
+    await allIsWell(stage, ['n2']);
+  }));
+
+it('N-5 the one that left may have the longer log: its answer says what is committed', () =>
+  plays('two voters, one with a longer log is removed', 2, async (stage) => {
+    await lead(stage, 'n1');
+    await removeUnwritten(stage, 'n2', ['n1'], async () => {
+      const { durableIndex } = statusOf(stage, 'n2');
+      beginWrite(stage, 'n1', 'a write', 'that only n2 keeps');
+      await until(stage, 'n2 has it', () => statusOf(stage, 'n2').durableIndex > durableIndex);
+    });
+    await cutAndRestart(stage, ['n1']);
+    const [own, other] = ['n1', 'n2'].map((name) => statusOf(stage, name).lastIndex);
+    stage.expect((own as number) < (other as number), `n1 ends at ${own}, n2 at ${other}`);
+    stage.trouble('n2 can not vote for n1, nor stand for election itself');
+    await untilLeads(stage, 'n1', 20_000);
+    await until(stage, 'n2 is told', () => endOf(stage, 'n2') === 'MEMBER_REMOVED');
+    await allIsWell(stage, ['n2']);
+  }));
+
+it('N-5 a member that leaves goes on leaving when it is started again', () =>
+  plays('four voters, one is down and one is removed', 4, async (stage) => {
+    const { cluster } = stage;
+    await lead(stage, 'n1');
+    cluster.kill('n3');
+    await removeUnwritten(stage, 'n4', ['n1', 'n2']);
+    // In good order, or it would have forgotten it as well.
+    await cluster.settled(cluster.stop('n4'));
+    await restart(stage, 'n4');
+    await until(stage, 'n4 knows again', () => isGone(stage, 'n4', 'n4'));
+    const call = beginRead(stage, 'n4', 'x');
+    await ended(stage, 'a read on n4', call);
+    stage.expect(call.code === 'NODE_FAILED', `n4 takes no calls: ${call.error}`);
+    for (const name of ['n1', 'n2']) cluster.cutPower(name);
+    await cluster.run(LOOK_MS);
+    stage.expect(isUp(stage, 'n4'), 'n4 stays: it is not known that the others can do without it');
+    for (const name of ['n1', 'n2']) {
+      freeDisk(stage, name);
+      await restart(stage, name);
+    }
+    const believed = ['n1', 'n2'].map((name) => membersOf(stage, name));
+    stage.expect(
+      believed.every((it) => it === 'n1 n2 n3 n4'),
+      `they believe in ${believed}`,
+    );
+    stage.trouble('three of four are needed, one is down and one has left');
+    await until(stage, 'n1 or n2 leads', () => {
+      return ['n1', 'n2'].some((name) => statusOf(stage, name).role === 'leader');
+    });
+    await until(stage, 'n4 is told', () => endOf(stage, 'n4') === 'MEMBER_REMOVED');
+    await write(stage, 'n1', 'without', 'n3 and n4');
+    cluster.start('n4');
+    await until(stage, 'n4 does not come back', () => endOf(stage, 'n4') === 'MEMBER_REMOVED');
+    await allIsWell(stage, ['n4']);
+  }));
+
+it('N-31 a member that was away follows a leader whose coming it has missed', () =>
+  plays('n3 is away while n4 comes, and leads', 3, async (stage) => {
+    const { cluster } = stage;
+    await lead(stage, 'n1');
+    cluster.kill('n3');
+    const machine = cluster.addMachine('n4');
+    machine.join = await cluster.settled(
+      cluster.ask('n1', ({ engine }) => engine.addNode('n4', machine.address)),
+    );
+    cluster.start('n4');
+    await until(stage, 'n4 votes', () => membersOf(stage, 'n1') === 'n1 n2 n3 n4');
+    await lead(stage, 'n4');
+    await write(stage, 'n1', 'while n3', 'is away');
+    const { term, appliedIndex } = statusOf(stage, 'n4');
+    await restart(stage, 'n3');
+    stage.expect(membersOf(stage, 'n3') === 'n1 n2 n3', 'n3 does not know n4');
+    stage.trouble('n3 is to follow somebody whom it does not know');
+    await until(
+      stage,
+      'n3 has all',
+      () => statusOf(stage, 'n3').appliedIndex >= appliedIndex,
+      20_000,
+    );
+    stage.expect(statusOf(stage, 'n4').role === 'leader', 'n4 leads on');
+    stage.expect(statusOf(stage, 'n4').term === term, 'in its term');
+    stage.expect(membersOf(stage, 'n3') === 'n1 n2 n3 n4', 'n3 knows it now');
+    await allIsWell(stage);
+  }));
