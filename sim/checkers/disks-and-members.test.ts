@@ -168,6 +168,7 @@ describe('ends', () => {
     ['DISK_FAILED', ({ n1 }) => n1.suffer('disk-failing')],
     ['DISK_FULL', ({ n1 }) => n1.suffer('disk-full')],
     ['DATA_CORRUPT', ({ n1 }) => n1.suffer('disk-rot')],
+    ['DATA_CORRUPT', ({ n1 }) => n1.suffer('misplaced-sectors')],
     ['MEMBER_WIPED', ({ n1 }) => n1.wipe('b1')],
     ['MEMBER_REMOVED', ({ n1 }) => n1.suffer('removal')],
   ])('%s needs a reason', (code, befall) => {
@@ -190,11 +191,33 @@ describe('ends', () => {
 
   it('a stop in good order leaves nothing', () => {
     const { n1 } = new Scene(new NothingLeft()).found();
-    const nothing = { waiting: 0, openFiles: 0, sockets: 0 };
+    const disk = { answers: 0, forMs: 0 };
+    const nothing = { waiting: 0, openFiles: 0, sockets: 0, disk, stopTimeoutMs: 3_000 };
     n1.end('stopped', undefined, nothing).end('killed');
     for (const part of ['waiting', 'openFiles', 'sockets'] as const) {
       const message = violationOf(() => n1.end('stopped', undefined, { ...nothing, [part]: 2 }));
       expect(message).toMatch(/left .*2/);
+    }
+  });
+
+  it('a stop that a hanging disk outlasts leaves what the disk owes, and no more', () => {
+    const hanging = {
+      waiting: 1,
+      openFiles: 2,
+      sockets: 0,
+      disk: { answers: 1, forMs: 3_000 },
+      stopTimeoutMs: 3_000,
+    };
+    new Scene(new NothingLeft()).found().n1.end('stopped', undefined, hanging);
+    for (const change of [
+      { waiting: 2 },
+      { sockets: 1 },
+      { disk: { answers: 1, forMs: 2_999 } },
+      { disk: { answers: 0, forMs: 0 } },
+    ]) {
+      const { n1 } = new Scene(new NothingLeft()).found();
+      const left = { ...hanging, ...change };
+      expect(violationOf(() => n1.end('stopped', undefined, left))).toContain('in good order');
     }
   });
 

@@ -1,7 +1,7 @@
 /**
  * No process ends by itself without a reason that somebody gave it: a node that fails names a code, and that
  * code must be excused by what was done to its machine (a disk that was made to fail, bits that were flipped,
- * a wipe, a removal). INVARIANT, STATE_DIVERGED and all the others are nobody's doing but the code's.
+ * sectors put in each other's place, a wipe, a removal). INVARIANT, STATE_DIVERGED and all the others are nobody's doing but the code's.
  *
  * Whoever brings such a fault about tells of it (event `fault`); what the checker can see for itself it
  * looks up: a wipe, and a removal that stands in the committed log.
@@ -17,7 +17,7 @@ const EXCUSED_BY: Readonly<Partial<Record<ErrorCode, readonly Reason[]>>> = {
   DISK_FAILED: ['disk-failing', 'disk-full'],
   DISK_FULL: ['disk-full'],
   DATA_DIR_UNUSABLE: ['disk-failing', 'disk-full'],
-  DATA_CORRUPT: ['disk-rot'],
+  DATA_CORRUPT: ['disk-rot', 'misplaced-sectors'],
   DATA_DIR_FORMAT: ['disk-rot'],
   DATA_DIR_MISMATCH: ['wipe', 'removal', 'twin'],
   DATA_DIR_IN_USE: ['twin'],

@@ -32,6 +32,8 @@ export type Excuse =
   | 'disk-failing'
   /** Bits on its disk were flipped, or files cut or lost. */
   | 'disk-rot'
+  /** The power failed, and sectors that were not synced arrived at each other's places. */
+  | 'misplaced-sectors'
   /** Operators asked for its removal. */
   | 'removal'
   /** It was started beside, or in the place of, another one of the same identity. */
@@ -46,6 +48,18 @@ export interface Leftovers {
   readonly openFiles: number;
   /** Its ends of connections, and its listeners. */
   readonly sockets: number;
+  /** What its disk owed it at that moment. */
+  readonly disk: OwedByDisk;
+  /** How long its stop was to wait for a disk that hangs, in ms. */
+  readonly stopTimeoutMs: number;
+}
+
+/** Operations of a disk that were asked for and not answered. */
+export interface OwedByDisk {
+  /** Deliveries of answers that wait in the loop. */
+  readonly answers: number;
+  /** For how long it has owed something without a pause. */
+  readonly forMs: number;
 }
 
 interface OfNode {

@@ -336,11 +336,13 @@ export class SimCluster {
   }
 
   #leftovers({ node, loop, disk }: SimProcess): Leftovers {
-    const listeners = this.network.listeningPorts(node).length;
+    const { answers, owesForMs } = disk.lanes;
     return {
       waiting: loop.waiting,
       openFiles: disk.openFiles + disk.locks,
-      sockets: this.network.openEnds(node) + listeners,
+      sockets: this.network.openEnds(node) + this.network.listeningPorts(node).length,
+      disk: { answers, forMs: owesForMs },
+      stopTimeoutMs: this.#configOf(this.machine(node)).stopTimeoutMs,
     };
   }
 

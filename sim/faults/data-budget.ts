@@ -10,8 +10,8 @@
  *
  * Hence the rule, which is stricter than needed: between two moments at which everything was healed and
  * had caught up, only a minority of the voters is struck by what destroys data (a disk wiped, a bit
- * flipped at rest), counted with those that were replaced meanwhile. And while any is struck, the
- * voters become no fewer by an operator's deed (other than by taking out the struck ones): two of five
+ * flipped at rest, sectors that arrived at each other's places), counted with those that were replaced
+ * meanwhile. And while any is struck, the voters become no fewer by an operator's deed (other than by taking out the struck ones): two of five
  * are a minority, two of four are none.
  *
  * Why replacing a struck voter keeps it: its removal is committed by a majority of the voters from

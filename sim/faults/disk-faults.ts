@@ -1,10 +1,16 @@
 /**
  * What befalls disks: slow for a while, stuck for seconds, full, failing; machines that lose their power,
- * alone or all at once, with what was not synced lost, torn and in the wrong place; and bits that flip
+ * alone or all at once, with what was not synced lost and torn, or in the wrong place; and bits that flip
  * while nobody looks.
  *
- * A node may rightly end of most of these, and must do so rather than go on with what it does not have
- * (N-38, N-39); the checkers are told. Only rot destroys what was promised: see data-budget.ts.
+ * A node may rightly end of some of these, and must do so rather than go on with what it does not have
+ * (N-38, N-39); the checkers are told. Lost and torn sectors are no excuse at all: every machine loses
+ * its power one day, and its node comes back.
+ *
+ * Sectors at each other's places are another matter. Nothing that was promised is among them, but they are
+ * written bytes where none were written, which a log can not tell from rot: it may refuse them, and its
+ * machine is as lost as if it had been promised. So they count as what destroys data, as rot does: see
+ * data-budget.ts.
  */
 import type { Excuse } from '../cluster/events.ts';
 import type { DiskConditions } from '../world/disk-conditions.ts';
@@ -152,7 +158,6 @@ const POWER: readonly FaultKind[] = [
 function drawnCut(random: Parameters<FaultKind['draw']>[0], longestMs: number): FaultArgs {
   return {
     sectorBytes: random.pick([512, 4_096]),
-    misplaces: random.chance(50) ? 1 : 0,
     downMs: random.chance(50) ? 0 : random.between(100, longestMs),
   };
 }
@@ -160,13 +165,30 @@ function drawnCut(random: Parameters<FaultKind['draw']>[0], longestMs: number): 
 function cutPower(scene: Scene, name: string, args: FaultArgs): void {
   keepDown(scene, name, amount(args, 'downMs'));
   const isDown = scene.cluster.machine(name).process === undefined;
-  const sectorBytes = amount(args, 'sectorBytes');
-  scene.supervisor.cutPower(name, { sectorBytes, misplaces: args['misplaces'] === 1 });
+  const misplaces = args['misplaces'] === 1;
+  scene.supervisor.cutPower(name, { sectorBytes: amount(args, 'sectorBytes'), misplaces });
   // Its process died before, so nobody may be about to start it.
   if (isDown) scene.supervisor.startLater(name);
 }
 
-const ROT: readonly FaultKind[] = [
+const DESTRUCTION: readonly FaultKind[] = [
+  {
+    name: 'misplaced-sectors',
+    destroysData: true,
+    draw: (random, intensity) => ({
+      who: anybody(random),
+      ...drawnCut(random, intensity.longestMs),
+      misplaces: 1,
+      noticedMs: random.between(200, 6_000),
+    }),
+    strike(scene, args) {
+      const name = destroyed(scene, args, 'misplaced-sectors');
+      if (name === undefined) return false;
+      cutPower(scene, name, args);
+      scene.passing.for(amount(args, 'noticedMs'), () => replace(scene, name));
+      return true;
+    },
+  },
   {
     name: 'bit-rot',
     destroysData: true,
@@ -178,16 +200,13 @@ const ROT: readonly FaultKind[] = [
       noticedMs: random.between(200, 6_000),
     }),
     strike(scene, args) {
-      const { budget, cluster, random } = scene;
-      const free = present(scene).filter(({ name }) => isFree(scene, name));
-      const machine = target(scene, args['who'], free);
-      if (machine === undefined || !budget.allows(machine.name)) return false;
-      const { name } = machine;
-      budget.spend(name);
-      scene.excuse(name, 'disk-rot');
-      const first = machine.disk.rot(random);
+      const name = destroyed(scene, args, 'disk-rot');
+      if (name === undefined) return false;
+      const { cluster, random } = scene;
+      const { disk } = cluster.machine(name);
+      const first = disk.rot(random);
       if (first === undefined) return false;
-      for (let bit = 1; bit < amount(args, 'bits'); bit++) machine.disk.rot(random);
+      for (let bit = 1; bit < amount(args, 'bits'); bit++) disk.rot(random);
       cluster.say('****', `${name}: a bit of ${first.path} at ${first.offset} is another one now`);
       if (args['restarts'] === 1) cluster.kill(name);
       scene.passing.for(amount(args, 'noticedMs'), () => replace(scene, name));
@@ -196,4 +215,14 @@ const ROT: readonly FaultKind[] = [
   },
 ];
 
-export const DISK_FAULTS: readonly FaultKind[] = [...SLOW, ...FAILING, ...POWER, ...ROT];
+/** Whose data is destroyed now, with leave of the budget; undefined: nobody's may be. */
+function destroyed(scene: Scene, args: FaultArgs, excuse: Excuse): string | undefined {
+  const free = present(scene).filter(({ name }) => isFree(scene, name));
+  const name = target(scene, args['who'], free)?.name;
+  if (name === undefined || !scene.budget.allows(name)) return undefined;
+  scene.budget.spend(name);
+  scene.excuse(name, excuse);
+  return name;
+}
+
+export const DISK_FAULTS: readonly FaultKind[] = [...SLOW, ...FAILING, ...POWER, ...DESTRUCTION];

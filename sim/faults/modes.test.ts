@@ -72,14 +72,26 @@ describe('the modes', () => {
 
   it('destroy data on a minority of the founders at most, over 1,000 seeds of each size', () => {
     let most = 0;
+    const modes = ['all', 'crashing', 'disk-ridden'];
     for (let seed = 1; seed <= 1_000; seed++) {
       for (const size of [1, 2, 3, 5]) {
-        const faults = planned(seed % 2 === 0 ? 'all' : 'crashing', seed, size);
+        const faults = planned(modes[seed % modes.length] ?? '', seed, size);
         const destroying = faults.filter(({ kind }) => FAULT_KINDS.get(kind)?.destroysData);
         expect(2 * destroying.length).toBeLessThan(size);
         most = Math.max(most, destroying.length);
       }
     }
     expect(most).toBe(2);
+  });
+
+  it('misplace sectors only by the kind that counts as destroying data', () => {
+    const misplacing = new Set<string>();
+    for (let seed = 1; seed <= 200; seed++) {
+      for (const { kind, args } of planned('disk-ridden', seed)) {
+        if (args['misplaces'] === 1) misplacing.add(kind);
+      }
+    }
+    expect([...misplacing]).toEqual(['misplaced-sectors']);
+    expect(FAULT_KINDS.get('misplaced-sectors')?.destroysData).toBe(true);
   });
 });

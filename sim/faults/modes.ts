@@ -73,6 +73,7 @@ const DISK_RIDDEN: Weights = {
   'power-cut': 4,
   'power-cut-several': 2,
   'kill-at-operation': 2,
+  'misplaced-sectors': 1,
   'bit-rot': 1,
 };
 

@@ -41,6 +41,9 @@ export interface DiskLanesOptions {
 export class DiskLanes {
   readonly #options: DiskLanesOptions;
   readonly #lanes: Map<unknown, Waiting[]> = new Map();
+  /** Since when it owes something without a pause; a pause that takes no time is none. */
+  #owesSinceMs = 0;
+  #owesNothingSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskLanesOptions) {
     this.#options = options;
@@ -51,6 +54,16 @@ export class DiskLanes {
     let count = 0;
     for (const lane of this.#lanes.values()) count += lane.length;
     return count;
+  }
+
+  /** Answers on their way: one for each file and folder that has an operation under way. */
+  get answers(): number {
+    return this.#lanes.size;
+  }
+
+  /** For how long at least one operation was under way at every moment. */
+  get owesForMs(): number {
+    return this.#lanes.size === 0 ? 0 : this.#options.loop.now() - this.#owesSinceMs;
   }
 
   run<T>(key: unknown, work: DiskWork<T>): Promise<T> {
@@ -74,6 +87,8 @@ export class DiskLanes {
       lane.push(waiting);
       return;
     }
+    const nowMs = this.#options.loop.now();
+    if (this.#lanes.size === 0 && this.#owesNothingSinceMs < nowMs) this.#owesSinceMs = nowMs;
     this.#lanes.set(key, [waiting]);
     this.#begin(key, waiting);
   }
@@ -106,6 +121,7 @@ export class DiskLanes {
     const next = lane[0];
     if (next === undefined) this.#lanes.delete(key);
     else this.#begin(key, next);
+    if (this.#lanes.size === 0) this.#owesNothingSinceMs = this.#options.loop.now();
     if (isDone) waiting.resolve(outcome);
     else waiting.reject(outcome);
   }
