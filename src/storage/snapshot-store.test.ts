@@ -289,3 +289,29 @@ describe('what a failed disk leaves behind', () => {
     expect(files(disk).filter((path) => path.endsWith('.snap'))).toEqual([]);
   });
 });
+
+it('NASTY 39 a snapshot that can not be read is a failure of the disk, whoever reads it', async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk);
+  await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 3) });
+  const stored = await save(storage, 2);
+  const failure = { code: 'DISK_FAILED', details: { path: expect.stringContaining('.snap') } };
+  for (const kind of ['open', 'look', 'read'] as const) {
+    disk.failOn(kind, 'failed', { path: '.snap' });
+    await expect(storage.openSnapshot(stored), kind).rejects.toMatchObject(failure);
+  }
+  const reader = await storage.openSnapshot(stored);
+  disk.failOn('read', 'failed', { path: '.snap' });
+  await expect(reader.read(0, 10)).rejects.toMatchObject(failure);
+  disk.failOn('read', 'failed', { path: '.snap' });
+  const state = async (): Promise<void> => {
+    for await (const _ of reader.section('state')!);
+  };
+  await expect(state()).rejects.toMatchObject(failure);
+  disk.failOn('look', 'failed', { path: '.snap' });
+  // A descriptor that can not be given back costs the reader nothing.
+  await reader.close();
+  // Nothing that was promised is in doubt: the storage goes on.
+  expect(storage.failure).toBeUndefined();
+  expect(await readState(storage, stored)).toBe('state at 2');
+});

@@ -159,16 +159,20 @@ export class SnapshotStore {
     };
     try {
       opened = await openSource(disk, join(directory, name));
-      const source = { ...opened, close };
+      const source = { ...opened, read: tellingReads(opened, snapshot.index), close };
       return new FileSnapshotReader(snapshot, source, await readLayout(source));
     } catch (error) {
       await close();
-      throw error;
+      throw unreadable(snapshot.index, error);
     }
   }
 
   async #closeReader(name: string, source: ByteSource | undefined): Promise<void> {
-    await source?.close();
+    try {
+      await source?.close();
+    } catch (error) {
+      this.#options.logger.warn('storage.file-not-closed', { error: String(error) });
+    }
     const left = (this.#readers.get(name) ?? 0) - 1;
     if (left > 0) {
       this.#readers.set(name, left);
@@ -361,7 +365,27 @@ async function describeFile(
 
 async function openSource(disk: Disk, path: string): Promise<ByteSource> {
   const file = await disk.open(path, 'read');
-  return sourceOf(file, path, await file.size());
+  try {
+    return sourceOf(file, path, await file.size());
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Who restores a state or sends it on is told of a fault in the words of the storage, not of the disk. */
+function tellingReads(source: ByteSource, index: LogIndex): ByteSource['read'] {
+  return async (position, length) => {
+    try {
+      return await source.read(position, length);
+    } catch (error) {
+      throw unreadable(index, error);
+    }
+  };
+}
+
+function unreadable(index: LogIndex, error: unknown): ClusterError {
+  return diskFailure(`read the snapshot at ${index}`, error);
 }
 
 function nameOf(snapshot: StoredSnapshot): string {
