@@ -102,7 +102,8 @@ export class OrderSearch<State, Op> {
       if (!isDead && (move.isForced || this.#isNew(state))) frames.push(this.#frame(state, move));
       else this.#undo(move);
     }
-    return 'none';
+    // Chains of unknown operations are cut short at the bound, so what was left may not have been all.
+    return this.steps > this.#stepsMax ? 'gave up' : 'none';
   }
 
   /** The longest order that the search came to. */
