@@ -3,12 +3,15 @@
  *
  * A write of unknown outcome is hidden at a revision if it takes effect there, and the next thing that
  * happens to its key, if anything does, is a put: then no answer differs by it, wherever else hidden
- * writes are. Puts always take effect. What takes effect only in some states (a delete, a compare) is
- * hidden only on a key where nothing else is hidden, so that they can not spoil each other.
+ * puts are. Puts always take effect, so which put goes where is a matter of pairing them with the gaps
+ * (gap-matching.ts), and nothing need be searched. What takes effect only in some states (a delete, a
+ * compare) is hidden in the same way as long as nothing else is hidden on its key; such a one is only named
+ * here, for the search to choose.
  *
  * This is a shortcut for the search of revision-search.ts, and gives up wherever it is not sure: with
  * transactions, and where somebody compares versions or revisions of keys, which show hidden writes too.
  */
+import { matchGaps } from './gap-matching.ts';
 import { type HistoryOperation, rangeHoldsKey } from './operation.ts';
 import { keysOf } from './register-parts.ts';
 import type { Candidate, RevisionEvents } from './revision-events.ts';
@@ -19,38 +22,50 @@ interface Touch {
   readonly isPut: boolean;
 }
 
-/** True: all are filled, in `replay.placed`, and a replay from the start agrees. Else nothing is changed. */
-export function fillHidden(
+export interface HiddenWrites {
+  /** Gaps for which there is no hidden put. Empty: all are filled, and a replay from the start agreed. */
+  readonly left: readonly number[];
+  /** Whether a candidate would be hidden in a gap, beside everything that is placed. */
+  isHidden(gap: number, candidate: number): boolean;
+}
+
+/** `gaps`: those not filled yet, as places in `events.missing`. `replay` must agree so far. */
+export function hideInGaps(
   events: RevisionEvents,
   replay: RevisionReplay,
-  used: ReadonlySet<Candidate>,
-): boolean {
+  gaps: readonly number[],
+  used: ReadonlySet<number>,
+): HiddenWrites {
   const touches = touchesByKey(events, replay);
-  if (touches === undefined) return false;
-  const free = new Set(events.candidates.filter((candidate) => !used.has(candidate)));
-  const hiddenOn = new Map<string, 'puts' | 'one'>();
-  const filled: number[] = [];
-  for (const revision of events.missing) {
-    if (replay.placed.has(revision)) continue;
-    let chosen: Candidate | undefined;
-    // The one called last before it: the most likely one, and the least useful one for what is before.
-    for (const candidate of free) {
-      if (candidate.above >= revision) continue;
-      if (chosen !== undefined && candidate.above <= chosen.above) continue;
-      if (isHidden(candidate.operation, revision, replay, touches, hiddenOn)) chosen = candidate;
-    }
-    if (chosen === undefined) break;
-    const { operation } = chosen;
-    free.delete(chosen);
-    hiddenOn.set(operation.key, operation.op === 'put' ? 'puts' : 'one');
-    replay.placed.set(revision, operation);
-    filled.push(revision);
+  if (touches === undefined) {
+    return { left: gaps, isHidden: () => false };
   }
-  const isFull = events.missing.every((revision) => replay.placed.has(revision));
-  if (isFull && replay.run(0) === undefined) return true;
-  for (const revision of filled) replay.placed.delete(revision);
-  if (isFull) replay.run(0);
-  return false;
+  const isHiddenAt = (gap: number, candidate: number): boolean => {
+    const revision = events.missing[gap] as number;
+    const { operation, above } = events.candidates[candidate] as Candidate;
+    return above < revision && isHidden(operation, revision, replay, touches);
+  };
+  // Those called last first: they are the least useful ones for what is before.
+  const puts = events.candidates
+    .flatMap(({ operation }, i) => (operation.op === 'put' && !used.has(i) ? [i] : []))
+    .reverse();
+  const matched = new Map<number, number>();
+  const edgesOf = (gap: number) => puts.filter((candidate) => isHiddenAt(gap, candidate));
+  const left = matchGaps(gaps, edgesOf, matched).map(({ gap }) => gap);
+  if (left.length > 0) return { left, isHidden: isHiddenAt };
+  for (const [gap, candidate] of matched) {
+    const { operation } = events.candidates[candidate] as Candidate;
+    replay.placed.set(events.missing[gap] as number, operation);
+  }
+  if (
+    matched.size === 0 ||
+    replay.run(events.missing[Math.min(...matched.keys())] as number) === undefined
+  ) {
+    return { left, isHidden: isHiddenAt };
+  }
+  for (const gap of matched.keys()) replay.placed.delete(events.missing[gap] as number);
+  replay.run(0);
+  return { left: gaps, isHidden: () => false };
 }
 
 function isHidden(
@@ -58,19 +73,15 @@ function isHidden(
   revision: number,
   replay: RevisionReplay,
   touches: ReadonlyMap<string, readonly Touch[]>,
-  hiddenOn: ReadonlyMap<string, 'puts' | 'one'>,
 ): boolean {
   const { op, key, expect } = operation;
   if (op !== 'put' && op !== 'delete' && op !== 'cas') return false;
-  const hidden = hiddenOn.get(key);
-  if (hidden === 'one' || (hidden === 'puts' && op !== 'put')) return false;
   const before = op === 'put' ? null : replay.store.valueBefore(key, revision);
   if (op === 'delete' && before === null) return false;
   if (op === 'cas' && before !== expect) return false;
   const next = firstFrom(touches.get(key) ?? [], revision);
   return next === undefined || next.isPut;
 }
-
 function firstFrom(touches: readonly Touch[], revision: number): Touch | undefined {
   let low = 0;
   let high = touches.length;

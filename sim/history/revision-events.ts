@@ -23,6 +23,8 @@ export interface RevisionEvents {
   readonly candidates: readonly Candidate[];
   /** Operations that told a revision. */
   readonly told: number;
+  /** Operations that were answered without one: this says nothing about them. */
+  readonly untold: number;
 }
 
 /** `isComplete`: all writes are in the history, so missing revisions must be those of unknown ones. */
@@ -34,9 +36,13 @@ export function revisionEvents(
   const byRevision = new Map<number, HistoryOperation>();
   let highest = 0;
   let told = 0;
+  let untold = 0;
   for (const operation of history) {
     const { revision } = operation;
-    if (revision === undefined || !isTold(operation)) continue;
+    if (revision === undefined || !isTold(operation)) {
+      if (operation.ok === true && operation.consistency !== 'local') untold++;
+      continue;
+    }
     told++;
     highest = Math.max(highest, revision);
     if (!wroteByAnswer(operation)) {
@@ -52,7 +58,7 @@ export function revisionEvents(
   const late = checkRealTime(history);
   if ('lines' in late) return late;
   const { candidates } = late;
-  if (!isComplete) return { writers: [], readers, missing: [], candidates, told };
+  if (!isComplete) return { writers: [], readers, missing: [], candidates, told, untold };
   // Far more missing than could be filled: not worth listing them.
   if (highest - byRevision.size > candidates.length) {
     return tooManyMissing(highest, byRevision, candidates.length);
@@ -64,7 +70,7 @@ export function revisionEvents(
     writers.push(writer);
     if (writer === undefined) missing.push(revision);
   }
-  return { writers, readers, missing, candidates, told };
+  return { writers, readers, missing, candidates, told, untold };
 }
 
 /** Its answer says what it did, and at which revision. */

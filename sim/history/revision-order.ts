@@ -34,6 +34,8 @@ export type RevisionVerdict =
       readonly steps: number;
       /** Operations that told a revision. */
       readonly told: number;
+      /** Nobody was answered without a revision: what was found is an order of the whole history. */
+      readonly isWhole: boolean;
       /** Unknown writes that were found to have taken effect, in one way that explains all. */
       readonly filled: number;
     }
@@ -48,12 +50,14 @@ export function checkRevisionOrder(
   const { stepsMax = REVISION_STEPS_MAX, isComplete = true } = options;
   const events = revisionEvents(history, isComplete);
   if ('lines' in events) return { kind: 'violation', steps: 0, lines: events.lines };
-  const { told } = events;
-  if (!isComplete) return { kind: 'ok', steps: 0, told, filled: 0 };
+  const { told, untold } = events;
+  if (!isComplete) return { kind: 'ok', steps: 0, told, isWhole: false, filled: 0 };
   const search = new RevisionSearch(events, history, stepsMax);
   const found = search.run();
   const { steps } = search;
-  if (found === 'found') return { kind: 'ok', steps, told, filled: events.missing.length };
+  if (found === 'found') {
+    return { kind: 'ok', steps, told, isWhole: untold === 0, filled: events.missing.length };
+  }
   const lines = search.mismatch?.lines ?? [];
   const unknown = `${events.candidates.length} writes of unknown outcome`;
   const missing = `${events.missing.length} revisions that belong to no answered write`;
