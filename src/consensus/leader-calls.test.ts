@@ -8,7 +8,12 @@ import { ClusterError } from '../errors.ts';
 import { LEADER_CALLS_MAX } from '../limits.ts';
 import type { RaftId } from '../raft/index.ts';
 import { FrameKind } from './forwarding.ts';
-import { type LeaderCall, LeaderCalls, unpackAnswer } from './leader-calls.ts';
+import {
+  type LeaderCall,
+  LeaderCalls,
+  type LeaderCallsHost,
+  unpackAnswer,
+} from './leader-calls.ts';
 
 const REMOVE: LeaderCall = { op: 'remove', nodeId: 'n9' };
 
@@ -16,8 +21,8 @@ const REMOVE: LeaderCall = { op: 'remove', nodeId: 'n9' };
 function pair(perform: (call: LeaderCall) => Promise<unknown>) {
   const sent: { kind: number; bytes: Buffer }[] = [];
   const state = { reaches: true, now: 0 };
-  const make = (self: RaftId): LeaderCalls =>
-    new LeaderCalls({
+  const make = (self: RaftId): LeaderCalls => {
+    const host: LeaderCallsHost = {
       now: () => state.now,
       appliedIndex: () => 40 + self,
       perform,
@@ -30,7 +35,9 @@ function pair(perform: (call: LeaderCall) => Promise<unknown>) {
         else other.answered(self, bytes)();
         return true;
       },
-    });
+    };
+    return new LeaderCalls(host, 1);
+  };
   const leader = make(1);
   const follower = make(2);
   return { leader, follower, sent, state };

@@ -64,11 +64,13 @@ export interface LeaderCallsHost {
 export class LeaderCalls {
   readonly #host: LeaderCallsHost;
   readonly #waiting = new Map<number, Waiting>();
-  #nextId = 1;
+  #nextId: number;
   #performing = 0;
 
-  constructor(host: LeaderCallsHost) {
+  /** `firstId`: random per start; the leader may still answer what an earlier life asked. */
+  constructor(host: LeaderCallsHost, firstId: number) {
     this.#host = host;
+    this.#nextId = firstId;
   }
 
   /** Resolves with what `perform` gave there, and the index to apply before it is told. */

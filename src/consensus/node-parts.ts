@@ -12,14 +12,21 @@ import type { Live } from './assemble.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { waitedInVain } from './explain.ts';
 import { interruptibleReader } from './interruptible.ts';
-import { type LeaderCall, LeaderCalls } from './leader-calls.ts';
+import { type LeaderCall, LeaderCalls, type LeaderCallsHost } from './leader-calls.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import { Proposals } from './proposals.ts';
+import { type ProposalHost, Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { ReadyObservers } from './ready-observers.ts';
 import { Replica } from './replica.ts';
 import type { StateVerdict } from './state-hashes.ts';
 import type { Divergence, NodeStatus, StateMachine } from './types.ts';
+
+/**
+ * Numbers of what is asked of other nodes begin at a multiple of this, drawn anew at each start. Two lives
+ * would have to draw the same, or one ask so often in between, to be taken for each other; the largest
+ * number is far from where they are no longer exact (2^53).
+ */
+const IDS_PER_MARK = 2 ** 20;
 
 /** What a node is made of: the doors to the world, and the state that is replicated. */
 export interface RaftNodeParts {
@@ -78,7 +85,10 @@ export function makeParts(
   const replica = new Replica(machine);
   const now = (): number => world.clock.now();
   const appliedIndex = (): LogIndex => replica.appliedIndex;
-  const proposals = new Proposals({
+  // An answer reaches whoever runs as that member now: what this life asks is told apart by that.
+  const lifeMark = world.random.below(2 ** 32);
+  const firstId = lifeMark * IDS_PER_MARK;
+  const proposalHost: ProposalHost = {
     now,
     appliedIndex,
     append: (envelope) => node.started.loop.propose(envelope),
@@ -86,14 +96,19 @@ export function makeParts(
       !config.disableProposalForwarding && node.started.loop.forward(to, batch),
     answer: (to, answer) => node.started.loop.answer(to, answer),
     explainWaiting: (stage) => waitedInVain(node.status(), stage),
-  });
+  };
   const readHost = {
     now,
     appliedIndex,
     askReadIndex: (context: Uint8Array) => node.started.loop.askReadIndex(context),
     explainWaiting: () => waitedInVain(node.status(), 'read'),
   };
-  const contextPrefix = world.random.below(2 ** 32);
+  const leaderCallsHost: LeaderCallsHost = {
+    now,
+    appliedIndex,
+    send: (to, kind, bytes) => node.takesPart && node.started.loop.sendFrame(to, kind, bytes),
+    perform: (call, timeoutMs) => node.perform(call, timeoutMs),
+  };
   return {
     config,
     world,
@@ -102,17 +117,12 @@ export function makeParts(
     logger: world.logger,
     machine,
     replica,
-    proposals,
+    proposals: new Proposals(proposalHost, firstId),
     changes: new MembershipChanges(),
-    reads: new Reads(readHost, contextPrefix, 2 * config.heartbeatTicks + 1),
+    reads: new Reads(readHost, lifeMark, 2 * config.heartbeatTicks + 1),
     admission: new Admission(storage, replica.members),
     observers: new ReadyObservers(),
-    leaderCalls: new LeaderCalls({
-      now,
-      appliedIndex,
-      send: (to, kind, bytes) => node.takesPart && node.started.loop.sendFrame(to, kind, bytes),
-      perform: (call, timeoutMs) => node.perform(call, timeoutMs),
-    }),
+    leaderCalls: new LeaderCalls(leaderCallsHost, firstId),
     takesPart: () => node.takesPart,
     leadershipChanged: () => node.leadershipChanged(),
     membersChanged: () => node.membersChanged(),

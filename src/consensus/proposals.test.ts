@@ -4,7 +4,7 @@ import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { CommandKind, decodeEnvelope, encodePart } from './envelope.ts';
 import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposal.ts';
-import { Proposals } from './proposals.ts';
+import { type ProposalHost, Proposals } from './proposals.ts';
 import type { ProposeResult } from './types.ts';
 
 const part = (text: string): Uint8Array =>
@@ -22,7 +22,7 @@ class Bench {
   readonly appended: string[][] = [];
   readonly forwarded: (readonly LocalProposal[])[] = [];
   readonly answers: (ForwardAnswer & { to: number })[] = [];
-  readonly proposals: Proposals = new Proposals({
+  readonly #host: ProposalHost = {
     now: () => this.now,
     appliedIndex: () => this.applied,
     append: (envelope) => {
@@ -40,7 +40,12 @@ class Bench {
       this.explained++;
       return new ClusterError(stage === 'queued' ? 'NO_LEADER' : 'OUTCOME_UNKNOWN', stage);
     },
-  });
+  };
+  readonly proposals: Proposals;
+
+  constructor(firstForwardId = 1) {
+    this.proposals = new Proposals(this.#host, firstForwardId);
+  }
 
   add(text: string, repeatable = false): Promise<ProposeResult> {
     const { promise } = this.proposals.addLocal(part(text), repeatable, this.now + 100);

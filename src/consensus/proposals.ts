@@ -69,12 +69,14 @@ export class Proposals {
   readonly #answered = new Map<LogIndex, Answered[]>();
   /** Everything local that has no answer yet, for deadlines. */
   readonly #local = new Set<LocalProposal>();
-  #nextForwardId = 1;
+  #nextForwardId: number;
   /** Sent back by a node that does not lead: not sent there again before something has changed. */
   #parked: LocalProposal[] = [];
 
-  constructor(host: ProposalHost) {
+  /** `firstForwardId`: random per start; the leader may still answer what an earlier life forwarded. */
+  constructor(host: ProposalHost, firstForwardId: number) {
     this.#host = host;
+    this.#nextForwardId = firstForwardId;
   }
 
   get queued(): number {
