@@ -25,9 +25,9 @@ function load(cluster: SimCluster): void {
   write();
 }
 
-async function founded(seed: number, lines?: string[]): Promise<SimCluster> {
+async function founded(seed: number, lines?: string[], size = 3): Promise<SimCluster> {
   const onLine = lines === undefined ? {} : { onLine: (line: string) => void lines.push(line) };
-  const cluster = new SimCluster({ seed, size: 3, tuning: TUNING, ...onLine });
+  const cluster = new SimCluster({ seed, size, tuning: TUNING, ...onLine });
   cluster.startAll();
   expect(await cluster.until(() => cluster.agreedLeader !== undefined, 10_000)).toBe(true);
   return cluster;
@@ -130,6 +130,20 @@ describe('a run of faults', () => {
     const voters = cluster.processes[0]?.engine.status().members ?? [];
     expect(voters.filter(({ role }) => role === 'voter').length).toBe(3);
     expectNothingLeft(cluster);
+  });
+
+  it('restarts one of two voters that is to be replaced: its removal needs its vote', async () => {
+    const cluster = await founded(8, undefined, 2);
+    const atMs = cluster.nowMs + 100;
+    const run = beginFaults(cluster, [
+      { atMs, kind: 'restart', args: { who: 'follower', downMs: 200 } },
+      { atMs: atMs + 1, kind: 'replace-member', args: { who: 'follower' } },
+    ]);
+    await cluster.run(5_000);
+    expect(Object.fromEntries(run.struck)).toEqual({ restart: 1, 'replace-member': 1 });
+    run.heal();
+    expect(await cluster.until(() => run.isHealed, HEALED_WITHIN_MS)).toBe(true);
+    await expectProgress(cluster);
   });
 
   it('refuses a kind that there is not', async () => {

@@ -1,6 +1,9 @@
 /**
  * A restart in good order: the node is asked to stop, which hands over leadership, and is started again
  * when its process is gone. An operator waits so long and no longer; then the process is killed.
+ *
+ * It is started again whatever others have in mind for it meanwhile: to take a voter out may need its own
+ * vote, and who has emptied it for another member holds it for himself.
  */
 import type { SimMachine } from '../cluster/sim-machine.ts';
 import type { Scene } from './kind.ts';
@@ -24,7 +27,7 @@ export async function gracefully(
   const { cluster, supervisor, operators } = scene;
   const { name } = machine;
   if (operators.wishFor(name) !== undefined) return;
-  supervisor.hold(name, 'operator');
+  supervisor.hold(name, 'restart');
   const { process } = machine;
   if (process !== undefined && !process.isStopping) {
     void cluster.stop(name);
@@ -36,9 +39,8 @@ export async function gracefully(
   }
   change(machine);
   if (!operators.isHealing) await operators.sleep(downMs);
-  // Somebody may have begun to replace it meanwhile; then it is theirs.
+  supervisor.release(name, 'restart');
   if (operators.wishFor(name) !== undefined || operators.left.has(name)) return;
-  supervisor.release(name, 'operator');
   await until(scene, () => isUp(machine), START_MS_MAX);
 }
 

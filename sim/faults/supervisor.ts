@@ -14,7 +14,7 @@ import type { PowerCut } from '../world/memory-disk.ts';
 import type { SeededRandom } from '../world/seeded-random.ts';
 
 /** Who holds a machine down. */
-export type Holder = 'fault' | 'operator' | 'damaged' | 'left';
+export type Holder = 'fault' | 'operator' | 'restart' | 'damaged' | 'left';
 
 const SOON_MS = [20, 800] as const;
 const LATE_MS = [1_000, 8_000] as const;
