@@ -51,17 +51,22 @@ function progressAt(match: number, state: ProgressState): PeerProgress {
 /** A storage whose files can be damaged behind its back. */
 class DamagedStorage extends MemoryStorage {
   damagedIndex = 0;
+  /** Before a file is closed. */
+  onClose: () => Promise<void> = async () => {};
 
   override async openSnapshot(snapshot: StoredSnapshot): Promise<SnapshotReader> {
     const reader = await super.openSnapshot(snapshot);
-    if (snapshot.index !== this.damagedIndex) return reader;
+    const isDamaged = snapshot.index === this.damagedIndex;
     return {
       snapshot: reader.snapshot,
       section: (name) => reader.section(name),
-      close: () => reader.close(),
+      close: async () => {
+        await this.onClose();
+        await reader.close();
+      },
       read: async (position, length) => {
         const bytes = Buffer.from(await reader.read(position, length));
-        if (position <= 60 && position + length > 60) bytes[60 - position]! ^= 1;
+        if (isDamaged && position <= 60 && position + length > 60) bytes[60 - position]! ^= 1;
         return bytes;
       },
     };
@@ -295,7 +300,7 @@ describe('attempts', () => {
       await rig.ask();
       if (end === 'leadership') rig.isLeader = false;
       if (end === 'membership') rig.progress = undefined;
-      if (end === 'stop') rig.shipping.stop();
+      if (end === 'stop') void rig.shipping.stop();
       await rig.ticks(1);
       expect(rig.shipping.heldFrom).toBeUndefined();
       await expect(rig.last.source.read(0, 10)).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
@@ -303,5 +308,27 @@ describe('attempts', () => {
       await rig.ticks(50);
       expect(rig.reports).toEqual([]);
     }
+  });
+
+  it('are over with stop once every file is closed', async () => {
+    const rig = await Rig.make();
+    let closeFile = (): void => {};
+    rig.storage.onClose = () =>
+      new Promise((resolve) => {
+        closeFile = resolve;
+      });
+    await rig.ask();
+    let isStopped = false;
+    void rig.shipping.stop().then(() => {
+      isStopped = true;
+    });
+    await settled();
+    expect(isStopped).toBe(false);
+    rig.last.reject(new Error('the transport was stopped'));
+    await settled();
+    expect(isStopped).toBe(false);
+    closeFile();
+    await settled();
+    expect(isStopped).toBe(true);
   });
 });

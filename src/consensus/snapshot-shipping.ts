@@ -105,6 +105,8 @@ interface Track {
 export class SnapshotShipping {
   readonly #host: ShippingHost;
   readonly #receivers: Map<RaftId, Receiver> = new Map();
+  /** Transfers that run, and readers that are being closed. */
+  readonly #open: Set<Promise<void>> = new Set();
   /** A file that fails its own checksum, and must not be sent. */
   #damaged: StoredSnapshot | undefined;
 
@@ -128,7 +130,7 @@ export class SnapshotShipping {
     this.#receivers.set(to, receiver);
     receiver.asked = message;
     receiver.restTicks = 0;
-    if (!receiver.isRunning) void this.#run(receiver);
+    if (!receiver.isRunning) this.#track(this.#run(receiver));
   }
 
   tick(): void {
@@ -139,9 +141,10 @@ export class SnapshotShipping {
     }
   }
 
-  /** Nothing more is sent. */
-  stop(): void {
+  /** Nothing more is sent; resolves when no file is read any more, whatever became of the transfers. */
+  async stop(): Promise<void> {
     for (const receiver of [...this.#receivers.values()]) this.#end(receiver);
+    while (this.#open.size > 0) await Promise.all(this.#open);
   }
 
   #look(receiver: Receiver, progress: PeerProgress): void {
@@ -181,9 +184,17 @@ export class SnapshotShipping {
     const { shipment } = receiver;
     receiver.shipment = undefined;
     const { logger } = this.#host;
-    shipment?.reader.close().catch((error: unknown) => {
+    if (shipment === undefined) return;
+    const closed = shipment.reader.close().catch((error: unknown) => {
       logger.warn('snapshot.closeFailed', { error: String(error) });
     });
+    this.#track(closed);
+  }
+
+  /** Work that may have a file open; it never rejects. */
+  #track(work: Promise<void>): void {
+    this.#open.add(work);
+    void work.then(() => this.#open.delete(work));
   }
 
   // ---- one follower's transfers ------------------------------------------------------------------

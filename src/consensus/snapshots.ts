@@ -145,8 +145,7 @@ export class Snapshots {
   /** Ends what is under way, and waits until nothing of it touches the disk any more. */
   async settle(): Promise<void> {
     this.#isStopped = true;
-    this.#shipping.stop();
-    await this.#intake.stop();
+    await Promise.all([this.#shipping.stop(), this.#intake.stop()]);
     await this.#saving?.catch(() => undefined);
     await this.#freeing?.catch(() => undefined);
   }
