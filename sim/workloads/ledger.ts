@@ -12,13 +12,17 @@ import {
   operationText,
 } from '../history/index.ts';
 import type { Findings } from './findings.ts';
+import type { LoggedChange } from './revision-log.ts';
 import type { SimClient } from './sim-client.ts';
+import { withTrueRevisions } from './true-revisions.ts';
 
 /** Operations of a key that a violation shows, the last ones. */
 const SHOWN_MAX = 40;
 
 interface Note {
   readonly who: string;
+  /** Of a write: what was sent, as `commandName` has it. */
+  readonly command: string | undefined;
   asked: readonly string[];
 }
 
@@ -36,10 +40,10 @@ export class Ledger {
     return this.#recorder.size;
   }
 
-  begin(client: SimClient, asked: Omit<AskedOperation, 'client'>): LedgerToken {
+  begin(client: SimClient, asked: Omit<AskedOperation, 'client'>, command?: string): LedgerToken {
     const generation = this.#generations.get(client) ?? 0;
     const number = client.number + 100 * generation;
-    this.#notes.push({ who: client.name, asked: [] });
+    this.#notes.push({ who: client.name, command, asked: [] });
     return this.#recorder.begin({ ...asked, client: number }, nanoseconds(client));
   }
 
@@ -57,9 +61,15 @@ export class Ledger {
     return this.#recorder.operations();
   }
 
+  /** The operations, with the revisions that unknown writes took by what was applied. */
+  operationsAsApplied(changes: readonly LoggedChange[]): HistoryOperation[] {
+    const commands = this.#notes.map(({ command }) => command);
+    return withTrueRevisions(this.operations(), commands, changes);
+  }
+
   /** @throws Violation when the history has no explanation, or none was found in time. */
-  check(findings: Findings, options: HistoryOptions = {}): void {
-    const report = checkHistory(this.operations(), options);
+  check(findings: Findings, changes: readonly LoggedChange[], options: HistoryOptions = {}): void {
+    const report = checkHistory(this.operationsAsApplied(changes), options);
     if (report.isOk) return;
     const lines = report.findings.flatMap(({ key, lines }) => [
       ...lines,

@@ -32,6 +32,8 @@ export interface LoggedChange {
   readonly revision: number;
   readonly events: readonly LoggedEvent[];
   readonly atMs: number;
+  /** What made it, as `commandName` has it. */
+  readonly command: string;
 }
 
 /** Values up to this are their own fingerprint. */
@@ -49,6 +51,11 @@ export function textOf(bytes: Uint8Array): string {
 export function fingerprint(value: Uint8Array): string {
   if (value.length <= PLAIN_BYTES_MAX) return textOf(value);
   return `${textOf(value.subarray(0, 24))}...${value.length} bytes, crc ${crc32(value).toString(16)}`;
+}
+
+/** The same for the same command; for different ones too, once in a very long time. */
+export function commandName(bytes: Uint8Array): string {
+  return `${bytes.length}:${crc32(bytes)}`;
 }
 
 export class RevisionLog {
@@ -109,7 +116,8 @@ export class RevisionLog {
       if (value === undefined) this.#state.delete(key);
       else this.#state.set(key, value);
     }
-    this.changes.push({ revision: expected, events: lastOfEach(events), atMs });
+    const name = commandName(bytes);
+    this.changes.push({ revision: expected, events: lastOfEach(events), atMs, command: name });
   }
 
   #eventsOf(command: KvCommand, outcome: KvResult): LoggedEvent[] {

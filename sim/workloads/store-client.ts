@@ -3,12 +3,13 @@
  * as what it asked and what came of it. Bytes become text on the node, in the turn in which they were read.
  */
 import type { Api } from '../../src/api/index.ts';
-import type {
-  Compare,
-  KvCommand,
-  KvResult,
-  StepResult,
-  TransactionStep,
+import {
+  type Compare,
+  encodeCommand,
+  type KvCommand,
+  type KvResult,
+  type StepResult,
+  type TransactionStep,
 } from '../../src/state/index.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
 import type {
@@ -21,7 +22,7 @@ import type {
 import type { Came } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeViews } from './node-views.ts';
-import { bytesOf, fingerprint, textOf } from './revision-log.ts';
+import { bytesOf, commandName, fingerprint, textOf } from './revision-log.ts';
 import type { CallOutcome, Sent, SimClient } from './sim-client.ts';
 
 /** An answer, as the history has it, and who gave it. */
@@ -167,13 +168,13 @@ export class StoreClient {
     read: (result: KvResult) => T,
   ): Promise<StoreOutcome<T>> {
     const what = this.#textOf(asked);
-    return this.#recorded(asked, () =>
+    const call = () =>
       this.client.write(async (process, sent) => {
         const result = await apiOf(process).write(command, sent);
         this.#views.wrote(process, result.revision, what);
         return { output: read(result), revision: result.revision };
-      }, deadlineMs),
-    );
+      }, deadlineMs);
+    return this.#recorded(asked, call, commandName(encodeCommand(command)));
   }
 
   #textOf({ op, key = '', consistency }: Asked): string {
@@ -183,8 +184,9 @@ export class StoreClient {
   async #recorded<T>(
     asked: Asked,
     call: () => Promise<CallOutcome<Answer<T>>>,
+    command?: string,
   ): Promise<StoreOutcome<T>> {
-    const token = this.#ledger.begin(this.client, asked);
+    const token = this.#ledger.begin(this.client, asked, command);
     const outcome = await call();
     this.#ledger.end(this.client, token, historyOutcome(outcome));
     if (outcome.kind !== 'done') {

@@ -84,7 +84,7 @@ export class StoreRun implements WorkloadRun {
     findings.check();
     await this.cluster.settled(this.#readAll(), FINAL_READ_MS * (this.#options.keys.length + 1));
     findings.check();
-    this.ledger.check(findings);
+    this.ledger.check(findings, this.log.changes);
     findings.check();
     await this.#options.checkMore?.(this);
     findings.check();
