@@ -19,6 +19,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -38,6 +39,8 @@ const SOURCE_FOLDERS = ['src', 'conformance', 'sim', 'test', 'examples', 'bench'
 const ASSET_FOLDERS = ['src', 'conformance', 'sim'];
 const BUILD_CONFIGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 const EXECUTABLES = ['dist/src/cli/main.js'];
+/** npm links the commands of packages, not those of the project itself: here is its `npx quorate`. */
+const OWN_COMMAND = join(ROOT, 'node_modules', '.bin', 'quorate');
 
 export function checkNode(version = process.versions.node) {
   const [major, minor] = version.split('.').map(Number);
@@ -96,11 +99,23 @@ function isInstalledByHand() {
 /** Makes dist/ from the sources. Does nothing when they have not changed since. */
 export async function ensureBuilt({ force = false } = {}) {
   const isFresh = () => !force && stampOf(BUILD_STAMP) === hashOf(buildInputs());
-  if (isFresh()) return;
-  await withLock(async () => {
-    if (isFresh()) return;
-    await step('Building dist/ (when sources have changed)', build);
-  });
+  if (!isFresh()) {
+    await withLock(async () => {
+      if (!isFresh()) await step('Building dist/ (when sources have changed)', build);
+    });
+  }
+  linkOwnCommand();
+}
+
+function linkOwnCommand() {
+  if (process.platform === 'win32' || existsSync(OWN_COMMAND)) return;
+  try {
+    mkdirSync(dirname(OWN_COMMAND), { recursive: true });
+    symlinkSync(join('..', '..', ...EXECUTABLES[0].split('/')), OWN_COMMAND);
+  } catch (error) {
+    // Another process was quicker.
+    if (error.code !== 'EEXIST') throw error;
+  }
 }
 
 async function build() {
