@@ -69,7 +69,7 @@ export class Totals {
     const struck = faults.reduce((sum, [, count]) => sum + count, 0);
     const { least } = this;
     const lines = [
-      `${this.seeds} seeds, ${simulated.toFixed(0)} simulated seconds in ${seconds.toFixed(1)} s: ` +
+      `${this.seeds} ${this.seeds === 1 ? 'seed' : 'seeds'}, ${simulated.toFixed(0)} simulated seconds in ${seconds.toFixed(1)} s: ` +
         `${(simulated / seconds).toFixed(0)} times as fast as time`,
       `operations    ${this.ok + this.failed + this.unknown} ` +
         `(${this.ok} ok, ${this.failed} without effect, ${this.unknown} unknown); ` +

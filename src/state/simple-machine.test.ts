@@ -51,6 +51,24 @@ describe('simple machine', () => {
   });
 });
 
+it('waits for a restore that is async, and hears of its failure', async () => {
+  let state = '';
+  let gate: Promise<void> = Promise.resolve();
+  const machine = simpleMachine({
+    apply: () => new Uint8Array(0),
+    snapshot: () => Buffer.from(state),
+    restore: async (bytes) => {
+      await gate;
+      state = Buffer.from(bytes).toString();
+    },
+  });
+  const reader = { section: () => [Buffer.from('from '), Buffer.from('before')] };
+  await machine.restore(reader as never);
+  expect(state).toBe('from before');
+  gate = Promise.reject(new Error('no room'));
+  await expect(machine.restore(reader as never)).rejects.toThrow('no room');
+});
+
 it.each([
   [undefined, /the machine is undefined: simpleMachine takes an object with the functions apply/],
   [null, /the machine is null/],

@@ -17,8 +17,8 @@ export interface SimpleMachine {
   apply(command: Uint8Array): Uint8Array | CommandResult;
   /** The whole state, as it is now. */
   snapshot(): Uint8Array;
-  /** Replaces the whole state by what `snapshot` gave, on this node or another. */
-  restore(state: Uint8Array): void;
+  /** Replaces the whole state by what `snapshot` gave, on this node or another. A promise is waited for. */
+  restore(state: Uint8Array): void | Promise<void>;
 }
 
 const SECTION = 'app.state';
@@ -50,7 +50,8 @@ export function simpleMachine(simple: SimpleMachine): StateMachine {
       }
       const chunks: Uint8Array[] = [];
       for await (const chunk of section) chunks.push(chunk);
-      simple.restore(Buffer.concat(chunks));
+      // One that is async has the state only at its end, or tells then that it has not.
+      await simple.restore(Buffer.concat(chunks));
     },
   };
 }
