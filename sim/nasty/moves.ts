@@ -90,6 +90,20 @@ export async function write(
   stage.expect(begun.isDone, `${node} writes ${key}: ${begun.error?.message}`);
 }
 
+/** Writes that become one entry each, and one append message each. */
+export async function writeOneByOne(
+  stage: NastyStage,
+  node: string,
+  keys: readonly string[],
+): Promise<Write[]> {
+  const writes: Write[] = [];
+  for (const key of keys) {
+    writes.push(beginWrite(stage, node, key, 'done'));
+    await stage.cluster.run(20);
+  }
+  return writes;
+}
+
 /** A linearizable read. */
 export async function read(
   stage: NastyStage,
@@ -172,7 +186,9 @@ export function holdSyncs(stage: NastyStage, name: string, ms: number): void {
 }
 
 export function freeDisk(stage: NastyStage, name: string): void {
-  Object.assign(stage.cluster.machine(name).diskConditions, healthyDisk());
+  const { diskConditions, disk } = stage.cluster.machine(name);
+  Object.assign(diskConditions, healthyDisk());
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
 }
 
 /** Whether a connection between the two stands, as the first one sees it. */

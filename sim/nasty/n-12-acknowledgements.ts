@@ -15,7 +15,6 @@ import { type LogIndex, MessageType, type Term } from '../../src/raft/index.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
-  beginWrite,
   isolate,
   lead,
   matchOf,
@@ -24,26 +23,12 @@ import {
   until,
   untilLeads,
   untilLevel,
-  type Write,
   write,
+  writeOneByOne,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App, AppResp, Heartbeat } = MessageType;
-
-/** Writes that become one entry each, and one append message each. */
-export async function writeOneByOne(
-  stage: NastyStage,
-  node: string,
-  keys: readonly string[],
-): Promise<Write[]> {
-  const writes: Write[] = [];
-  for (const key of keys) {
-    writes.push(beginWrite(stage, node, key, 'done'));
-    await stage.cluster.run(20);
-  }
-  return writes;
-}
 
 /** The first acknowledgement of the node that says more than its leader can have compared. */
 function watchAcknowledgements(stage: NastyStage, node: string): () => string | undefined {

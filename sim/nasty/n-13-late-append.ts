@@ -7,8 +7,17 @@
  */
 import { MessageType } from '../../src/raft/index.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { allIsWell, lead, read, statusOf, until, untilLeads, untilLevel, write } from './moves.ts';
-import { writeOneByOne } from './n-12-acknowledgements.ts';
+import {
+  allIsWell,
+  lead,
+  read,
+  statusOf,
+  until,
+  untilLeads,
+  untilLevel,
+  write,
+  writeOneByOne,
+} from './moves.ts';
 import type { NastyScenario } from './scenario.ts';
 
 const { App, AppResp } = MessageType;

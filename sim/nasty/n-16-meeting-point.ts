@@ -20,8 +20,8 @@ import {
   untilLeads,
   untilLevel,
   write,
+  writeOneByOne,
 } from './moves.ts';
-import { writeOneByOne } from './n-12-acknowledgements.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App, AppResp } = MessageType;

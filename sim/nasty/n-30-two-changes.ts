@@ -7,8 +7,8 @@
  * leader's own term. The script has both written in logs at once, tries each with the followers that would
  * do by its own count, and shows that neither gets anywhere.
  */
-import { MessageType } from '../../src/raft/index.ts';
-import { answered, ended } from './asks.ts';
+import { MessageType, type Term } from '../../src/raft/index.ts';
+import { type Asked, answered, ended } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import { addLearner, beginPromotion, beginRemoval, endOf, membersOf, Written } from './members.ts';
 import { allIsWell, lead, statusOf, until, untilLeads, write } from './moves.ts';
@@ -20,19 +20,31 @@ const LOOK_MS = 800;
 const ELECTIONS_MS = 8_000;
 const BEFORE = 'n1 n2 n3 n4 +n5';
 
+/** What the two leaders asked for, and the later one's term. */
+interface Changes {
+  readonly promotion: Asked<void>;
+  readonly removal: Asked<boolean>;
+  readonly term: Term;
+}
+
 async function run(stage: NastyStage): Promise<void> {
-  const { cluster } = stage;
-  const { network } = cluster;
   await lead(stage, 'n1');
   await addLearner(stage, 'n1', 'n5');
   await until(stage, 'all know of n5', () => {
     return ['n2', 'n3', 'n4', 'n5'].every((name) => membersOf(stage, name) === BEFORE);
   });
+  const changes = await writeBoth(stage);
+  await tryBoth(stage, changes.term);
+  await settleBoth(stage, changes);
+}
+
+async function writeBoth(stage: NastyStage): Promise<Changes> {
+  const { cluster } = stage;
   const mail = new Mail(stage);
   const written = new Written(stage);
   mail.onlyCandidate('n2');
   mail.drop('n4', letters(App, 'n2'));
-  network.partition([
+  cluster.network.partition([
     ['n1', 'n5'],
     ['n2', 'n3', 'n4'],
   ]);
@@ -60,6 +72,13 @@ async function run(stage: NastyStage): Promise<void> {
   stage.trouble('n1 and n2 lead different terms, each with a change that the other does not have');
 
   mail.clear();
+  return { promotion, removal, term };
+}
+
+/** Each with the followers that would be its majority, were its own change in force. */
+async function tryBoth(stage: NastyStage, term: Term): Promise<void> {
+  const { cluster } = stage;
+  const { network } = cluster;
   network.healAll();
   network.partition([
     ['n1', 'n4', 'n5'],
@@ -80,8 +99,10 @@ async function run(stage: NastyStage): Promise<void> {
   stage.expect(tries.length > 0, 'both halves tried');
   checkNothingChanged(stage, ['n1', 'n2', 'n3', 'n4', 'n5']);
   stage.trouble('n1, n4, n5 would be a majority by one change, n2, n3 by the other');
+}
 
-  network.healAll();
+async function settleBoth(stage: NastyStage, { promotion, removal }: Changes): Promise<void> {
+  stage.cluster.network.healAll();
   await ended(stage, 'the removal', removal);
   await ended(stage, 'the promotion', promotion);
   stage.expect(!promotion.isAnswered, 'the promotion of the first leader came to nothing');

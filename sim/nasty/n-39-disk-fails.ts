@@ -8,7 +8,8 @@
  */
 import { MessageType } from '../../src/raft/index.ts';
 import type { Excuse } from '../cluster/events.ts';
-import type { DiskConditions, DiskStruck } from '../world/disk-conditions.ts';
+import type { SimMachine } from '../cluster/sim-machine.ts';
+import type { DiskStruck } from '../world/disk-conditions.ts';
 import { beginCommand, ended } from './asks.ts';
 import { letters, Witness } from './mail.ts';
 import { endOf } from './members.ts';
@@ -36,7 +37,7 @@ interface Fault {
   readonly what: string;
   readonly excuse: Excuse;
   readonly ends: string;
-  readonly change: (disk: DiskConditions) => void;
+  readonly change: (machine: SimMachine) => void;
   /** What the disk refused. */
   readonly refused: (struck: DiskStruck) => number;
 }
@@ -46,8 +47,8 @@ const FAULTS: readonly Fault[] = [
     what: 'a sync fails',
     excuse: 'disk-failing',
     ends: 'DISK_FAILED',
-    change: (disk) => {
-      disk.failSyncs = ALWAYS;
+    change: ({ diskConditions }) => {
+      diskConditions.failSyncs = ALWAYS;
     },
     refused: ({ syncErrors }) => syncErrors,
   },
@@ -55,8 +56,8 @@ const FAULTS: readonly Fault[] = [
     what: 'a write fails',
     excuse: 'disk-failing',
     ends: 'DISK_FAILED',
-    change: (disk) => {
-      disk.failWrites = ALWAYS;
+    change: ({ diskConditions }) => {
+      diskConditions.failWrites = ALWAYS;
     },
     refused: ({ writeErrors }) => writeErrors,
   },
@@ -64,8 +65,8 @@ const FAULTS: readonly Fault[] = [
     what: 'the disk is full',
     excuse: 'disk-full',
     ends: 'DISK_FULL',
-    change: (disk) => {
-      disk.isFull = true;
+    change: ({ disk }) => {
+      disk.capacityBytes = disk.usedBytes;
     },
     refused: ({ full }) => full,
   },
@@ -81,7 +82,7 @@ async function run(stage: NastyStage): Promise<void> {
 function strike(stage: NastyStage, name: string, { excuse, change }: Fault): void {
   const machine = stage.cluster.machine(name);
   stage.cluster.tell({ kind: 'fault', node: name, life: machine.lives, what: excuse });
-  change(machine.diskConditions);
+  change(machine);
 }
 
 /** What the disk does not have is gone from the page cache, too. */

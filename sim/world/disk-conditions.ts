@@ -30,8 +30,6 @@ export interface DiskConditions {
   failSyncs: number;
   /** EIO when a file is made, renamed or removed, or a folder synced; nothing happened. */
   failNames: number;
-  /** ENOSPC: no file can grow, and mostly none be made. The disk's `capacityBytes` is the other way to it. */
-  isFull: boolean;
   /** EROFS: the file system went read-only, as it does after an error of its own. */
   isReadOnly: boolean;
 }
@@ -62,7 +60,6 @@ export function healthyDisk(): DiskConditions {
     failWrites: 0,
     failSyncs: 0,
     failNames: 0,
-    isFull: false,
     isReadOnly: false,
   };
 }

@@ -282,7 +282,7 @@ describe('faults', () => {
     const file = await made(at);
     await at.mustRun(async () => {
       await file.write(0, text('1234'));
-      at.conditions.isFull = true;
+      at.memory.capacityBytes = at.memory.usedBytes;
       expect(await at.disk.freeBytes('/d')).toBe(0);
       expect(await faultOf(file.write(2, text('abcd')))).toBe('full');
       expect(await faultOf(file.write(0, text('AB')))).toBe('none');
@@ -291,7 +291,6 @@ describe('faults', () => {
         made.push(await faultOf(at.disk.open(`/d/${turn}`, 'create')));
       }
       expect(new Set(made)).toEqual(new Set(['full', 'none']));
-      at.conditions.isFull = false;
       at.memory.capacityBytes = 6;
       expect(await faultOf(file.write(4, text('567')))).toBe('full');
     });

@@ -167,7 +167,7 @@ export class SimDisk implements Disk {
   }
 
   get freeBytesNow(): number {
-    return this.#conditions.isFull ? 0 : this.#disk.tree.freeBytes;
+    return this.#disk.tree.freeBytes;
   }
 
   /** @throws DiskError `failed`, when chance has it. */
