@@ -13,8 +13,7 @@ import type { SeededRandom } from '../world/seeded-random.ts';
 import { FencedResource } from './fenced-resource.ts';
 import type { Came } from './fleet.ts';
 import { drawDeadline, numberArg, planOperations, textArg } from './planning.ts';
-import { bytesOf, textOf } from './revision-log.ts';
-import { apiOf, type StoreClient } from './store-client.ts';
+import type { StoreClient } from './store-client.ts';
 import { StoreRun } from './store-run.ts';
 import type { PlannedOperation, Workload } from './workload.ts';
 
@@ -90,11 +89,8 @@ class Locksmith {
 
   /** Whose mark is there; the empty one: nobody's. Undefined: no answer. */
   async #look(store: StoreClient, lock: string, deadlineMs: number): Promise<Held | undefined> {
-    const outcome = await store.client.read(async (process, { timeoutMs }) => {
-      const { item } = await apiOf(process).get(bytesOf(lock), { timeoutMs });
-      return { lock, mark: item ? textOf(item.value) : '', token: item?.modRevision ?? 0 };
-    }, deadlineMs);
-    return outcome.kind === 'done' ? outcome.value : undefined;
+    const { told } = await store.get(lock, deadlineMs);
+    return told && { lock, mark: told.output ?? '', token: told.modRevision ?? 0 };
   }
 
   async #use(store: StoreClient, held: Held, isLease: boolean, holdMs: number): Promise<void> {

@@ -199,8 +199,9 @@ export class SimWatcher {
   }
 
   async #resync(): Promise<void> {
-    const { client, keys, log } = this.#options;
+    const { client, keys, log, told } = this.#options;
     const { start, end } = keys;
+    const floor = told();
     const query = { start: bytesOf(start), ...(end && { end: bytesOf(end) }) };
     const outcome = await client.read(async (process, { timeoutMs }) => {
       const { items, revision } = await apiOf(process).range(query, { timeoutMs });
@@ -213,6 +214,11 @@ export class SimWatcher {
     const given = JSON.stringify(items);
     if (wanted !== given) {
       this.#found(`${outcome.node} has ${given} at revision ${revision}; applied was ${wanted}`);
+    }
+    if (revision < floor) {
+      this.#found(
+        `${outcome.node} reads revision ${revision}, a client had been told ${floor} before it asked`,
+      );
     }
     if (this.#at !== undefined && revision < this.#at) {
       this.#found(`${outcome.node} reads revision ${revision}, it had ${this.#at} before`);

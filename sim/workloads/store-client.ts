@@ -29,6 +29,8 @@ import type { CallOutcome, Sent, SimClient } from './sim-client.ts';
 export interface Told<T> {
   readonly output: T;
   readonly revision: number;
+  /** Of a `get`: the revision that wrote what is there. */
+  readonly modRevision?: number;
   readonly node: string;
 }
 
@@ -51,7 +53,7 @@ interface TxnAnswer {
 }
 
 type Asked = Omit<AskedOperation, 'client'>;
-type Answer<T> = { readonly output: T; readonly revision: number };
+type Answer<T> = Omit<Told<T>, 'node'>;
 
 export class StoreClient {
   readonly client: SimClient;
@@ -119,7 +121,8 @@ export class StoreClient {
   get(key: string, deadlineMs: number): Promise<StoreOutcome<string | null>> {
     return this.#read({ op: 'get', key }, deadlineMs, async (api, { timeoutMs }) => {
       const { item, revision } = await api.get(bytesOf(key), { timeoutMs });
-      return { output: item === undefined ? null : fingerprint(item.value), revision };
+      if (item === undefined) return { output: null, revision };
+      return { output: fingerprint(item.value), revision, modRevision: item.modRevision };
     });
   }
 
@@ -209,7 +212,10 @@ export function cameOf(outcome: CallOutcome<unknown>): Came {
 }
 
 function historyOutcome(outcome: CallOutcome<Answer<unknown>>): HistoryOutcome {
-  if (outcome.kind === 'done') return { ok: true, ...outcome.value };
+  if (outcome.kind === 'done') {
+    const { output, revision } = outcome.value;
+    return { ok: true, output, revision };
+  }
   return { ok: outcome.kind === 'refused' ? false : null };
 }
 
