@@ -107,11 +107,16 @@ export class ChaosCluster {
     await Promise.all(this.ids.map((id) => this.ready(id)));
   }
 
-  /** kill -9 for all of them at once. */
-  async kill(...ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.expect(id, 'SIGKILL');
-    for (const id of ids) this.cluster.process(id)?.kill('SIGKILL');
-    await Promise.all(ids.map((id) => this.#end(id)));
+  /**
+   * kill -9 for those of them that run, at once; answers which these are. Of the others nothing is
+   * expected: it would excuse how they end another time.
+   */
+  async kill(...ids: readonly string[]): Promise<string[]> {
+    const running = ids.filter((id) => this.isRunning(id));
+    for (const id of running) this.expect(id, 'SIGKILL');
+    for (const id of running) this.cluster.process(id)?.kill('SIGKILL');
+    await Promise.all(running.map((id) => this.#end(id)));
+    return running;
   }
 
   /** In good order. */

@@ -11,6 +11,11 @@ export interface Stage {
   holdMs(): number;
 }
 
+/** What was to be struck was not there: such a fault is told of, and not counted. */
+export interface Missed {
+  readonly missed: string;
+}
+
 export interface Fault {
   /** As in `--faults`. */
   readonly kind: string;
@@ -20,10 +25,15 @@ export interface Fault {
   readonly isQuick?: boolean;
   readonly needsSmallDisk?: boolean;
   /**
-   * Does it and waits as long as it is to last; answers what was done, to whom. Links and processes are
+   * Does it and waits as long as it is to last; answers what was done, to whom, or that nothing was. Links and processes are
    * mended by who calls it; everything else it mends itself.
    */
-  run(stage: Stage): Promise<string>;
+  run(stage: Stage): Promise<string | Missed>;
+}
+
+/** For people. */
+export function textOf(done: string | Missed): string {
+  return typeof done === 'string' ? done : `nothing was struck (${done.missed})`;
 }
 
 /** The leader half of the time, since most goes wrong there. */

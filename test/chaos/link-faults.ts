@@ -3,7 +3,7 @@
  * broken and refused connections, and a link that comes and goes. The caller heals the links.
  */
 import { pause } from '../acceptance/waiting.ts';
-import { type Fault, leaderOrAny, type Stage } from './fault.ts';
+import { type Fault, leaderOrAny, type Missed, type Stage } from './fault.ts';
 
 /** A message then takes longer than a heartbeat's interval, and less than an election timeout. */
 const DELAY_MS_MAX = 200;
@@ -93,7 +93,7 @@ async function slow(stage: Stage): Promise<string> {
   return `${node} sends ${bytesPerSecond} bytes/s`;
 }
 
-async function reset(stage: Stage): Promise<string> {
+async function reset(stage: Stage): Promise<string | Missed> {
   const { cluster, seeded } = stage;
   const end = performance.now() + stage.holdMs();
   let broken = 0;
@@ -102,7 +102,7 @@ async function reset(stage: Stage): Promise<string> {
     broken += cluster.links.reset(a, b);
     await pause(seeded.between(5, RESET_MS_MAX));
   }
-  return `${broken} connections`;
+  return broken === 0 ? { missed: 'there were no connections' } : `${broken} connections`;
 }
 
 async function refuse(stage: Stage): Promise<string> {

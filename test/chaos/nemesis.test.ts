@@ -5,7 +5,7 @@
 import { expect, it } from 'vitest';
 
 import type { ChaosCluster } from './chaos-cluster.ts';
-import type { Fault, Stage } from './fault.ts';
+import type { Fault, Missed, Stage } from './fault.ts';
 import { Nemesis } from './nemesis.ts';
 
 const TIMES = { holdMsMin: 1, holdMsMax: 5, calmMs: 0 };
@@ -30,7 +30,7 @@ function stub(isDown: () => boolean = () => false): Stub {
   return { cluster: cluster as unknown as ChaosCluster, mended };
 }
 
-function fault(kind: string, run: (stage: Stage) => Promise<string>): Fault {
+function fault(kind: string, run: (stage: Stage) => Promise<string | Missed>): Fault {
   return { kind, about: kind, run };
 }
 
@@ -93,4 +93,32 @@ it('mends everything after a fault, also after one that could not be done', asyn
   expect(cluster.findings[0]).toContain('broken could not be done: nobody to strike');
   expect(cluster.findings[1]).toContain('n1 has ended');
   expect(nemesis.windows).toHaveLength(1);
+});
+
+it('counts no fault that struck nothing, and says so', async () => {
+  let round = 0;
+  const { cluster } = stub(() => round > 3);
+  const faults = [
+    fault('vain', async () => {
+      round++;
+      return round % 2 === 0 ? 'one connection' : { missed: 'there were no connections' };
+    }),
+  ];
+  const told: string[] = [];
+  const acknowledgedAt: number[] = [];
+  const nemesis = new Nemesis({
+    cluster,
+    seed: 1,
+    faults,
+    times: TIMES,
+    acknowledgedAt,
+    note: (text) => told.push(text),
+    ballast: async () => 0,
+  });
+  const writing = setInterval(() => acknowledgedAt.push(performance.now()), 1);
+  await nemesis.run(60_000);
+  clearInterval(writing);
+  expect(nemesis.windows).toHaveLength(2);
+  expect(told[0]).toContain('vain: nothing was struck (there were no connections); back after');
+  expect(told[1]).toContain('vain: one connection; back after');
 });

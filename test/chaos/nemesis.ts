@@ -11,7 +11,7 @@
 import { Seeded } from '../acceptance/seeded.ts';
 import { pause, until } from '../acceptance/waiting.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
-import type { Fault, Stage } from './fault.ts';
+import { type Fault, type Missed, type Stage, textOf } from './fault.ts';
 import type { FaultWindow } from './gaps.ts';
 
 /** All nodes serve again, and writes go on, so soon after everything was mended and every process runs. */
@@ -45,7 +45,10 @@ export const QUICK_TIMES: NemesisTimes = { holdMsMin: 600, holdMsMax: 2_000, cal
 
 export class Nemesis {
   readonly #options: NemesisOptions;
+  /** Of the faults that struck something. */
   readonly windows: FaultWindow[] = [];
+  /** Faults so far, whether they struck or not: each has a stream of chance of its own. */
+  #begun = 0;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -70,7 +73,8 @@ export class Nemesis {
   async #strike(fault: Fault): Promise<boolean> {
     const { cluster, note } = this.#options;
     const beginMs = performance.now();
-    let done: string;
+    this.#begun++;
+    let done: string | Missed;
     try {
       done = await fault.run(this.#stage());
     } catch (error) {
@@ -81,18 +85,18 @@ export class Nemesis {
     const mendedMs = performance.now();
     const problem = await this.#mend();
     const endMs = performance.now();
-    this.windows.push({ kind: fault.kind, beginMs, endMs });
+    if (typeof done === 'string') this.windows.push({ kind: fault.kind, beginMs, endMs });
     const after = problem === undefined ? `back after ${Math.round(endMs - mendedMs)} ms` : problem;
-    note(`${fault.kind}: ${done}; ${after}`);
+    note(`${fault.kind}: ${textOf(done)}; ${after}`);
     if (problem === undefined) return true;
-    cluster.findings.push(`after ${fault.kind} (${done}): ${problem}`);
+    cluster.findings.push(`after ${fault.kind} (${textOf(done)}): ${problem}`);
     return false;
   }
 
   #stage(): Stage {
     const { cluster, seed, ballast, times } = this.#options;
     const { holdMsMin, holdMsMax } = times;
-    const seeded = new Seeded(seed + (this.windows.length + 1) * SEED_STRIDE);
+    const seeded = new Seeded(seed + this.#begun * SEED_STRIDE);
     return { cluster, seeded, ballast, holdMs: () => seeded.between(holdMsMin, holdMsMax) };
   }
 

@@ -5,7 +5,7 @@
  */
 import { runCommand } from '../acceptance/daemon-process.ts';
 import { pause, until } from '../acceptance/waiting.ts';
-import type { Fault, Stage } from './fault.ts';
+import type { Fault, Missed, Stage } from './fault.ts';
 
 const COMMAND_MS = 30_000;
 const VOTE_MS = 30_000;
@@ -46,38 +46,39 @@ export const LOST_SYNCS: Fault = {
   run: (stage) => powerLoss(stage, LYING_DISK),
 };
 
-async function killLeader(stage: Stage): Promise<string> {
-  const { cluster, seeded } = stage;
-  const leader = await cluster.leader();
-  await cluster.kill(leader);
-  await pause(seeded.below(stage.holdMs()));
-  return leader;
+async function killLeader(stage: Stage): Promise<string | Missed> {
+  const leader = await stage.cluster.leader();
+  return await kill(stage, [leader], stage.holdMs());
 }
 
-async function killFollower(stage: Stage): Promise<string> {
-  const { cluster, seeded } = stage;
-  const follower = await cluster.follower();
-  await cluster.kill(follower);
-  await pause(seeded.below(stage.holdMs()));
-  return follower;
+async function killFollower(stage: Stage): Promise<string | Missed> {
+  const follower = await stage.cluster.follower();
+  return await kill(stage, [follower], stage.holdMs());
 }
 
-async function killMajority(stage: Stage): Promise<string> {
+async function killMajority(stage: Stage): Promise<string | Missed> {
   const { cluster, seeded } = stage;
-  const struck = seeded.shuffled(cluster.ids).slice(0, cluster.majority);
-  await cluster.kill(...struck);
-  await pause(seeded.below(DOWN_MS_MAX));
-  return struck.join(' ');
+  const majority = seeded.shuffled(cluster.ids).slice(0, cluster.majority);
+  return await kill(stage, majority, DOWN_MS_MAX);
 }
 
-async function killAll({ cluster, seeded }: Stage): Promise<string> {
-  await cluster.kill(...cluster.ids);
-  await pause(seeded.below(DOWN_MS_MAX));
-  return cluster.ids.join(' ');
+async function killAll(stage: Stage): Promise<string | Missed> {
+  return await kill(stage, stage.cluster.ids, DOWN_MS_MAX);
+}
+
+async function kill(
+  { cluster, seeded }: Stage,
+  ids: readonly string[],
+  downMsMax: number,
+): Promise<string | Missed> {
+  const killed = await cluster.kill(...ids);
+  if (killed.length === 0) return { missed: `${ids.join(' ')} did not run` };
+  await pause(seeded.below(downMsMax));
+  return killed.join(' ');
 }
 
 /** First each is moved to a disk that keeps in memory what was not synced. */
-async function powerLoss(stage: Stage, disk: string = POWER_LOSS): Promise<string> {
+async function powerLoss(stage: Stage, disk: string = POWER_LOSS): Promise<string | Missed> {
   const { cluster } = stage;
   for (const id of cluster.ids) {
     await cluster.stop(id);
@@ -88,15 +89,16 @@ async function powerLoss(stage: Stage, disk: string = POWER_LOSS): Promise<strin
   return await killAll(stage);
 }
 
-async function stopLeader(stage: Stage): Promise<string> {
+async function stopLeader(stage: Stage): Promise<string | Missed> {
   return await standStill(stage, await stage.cluster.leader());
 }
 
-async function stopFollower(stage: Stage): Promise<string> {
+async function stopFollower(stage: Stage): Promise<string | Missed> {
   return await standStill(stage, await stage.cluster.follower());
 }
 
-async function standStill(stage: Stage, id: string): Promise<string> {
+async function standStill(stage: Stage, id: string): Promise<string | Missed> {
+  if (!stage.cluster.isRunning(id)) return { missed: `${id} did not run` };
   const forMs = stage.holdMs();
   stage.cluster.signal(id, 'SIGSTOP');
   await pause(forMs);
@@ -114,7 +116,7 @@ async function rolling({ cluster, seeded }: Stage): Promise<string> {
   return order.join(' ');
 }
 
-async function transfer(stage: Stage): Promise<string> {
+async function transfer(stage: Stage): Promise<string | Missed> {
   const { cluster, seeded } = stage;
   const end = performance.now() + stage.holdMs();
   let done = 0;
@@ -124,7 +126,7 @@ async function transfer(stage: Stage): Promise<string> {
     if (code === 0) done++;
     else refused++;
   }
-  return `${done} done, ${refused} not`;
+  return done === 0 ? { missed: `${refused} refused` } : `${done} done, ${refused} not`;
 }
 
 /** As in the guide: removed first, then emptied, then joined anew under its old name. */

@@ -3,7 +3,7 @@
  * faults at once.
  */
 import { pause } from '../acceptance/waiting.ts';
-import type { Fault, Stage } from './fault.ts';
+import { type Fault, type Missed, type Stage, textOf } from './fault.ts';
 import { LINK_FAULTS } from './link-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 
@@ -71,11 +71,13 @@ const STORM_PROCESSES: readonly string[] = [
   'kill-all',
 ];
 
-async function storm(stage: Stage): Promise<string> {
+/** It has struck when one of the two has. */
+async function storm(stage: Stage): Promise<string | Missed> {
   const { seeded } = stage;
   const links = LINK_FAULTS.filter(({ kind }) => STORM_LINKS.includes(kind));
   const processes = PROCESS_FAULTS.filter(({ kind }) => STORM_PROCESSES.includes(kind));
   const pair = [seeded.pick(processes), seeded.pick(links)];
-  const parts = pair.map(async (fault) => `${fault.kind} ${await fault.run(stage)}`);
-  return (await Promise.all(parts)).join(' with ');
+  const done = await Promise.all(pair.map((fault) => fault.run(stage)));
+  const text = done.map((one, at) => `${pair[at]?.kind} ${textOf(one)}`).join(' with ');
+  return done.every((one) => typeof one !== 'string') ? { missed: text } : text;
 }
