@@ -22,7 +22,7 @@ import {
 import { present, target } from './targets.ts';
 
 /** Hosts of the clients, as workloads name them. */
-export const CLIENT_HOSTS: readonly string[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8'];
+const CLIENT_HOSTS: readonly string[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8'];
 
 type Link = readonly [from: string, to: string];
 

@@ -151,7 +151,7 @@ export function operationText(operation: HistoryOperation): string {
   return `client ${client}: ${callText(operation)} = ${outcome}${at} [${call}..${end}]`;
 }
 
-export function callText(operation: HistoryCall): string {
+function callText(operation: HistoryCall): string {
   const { op, key, value, expect } = operation;
   const name = JSON.stringify(key);
   switch (op) {

@@ -43,7 +43,7 @@ export interface Promised {
   readonly factsAcknowledged: number;
 }
 
-export const FACT = 'life';
+const FACT = 'life';
 
 export class StorageLife {
   readonly storage: DiskStorage;

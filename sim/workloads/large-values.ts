@@ -51,7 +51,7 @@ function draw(
 }
 
 /** `size` bytes that begin with the name, as far as there is room. */
-export function makeValue(name: string, size: number): Uint8Array {
+function makeValue(name: string, size: number): Uint8Array {
   const value = new Uint8Array(size);
   const head = bytesOf(name);
   for (let at = 0; at < size; at++) value[at] = 97 + ((at * 7 + (at >> 8)) % 26);
