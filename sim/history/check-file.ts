@@ -4,18 +4,26 @@
  */
 import { checkHistory, type HistoryOptions, type HistoryReport } from './check-history.ts';
 import { readHistory } from './json-lines.ts';
+import { checkOneAtATime } from './one-at-a-time.ts';
 
 export interface HistoryFileReport extends HistoryReport {
   /** The report in words, a line each. */
   readonly lines: readonly string[];
 }
 
-/** @throws ClusterError REQUEST_INVALID, naming line and field, for what is no history. */
+/**
+ * @throws ClusterError REQUEST_INVALID, naming the line, for what is no history: a field that does not say
+ * what it must, or a client that does two things at a time.
+ */
 export function checkHistoryFile(
   lines: Iterable<string>,
   options: HistoryOptions = {},
 ): HistoryFileReport {
-  const report = checkHistory(readHistory(lines), options);
+  const kept = [...lines];
+  const operations = readHistory(kept);
+  const numbers = kept.flatMap((line, i) => (line.trim() === '' ? [] : [i + 1]));
+  checkOneAtATime(operations, (place) => numbers[place] as number);
+  const report = checkHistory(operations, options);
   return { ...report, lines: historyReportLines(report) };
 }
 
@@ -23,7 +31,7 @@ export function checkHistoryFile(
 export function historyReportLines(report: HistoryReport): string[] {
   const { operations, failed, unknown, keys, withRevision, violations, undecided } = report;
   const revisions =
-    withRevision === 0 ? 'no revisions to go by' : `${withRevision} judged by revision too`;
+    withRevision === 0 ? 'no revisions to go by' : `${withRevision} told a revision`;
   const lines = [
     `${operations} operations on ${keys} keys (${failed} failed, ${unknown} unknown); ${revisions}`,
   ];
@@ -34,7 +42,8 @@ export function historyReportLines(report: HistoryReport): string[] {
   return lines;
 }
 
-function verdictLine({ isOk, violations, undecided }: HistoryReport): string {
+function verdictLine({ isOk, operations, violations, undecided }: HistoryReport): string {
+  if (operations === 0) return 'NOTHING TO JUDGE: it holds no operations';
   if (isOk) return 'linearizable';
   if (violations === 0)
     return `NOT DECIDED (${undecided}): allow more steps, or use fewer operations a key`;

@@ -90,7 +90,7 @@ it('reports counts, findings and the verdict in words', () => {
     put('a', '1', [0, 1]),
     put('a', '2', [2, 3], { ok: false }),
     put('b', '2', [4, null]),
-    get('a', null, [6, 7]),
+    get('a', null, [6, 7], { client: 2 }),
   ];
   const { lines, ...report } = checkHistoryFile(writeHistory(history));
   expect(report).toMatchObject({
@@ -105,13 +105,24 @@ it('reports counts, findings and the verdict in words', () => {
   expect(lines).toEqual([
     '4 operations on 2 keys (1 failed, 1 unknown); no revisions to go by',
     'key "a": not linearizable',
-    'no order explains this answer: client 1: get "a" = null [6..7]',
+    'no order explains this answer: client 2: get "a" = null [6..7]',
     'of 2 answers up to it at most 1 fit, in this order at the end:',
     '  client 1: put "a" "1" = null [0..1]',
     'then the state is "1", and what must come next does not fit:',
-    '  client 1: get "a" = null [6..7]',
+    '  client 2: get "a" = null [6..7]',
     'NOT LINEARIZABLE: 1 violations',
   ]);
+});
+
+it('names the revisions that it goes by also above what is wrong with them', () => {
+  const twice = [put('a', '1', [0, 1], { revision: 1 }), put('b', '2', [2, 3], { revision: 1 })];
+  const { lines } = checkHistoryFile(writeHistory(twice));
+  expect(lines[0]).toContain('2 told a revision');
+  expect(lines[1]).toContain('revision 1 was told to two writes');
+});
+
+it('calls nothing good where there is nothing', () => {
+  expect(checkHistoryFile(['', '']).lines.at(-1)).toContain('NOTHING TO JUDGE');
 });
 
 it('finds by revision what no single key shows', () => {

@@ -45,7 +45,7 @@ export interface HistoryReport {
   readonly failed: number;
   readonly unknown: number;
   readonly keys: number;
-  /** Operations that were judged by their revision. */
+  /** Operations that told a revision, and are judged by it too. */
   readonly withRevision: number;
   readonly steps: number;
   /** Keys, and the store as a whole, that are not linearizable; and those not decided. */
@@ -93,7 +93,8 @@ export function checkHistory(
     failed: history.filter(({ ok }) => ok === false).length,
     unknown: history.filter(({ ok }) => ok === null).length,
     keys: parts.size,
-    withRevision: order.kind === 'ok' ? order.told : 0,
+    withRevision: history.filter(({ ok, revision }) => ok === true && revision !== undefined)
+      .length,
     steps,
     violations: counts.violation,
     undecided: counts.undecided,
