@@ -24,8 +24,8 @@ export {
 export {
   EmbeddedEngine,
   type EmbeddedEngineOptions,
-  type EngineTaps,
   type Engine,
+  type EngineTaps,
   type ReadOptions,
   type StartNodeOptions,
   startNode,
