@@ -1,15 +1,7 @@
 /**
  * `npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUMENTS...]`: does the simulator find what it is
  * there to find? Each patch of DIR (sim/mutants) is a fault that somebody could have made. It is planted in
- * a copy of the build, and the simulator runs there until something is found.
- *
- *     --only NAME          only the mutants whose name holds NAME
- *     --seeds A..B         which worlds each of them lives in (1..200)
- *     --parallel N         how many at a time (2)
- *     --timeout-seconds N  longest for one of them (1800)
- *     --skip-typecheck     do not check first that each mutant passes the compiler
- *     --skip-baseline      do not run the unchanged sources first
- *     -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
+ * a copy of the build, and the simulator runs there until something is found. The options: USAGE.
  *
  * The program prints, as one line of JSON on stdout, what the simulator says under --json: `violations`, a
  * list, each with `seed`, `mode`, `workload`, and `violation: { checker, message }`. A program that does not
@@ -29,6 +21,17 @@ import { applyPatch, readPatches } from './mutant-patches.mjs';
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
 import { main, ROOT, StepFailed } from './steps.mjs';
 
+const USAGE = `usage: npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUMENTS...]
+
+  DIR                  the folder of patches (default sim/mutants)
+  --only NAME          only the mutants whose name holds NAME
+  --seeds A..B         which worlds each of them lives in (1..200)
+  --parallel N         how many at a time (2)
+  --timeout-seconds N  longest for one of them (1800)
+  --skip-typecheck     does not check first that each mutant passes the compiler
+  --skip-baseline      does not run the unchanged sources first
+  -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
+`;
 const FOLDER = join('sim', 'mutants');
 const BASELINE = '(unchanged)';
 const SEEDS = '1..200';
@@ -244,12 +247,14 @@ function optionsOf(argv) {
         'timeout-seconds': { type: 'string', default: String(TIMEOUT_SECONDS) },
         'skip-typecheck': { type: 'boolean', default: false },
         'skip-baseline': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
   } catch (error) {
     throw new StepFailed(error.message);
   }
   const { values, positionals } = parsed;
+  if (values.help) return 'help';
   const [folder = FOLDER, ...more] = positionals;
   if (more.length > 0)
     throw new StepFailed(`one folder of mutants is taken, not ${more[0]} as well`);
@@ -286,6 +291,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   await main(async () => {
     const options = optionsOf(process.argv.slice(2));
+    if (options === 'help') {
+      process.stdout.write(USAGE);
+      return 0;
+    }
     await ensureInstalled();
     await ensureBuilt();
     const rows = await runMutants(options);

@@ -40,6 +40,8 @@ it.each([
   [['--nodes', '12'], '--nodes 12: give a whole number from 1 to 9'],
   [['--threads', '-1'], '--threads'],
   [['--sedes', '1'], '--sedes'],
+  [['--seeds', '1..2', '--nasty'], '--nasty goes first: npm run sim -- --nasty'],
+  [['--json', '--mutants', 'm'], '--mutants goes first'],
 ])('refuses %j', (args, message) => {
   expect(() => parseArguments(args)).toThrow(UsageError);
   expect(() => parseArguments(args)).toThrow(message);

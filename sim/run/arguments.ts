@@ -25,7 +25,9 @@ export class UsageError extends Error {}
 export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [--mode M] [--workload W] [--nodes N]
                        [--twice] [--trace] [--no-shrink] [--stop-at-first] [--threads N] [--json]
        npm run sim -- --nasty [N-1 ...]
-       npm run sim -- --mutants [DIR]
+       npm run sim -- --mutants [DIR] [--only NAME] [--seeds A..B] [--parallel N]
+                      [--timeout-seconds N] [--skip-typecheck] [--skip-baseline]
+       npm run sim -- --mutants --help
 
   --seeds A..B      which seeds (default 1..20)
   --fresh N         N seeds that nobody has tried, from the clock; their range is printed
@@ -47,6 +49,10 @@ const SEED_MAX = 2 ** 48;
 const FRESH_BASE = 1_000_000;
 
 export function parseArguments(args: readonly string[]): SimArguments | 'help' {
+  for (const first of ['--nasty', '--mutants']) {
+    if (args.includes(first))
+      throw new UsageError(`${first} goes first: npm run sim -- ${first} ...`);
+  }
   const values = parse(args);
   if (values.help === true) return 'help';
   if (values.seeds !== undefined && values.fresh !== undefined) {
