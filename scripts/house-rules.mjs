@@ -38,6 +38,27 @@ export const LAZY_DOORS = { cli: ['sim/index.ts'] };
 /** Rooms that may use Node's timers, sockets, streams and `process`: they run in no simulation. */
 export const WORLDLY_ROOMS = ['world', 'server', 'client', 'cli'];
 
+/** Folders of sim/ that must run the same way again: what reaches the world would be another world each time. */
+export const SIMULATED_FOLDERS = [
+  'world',
+  'cluster',
+  'faults',
+  'workloads',
+  'checkers',
+  'nasty',
+  'history',
+];
+
+/** What single files of them may use all the same, and why. */
+export const SIMULATED_EXCEPTIONS = {
+  // Between two events it lets every promise settle, and that only Node's own queues can tell.
+  'sim/world/kernel.ts': ['process', 'setImmediate'],
+  // The same for tests that have a clock and no kernel.
+  'sim/world/manual-clock.ts': ['setImmediate'],
+  // The command: it runs no node, it reads arguments and sets the exit code.
+  'sim/nasty/main.ts': ['process'],
+};
+
 /** Rooms that import nothing but Node's own modules: what they need is what the project is for. */
 export const FRUGAL_ROOMS = ['raft', 'storage', 'transport', 'consensus'];
 

@@ -20,6 +20,8 @@ import {
   LONG_FILES,
   PURE_ROOM,
   ROOMS,
+  SIMULATED_EXCEPTIONS,
+  SIMULATED_FOLDERS,
   TOP_FILES,
   WORLDLY_MEMBERS,
   WORLDLY_NAMES,
@@ -69,6 +71,8 @@ function describe(path, source) {
     isSource: folder === 'src' && !isTest,
     room: folder === 'src' ? roomOf(path) : undefined,
     isInRoom: ROOMS.includes(second),
+    isSimulated: folder === 'sim' && SIMULATED_FOLDERS.includes(second) && !isTest,
+    mayUse: SIMULATED_EXCEPTIONS[path] ?? [],
     ownNames: declaredNames(source),
   };
 }
@@ -119,6 +123,7 @@ function namesOf(node) {
 function checkImport(file, { node, target, names }, report) {
   if (target.startsWith('.')) checkRelative(file, node, target, report);
   else if (file.isSource) checkPackage(file, node, target, names, report);
+  else if (file.isSimulated) checkComputing(node, target, names, report);
 }
 
 function checkRelative(file, node, target, report) {
@@ -189,6 +194,11 @@ function checkPackage(file, node, target, names, report) {
     return;
   }
   if (!file.isInRoom || WORLDLY_ROOMS.includes(file.room)) return;
+  checkComputing(node, target, names, report);
+}
+
+/** Of Node only what computes. */
+function checkComputing(node, target, names, report) {
   const allowed = COMPUTING_MODULES[target];
   if (allowed === undefined) {
     return report(node, 'world-door', `no ${target} above world/; reach it through world`);
@@ -227,7 +237,8 @@ function declaredNames(source) {
 function checkNodes(file, source, report) {
   const isPure = file.isSource && file.room === PURE_ROOM;
   const isShielded =
-    file.isSource && !WORLDLY_ROOMS.includes(file.room) && !TOP_FILES.includes(file.room);
+    file.isSimulated ||
+    (file.isSource && !WORLDLY_ROOMS.includes(file.room) && !TOP_FILES.includes(file.room));
   const visit = (node) => {
     checkEverywhere(file, node, report);
     if (isShielded) checkShielded(file, node, isPure ? 'raft-pure' : 'world-door', report);
@@ -262,7 +273,7 @@ function checkShielded(file, node, rule, report) {
     report(node, rule, `no new Date(); ${WORLDLY_MEMBERS['Date.now']}`);
   }
   if (!ts.isIdentifier(node) || !Object.hasOwn(WORLDLY_NAMES, node.text)) return;
-  if (isReference(node) && !file.ownNames.has(node.text)) {
+  if (isReference(node) && !file.ownNames.has(node.text) && !file.mayUse.includes(node.text)) {
     report(node, rule, `no ${node.text}; ${WORLDLY_NAMES[node.text]}`);
   }
 }

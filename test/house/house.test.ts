@@ -78,6 +78,12 @@ it.each([
   ['sim/a.ts', 'export default function a(): void {}', 'no-default-export'],
   ['test/a.test.ts', 'const a = 1 as any;', 'no-any'],
   ['src/api/a.ts', '\n'.repeat(500), 'long-file'],
+  ['sim/cluster/a.ts', 'const at = Date.now();', 'world-door'],
+  ['sim/faults/a.ts', 'const dice = Math.random();', 'world-door'],
+  ['sim/checkers/a.ts', 'process.exit(1);', 'world-door'],
+  ['sim/history/a.ts', "import { readFileSync } from 'node:fs';", 'world-door'],
+  ['sim/world/kernel.ts', 'setTimeout(() => {}, 1);', 'world-door'],
+  ['sim/world/disk.ts', 'setImmediate(() => {});', 'world-door'],
 ])('%s, planted case %#', (path, text, rule) => {
   expect(broken(path, text)).toContain(rule);
 });
@@ -102,6 +108,9 @@ it.each([
   ['src/raft/a.test.ts', "import { it } from 'vitest';\nconst at = Date.now();"],
   ['src/raft/a.fixture.ts', "import { fake } from '../../sim/index.ts';"],
   ['src/cli/commands/a.ts', "const { simulate } = await import('../../../sim/index.ts');"],
+  ['sim/world/kernel.ts', 'setImmediate(() => process.nextTick(() => {}));'],
+  ['sim/run/a.ts', 'const began = performance.now();'],
+  ['sim/world/a.test.ts', 'setTimeout(() => {}, 1);'],
   ['sim/a.ts', "import { crc } from '../src/storage/wal/crc.ts';"],
   ['conformance/a.ts', "import { A } from '../src/storage/index.ts';\nsetTimeout(() => {}, 1);"],
 ])('%s, harmless case %#', (path, text) => {
