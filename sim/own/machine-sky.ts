@@ -6,7 +6,13 @@
  * So a machine that looks at them answers differently on two nodes, at once and always, where the real clock
  * would show both the same millisecond; and the run can be repeated. Who looked at what is noted, because
  * that is what its author wants to know. Not seen: what was imported from Node (`node:crypto`, `process`).
+ *
+ * An async function is left and entered again at each of its awaits, and other nodes run between. So nothing
+ * is put on and taken off around a call: for the time of a run (`underSkies`) the names lead through here, and
+ * whoever looks gets the sky of the call that he belongs to, wherever he went on; outside of all calls, the
+ * real one. Node carries it along (AsyncLocalStorage); the order in which things run it does not change.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SeededRandom } from '../world/seeded-random.ts';
 
 /** The first of January 2026. */
@@ -20,43 +26,62 @@ export interface SkyOptions {
   readonly awayMs: number;
 }
 
+type Filled = NodeJS.ArrayBufferView | null;
+
+const skies: AsyncLocalStorage<MachineSky> = new AsyncLocalStorage();
+/** Runs that are under way, and how what they found is put back. */
+let runs = 0;
+let putBack: () => void = () => undefined;
+
+/** Until `run` has settled, machines that are called under a sky see it. */
+export async function underSkies<T>(run: () => Promise<T>): Promise<T> {
+  if (runs === 0) putBack = putUp();
+  runs += 1;
+  try {
+    return await run();
+  } finally {
+    runs -= 1;
+    if (runs === 0) putBack();
+  }
+}
+
 export class MachineSky {
   /** What was looked at so far: `Date.now`, ... */
   readonly looked: Set<string> = new Set();
   readonly #options: SkyOptions;
-  readonly #date: DateConstructor;
 
   constructor(options: SkyOptions) {
     this.#options = options;
-    const wall = (): number => this.#look('Date', Math.floor(this.#nowMs + EPOCH_MS));
-    this.#date = new Proxy(Date, {
-      construct: (target, args) => Reflect.construct(target, args.length === 0 ? [wall()] : args),
-      apply: (target) => new target(wall()).toString(),
-      get: (target, name) => (name === 'now' ? wall : Reflect.get(target, name)),
-    });
   }
 
-  /** Runs a synchronous function under this sky. Nothing else runs meanwhile. */
+  /** Calls it under this sky; what it awaits and then goes on with, too. */
   under<T>(action: () => T): T {
-    const { Date: realDate, crypto, performance } = globalThis;
-    const realRandom = Math.random;
-    const realNow = performance.now;
-    const realFill = crypto.getRandomValues;
-    const realUuid = crypto.randomUUID;
-    globalThis.Date = this.#date;
-    Math.random = () => this.#look('Math.random', this.#dice() / 2 ** 32);
-    performance.now = () => this.#look('performance.now', this.#nowMs);
-    crypto.getRandomValues = (array) => this.#look('crypto.getRandomValues', this.#fill(array));
-    crypto.randomUUID = () => this.#look('crypto.randomUUID', this.#uuid());
-    try {
-      return action();
-    } finally {
-      globalThis.Date = realDate;
-      Math.random = realRandom;
-      performance.now = realNow;
-      crypto.getRandomValues = realFill;
-      crypto.randomUUID = realUuid;
-    }
+    return skies.run(this, action);
+  }
+
+  get wallMs(): number {
+    return this.#look('Date', Math.floor(this.#nowMs + EPOCH_MS));
+  }
+
+  get elapsedMs(): number {
+    return this.#look('performance.now', this.#nowMs);
+  }
+
+  get share(): number {
+    return this.#look('Math.random', this.#dice() / 2 ** 32);
+  }
+
+  get uuid(): `${string}-${string}-${string}-${string}-${string}` {
+    const tail = this.#dice().toString(16).padStart(12, '0');
+    this.looked.add('crypto.randomUUID');
+    return `00000000-0000-4000-8000-${tail}`;
+  }
+
+  fill<T extends Filled>(array: T): T {
+    if (array === null) return array;
+    const { buffer, byteOffset, byteLength } = array;
+    new Uint8Array(buffer, byteOffset, byteLength).set(this.#options.random.bytes(byteLength));
+    return this.#look('crypto.getRandomValues', array);
   }
 
   get #nowMs(): number {
@@ -71,16 +96,38 @@ export class MachineSky {
   #dice(): number {
     return this.#options.random.below(2 ** 32);
   }
+}
 
-  #fill<T extends NodeJS.ArrayBufferView | null>(array: T): T {
-    if (array === null) return array;
-    const { buffer, byteOffset, byteLength } = array;
-    new Uint8Array(buffer, byteOffset, byteLength).set(this.#options.random.bytes(byteLength));
-    return array;
-  }
+/** Lets the names lead to the sky of whoever looks. Answers how they are put back. */
+function putUp(): () => void {
+  const { Date: realDate, crypto, performance } = globalThis;
+  const realRandom = Math.random;
+  const realNow = performance.now;
+  const realFill = crypto.getRandomValues;
+  const realUuid = crypto.randomUUID;
+  globalThis.Date = datesOf(realDate);
+  Math.random = () => skies.getStore()?.share ?? realRandom();
+  performance.now = () => skies.getStore()?.elapsedMs ?? realNow.call(performance);
+  crypto.getRandomValues = <T extends Filled>(array: T): T => {
+    const sky = skies.getStore();
+    return sky === undefined ? (realFill.call(crypto, array as Uint8Array) as T) : sky.fill(array);
+  };
+  crypto.randomUUID = () => skies.getStore()?.uuid ?? realUuid.call(crypto);
+  return () => {
+    globalThis.Date = realDate;
+    Math.random = realRandom;
+    performance.now = realNow;
+    crypto.getRandomValues = realFill;
+    crypto.randomUUID = realUuid;
+  };
+}
 
-  #uuid(): `${string}-${string}-${string}-${string}-${string}` {
-    const tail = this.#dice().toString(16).padStart(12, '0');
-    return `00000000-0000-4000-8000-${tail}`;
-  }
+function datesOf(real: DateConstructor): DateConstructor {
+  const now = (): number => skies.getStore()?.wallMs ?? real.now();
+  return new Proxy(real, {
+    construct: (target, args, made) =>
+      Reflect.construct(target, args.length === 0 ? [now()] : args, made),
+    apply: (target) => new target(now()).toString(),
+    get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+  });
 }

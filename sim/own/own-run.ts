@@ -9,7 +9,7 @@ import { type RunResult, runPlan } from '../run/run-plan.ts';
 import { makePlainWorkload, type Workload } from '../workloads/index.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
 import { checkAtRest, OWN_CHECK, SAME_STATE } from './at-rest.ts';
-import { MachineSky } from './machine-sky.ts';
+import { MachineSky, underSkies } from './machine-sky.ts';
 import { MACHINE_FAILURES, MachineFailures, SAME_RESULTS, SameResults } from './own-checkers.ts';
 import { OWN_WORKLOAD } from './own-plan.ts';
 import type { Simulation } from './simulation.ts';
@@ -47,7 +47,7 @@ export async function runOwn(
     cluster = begun;
   });
   const checkers = [new SameResults(), new MachineFailures(), ...allCheckers()];
-  return await runPlan(plan, { machine, workload, checkers, onLine });
+  return await underSkies(() => runPlan(plan, { machine, workload, checkers, onLine }));
 }
 
 /** Clients that propose what the plan holds; at the end the machines are looked at, too. */

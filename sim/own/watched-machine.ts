@@ -6,7 +6,7 @@
  * or that of a node that is being stopped.
  */
 import type { ApplyContext, CommandResult, StateMachine } from '../../src/consensus/index.ts';
-import { checkResults } from '../../src/consensus/machine-results.ts';
+import { checkResults, checkSections } from '../../src/consensus/machine-results.ts';
 import { ClusterError } from '../../src/errors.ts';
 import { simpleMachine } from '../../src/state/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../../src/storage/index.ts';
@@ -55,10 +55,9 @@ export class WatchedMachine implements StateMachine {
   }
 
   snapshot(): readonly SnapshotSection[] {
-    return this.#called(
-      () => 'in snapshot()',
-      () => this.#to.snapshot(),
-    );
+    const what = (): string => 'in snapshot()';
+    const sections = checkSections(this.#called(what, () => this.#to.snapshot()));
+    return sections.map(({ name, chunks }) => ({ name, chunks: this.#watched(chunks) }));
   }
 
   async restore(reader: Pick<SnapshotReader, 'section'>): Promise<void> {
@@ -70,6 +69,24 @@ export class WatchedMachine implements StateMachine {
     }
   }
 
+  /** Its chunks are made when they are asked for, perhaps much later: that is tested as well. */
+  async *#watched(chunks: SnapshotSection['chunks']): AsyncGenerator<Uint8Array> {
+    const sky = this.#sky;
+    const all = sky.under(() => iteratorOf(chunks));
+    let isWaiting = false;
+    try {
+      for (;;) {
+        const next = await sky.under(() => all.next());
+        if (next.done === true) return;
+        isWaiting = true;
+        yield next.value;
+        isWaiting = false;
+      }
+    } finally {
+      if (isWaiting) await sky.under(() => all.return?.());
+    }
+  }
+
   #called<T>(what: () => string, action: () => T): T {
     try {
       return this.#sky.under(action);
@@ -77,6 +94,13 @@ export class WatchedMachine implements StateMachine {
       throw threw(error, what());
     }
   }
+}
+
+function iteratorOf(
+  chunks: SnapshotSection['chunks'],
+): Iterator<Uint8Array> | AsyncIterator<Uint8Array> {
+  if (Symbol.asyncIterator in chunks) return chunks[Symbol.asyncIterator]();
+  return chunks[Symbol.iterator]();
 }
 
 function threw(error: unknown, where: string): ClusterError {
