@@ -1,7 +1,7 @@
 /**
  * quorate/sim: a cluster in a box. Whole nodes, the very code that users run, in a world in which time,
- * disks, the network and chance are simulated: a minute takes a second, everything goes wrong, and a seed
- * brings it back.
+ * disks, the network and chance are simulated: everything goes wrong, faster than in life, and a seed brings
+ * it back.
  *
  * `simulate` tries a state machine of your own in it; docs/guides/simulation.md shows how, and
  * `quorate sim FILE` does it from the command line. `checkHistory` judges what clients of any store saw.

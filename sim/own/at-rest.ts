@@ -5,10 +5,10 @@
  *
  * Results alone would not tell: a write that went wrong shows only when somebody reads it.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { Violation } from '../checkers/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import { bytesText } from './bytes-text.ts';
+import { differenceText, firstDifference } from './first-difference.ts';
 import { nameOf } from './own-checkers.ts';
 import type { Simulation } from './simulation.ts';
 import { WatchedMachine } from './watched-machine.ts';
@@ -36,8 +36,9 @@ export async function checkAtRest(cluster: SimCluster, simulation: Simulation): 
   else await compareSnapshots(replicas, appliedIndex);
   const { check } = simulation;
   if (check === undefined) return;
+  let verdict: unknown;
   try {
-    await check.call(
+    verdict = await check.call(
       simulation,
       replicas.map(({ machine }) => machine.own),
     );
@@ -45,6 +46,10 @@ export async function checkAtRest(cluster: SimCluster, simulation: Simulation): 
     const { stack } = (error ?? {}) as { stack?: unknown };
     throw new Violation(OWN_CHECK, typeof stack === 'string' ? stack : String(error));
   }
+  // Taken for "all is well" by nobody who wrote it.
+  if (verdict !== false && !(verdict instanceof Error)) return;
+  const what = verdict === false ? 'false' : `an error (${verdict.message})`;
+  throw new Violation(OWN_CHECK, `check returned ${what}: throw what is wrong`);
 }
 
 function compareViews(
@@ -54,11 +59,13 @@ function compareViews(
 ): void {
   const views = replicas.map(({ machine }) => observe(machine.own));
   for (const [at, view] of views.entries()) {
-    if (isDeepStrictEqual(views[0], view)) continue;
+    const difference = firstDifference(views[0], view);
+    if (difference === undefined) continue;
     throw new Violation(
       SAME_STATE,
       `${replicas[0]?.name} and ${replicas[at]?.name} have applied the same ${index} entries, and observe() ` +
-        'does not show the same. The machine is not deterministic, or a snapshot does not hold all of it',
+        `does not show the same: ${differenceText(difference)}\n` +
+        'The machine is not deterministic, or a snapshot does not hold all of it',
     );
   }
 }

@@ -7,12 +7,22 @@ import { simulationOf, Tickets } from './tickets.fixture.ts';
 const right = simulationOf(() => new Tickets());
 const shared = new Tickets();
 let count = 0;
+const thrower = (): never => {
+  throw new Error('no table');
+};
 
 it.each<[unknown, string]>([
   [undefined, 'simulation is missing: give an object with machine, command'],
   [{ ...right, machine: undefined }, 'simulation.machine is missing: give a function that makes'],
   [{ ...right, machine: new Tickets() }, 'simulation.machine is an object: give a function'],
-  [{ ...right, machine: () => ({}) }, 'machine is an object without applyBatch, snapshot, restore'],
+  [
+    { ...right, machine: () => ({}) },
+    'simulation.machine() gave an object without apply or applyBatch, snapshot, restore: give an object with apply(',
+  ],
+  [{ ...right, machine: () => undefined }, 'simulation.machine() gave undefined: give an object'],
+  [{ ...right, machine: () => ({ applyBatch: 5 }) }, 'machine is an object without applyBatch'],
+  [{ ...right, machine: thrower }, 'simulation.machine() threw Error: no table'],
+  [{ ...right, command: thrower }, 'simulation.command(random, 0) threw Error: no table'],
   [{ ...right, machine: () => shared }, 'simulation.machine() gave the same machine twice'],
   [{ ...right, command: 'draw' }, 'simulation.command is "draw": give a function (random, step)'],
   [

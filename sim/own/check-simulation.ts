@@ -49,6 +49,8 @@ const ELECTION_MS_MAX = 2_000;
 
 /** Commands that are drawn for a trial. */
 const TRIAL_STEPS = 8;
+/** Of what the user's own functions throw: they lead to the place. */
+const STACK_LINES = 4;
 
 const SPEC_FIELDS = new Set(['machine', 'command', 'check', 'observe', 'config', 'nodes']);
 const OPTION_FIELDS = new Set([
@@ -123,10 +125,7 @@ function checkConfig(config: object): void {
 
 /** Two at once: what is shared between nodes is no replica. */
 function checkMachines(simulation: Simulation): void {
-  const [one, other] = [simulation.machine(), simulation.machine()];
-  for (const machine of [one, other]) {
-    if (!isSimple(machine)) validateMachine(machine);
-  }
+  const [one, other] = [made(simulation), made(simulation)];
   if (one === other) {
     throw new ClusterError(
       'REQUEST_INVALID',
@@ -134,6 +133,44 @@ function checkMachines(simulation: Simulation): void {
         'empty one each time that it starts. Make it inside of the function',
       { details: { field: 'machine' } },
     );
+  }
+}
+
+/** A machine of the right shape. @throws ClusterError REQUEST_INVALID, CONFIG_INVALID. */
+function made(simulation: Simulation): OwnMachine {
+  const machine: unknown = called('simulation.machine()', 'machine', () => simulation.machine());
+  if (isSimple(machine as OwnMachine)) return machine as OwnMachine;
+  const has = (machine ?? {}) as Record<string, unknown>;
+  if (has['applyBatch'] !== undefined) {
+    validateMachine(machine);
+    return machine as OwnMachine;
+  }
+  const missing = ['apply', 'snapshot', 'restore'].filter(
+    (name) => typeof has[name] !== 'function',
+  );
+  const names = missing.map((name) => (name === 'apply' ? 'apply or applyBatch' : name));
+  const isObject = typeof machine === 'object' && machine !== null;
+  const what = isObject ? `an object without ${names.join(', ')}` : shown(machine);
+  throw new ClusterError(
+    'CONFIG_INVALID',
+    `simulation.machine() gave ${what}: give an object with apply(command), snapshot() and restore(state), ` +
+      'or a StateMachine with applyBatch, snapshot and restore',
+    { details: { field: 'machine' } },
+  );
+}
+
+/** What a function of the user throws here is his file's fault, and has its place. */
+function called<T>(call: string, field: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const { stack } = (error ?? {}) as { stack?: unknown };
+    const text = typeof stack === 'string' ? stack : shown(error);
+    const lines = text.split('\n').slice(0, STACK_LINES).join('\n');
+    throw new ClusterError('REQUEST_INVALID', `${call} threw ${lines}`, {
+      details: { field },
+      cause: error,
+    });
   }
 }
 
@@ -174,8 +211,8 @@ export function drawCommand(
   step: number,
   bytesMax: number,
 ): Uint8Array {
-  const command: unknown = simulation.command(random, step);
   const call = `simulation.command(random, ${step})`;
+  const command: unknown = called(call, 'command', () => simulation.command(random, step));
   const details = { details: { field: 'command', step } };
   if (!types.isUint8Array(command)) {
     const text = `${call} gave ${shown(command)}: it must give a Uint8Array, such as Buffer.from('put a 1')`;

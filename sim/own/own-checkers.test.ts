@@ -54,6 +54,20 @@ it('finds another result, and names both nodes, the entry and the command', () =
   );
 });
 
+it('names usual causes where nothing was seen, and claims none', () => {
+  applied('n1', 5, 'a=1');
+  let message = '';
+  try {
+    applied('n2', 5, 'a=2');
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  expect(message).not.toContain('Seen in this run');
+  for (const cause of ['a timer', 'Date.now kept', 'a buffer that is used again', 'node:crypto']) {
+    expect(message).toContain(cause);
+  }
+});
+
 it('finds it in the second run of an entry', () => {
   applied('n1', 5, 'a=1', 'b=2');
   applied('n2', 5, 'a=1');
@@ -65,7 +79,7 @@ it('finds it in another start of the same node, and blames what a snapshot left 
   applied('n1', 9, 'a=2');
   restored('n1', 2, 8);
   expect(() => applied('n1/2', 9, 'a=1')).toThrow(
-    /n1 and n1 \(start 2\) applied entry 9 .*from the snapshot at 8 on: code 0, "1".*snapshot\(\) leaves out/s,
+    /n1 and n1 \(start 2\) applied entry 9 .*from the snapshot at 8 on: code 0, "1".*Seen in this run:\n {2}- n1 \(start 2\) began with the snapshot at 8, n1 has applied more itself, from the beginning on\nUsual causes:\n {2}- snapshot\(\) leaves out/s,
   );
 });
 

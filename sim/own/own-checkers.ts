@@ -109,7 +109,8 @@ function differenceText(index: LogIndex, one: Answer, other: Answer, cluster: Si
     ...[one, other].map((answer) => `  ${answerText(answer)}`),
     'The machine is not deterministic: the same commands in the same order must give the same results on ' +
       'every node, also after a restart and from a snapshot on.',
-    `Likely: ${likelyCauses(one, other, cluster).join('; ')}.`,
+    ...causesLines('Seen in this run:', seenCauses(one, other, cluster)),
+    ...causesLines('Usual causes:', USUAL_CAUSES),
   ];
   return lines.join('\n');
 }
@@ -119,27 +120,37 @@ function answerText({ node, life, result: { code, bytes }, origin }: Answer): st
   return `${nameOf({ node, life })}${from}: code ${code}, ${bytesText(bytes)}`;
 }
 
-/** What was seen first, then what else is usual. */
-function likelyCauses(one: Answer, other: Answer, cluster: SimCluster): string[] {
-  const causes: string[] = [];
+/** Where to look when nothing was seen. None of them is claimed. */
+const USUAL_CAUSES: readonly string[] = [
+  'snapshot() leaves out something that results depend on, or restore() does not put it back, in the same order',
+  'state that machines of one process share: a variable of the module, a buffer that is used again for results',
+  "chance or a clock that is Node's own (node:crypto, process.hrtime), or a Date.now kept in a variable",
+  'a timer, or anything else that changes the state outside of apply',
+];
+
+function causesLines(title: string, causes: readonly string[]): string[] {
+  return causes.length === 0 ? [] : [title, ...causes.map((cause) => `  - ${cause}`)];
+}
+
+/** What was noted of these two; it need not be the cause. */
+function seenCauses(one: Answer, other: Answer, cluster: SimCluster): string[] {
+  const seen: string[] = [];
   const looked = new Set([one, other].flatMap(({ node }) => [...lookedAt(node, cluster)]));
   if (looked.size > 0) {
-    causes.push(
-      `it looks at ${[...looked].join(', ')}, which differ from node to node (put the value into the ` +
-        'command, before it is proposed)',
+    seen.push(
+      `the machine looked at ${[...looked].join(', ')}, which differ from node to node (put the value into ` +
+        'the command, before it is proposed)',
     );
   }
   if (one.origin !== other.origin) {
-    causes.push(
-      'snapshot() leaves out something that results depend on, or restore() does not put it back, in the ' +
-        'same order',
+    const [least, most] = [one, other].sort((a, b) => a.origin - b.origin) as [Answer, Answer];
+    const since =
+      least.origin === 0 ? 'from the beginning' : `from the snapshot at ${least.origin}`;
+    seen.push(
+      `${nameOf(most)} began with the snapshot at ${most.origin}, ${nameOf(least)} has applied more itself, ${since} on`,
     );
   }
-  causes.push('state that machines of one process share, such as a variable of the module');
-  // What was seen says more than what might be.
-  if (causes.length === 1)
-    causes.push("chance or a clock that is Node's own (node:crypto, process.hrtime)");
-  return causes;
+  return seen;
 }
 
 function lookedAt(node: string, cluster: SimCluster): ReadonlySet<string> {

@@ -8,6 +8,7 @@ import type { RunPlan } from '../run/plan.ts';
 import { type RunResult, runPlan } from '../run/run-plan.ts';
 import { makePlainWorkload, type Workload } from '../workloads/index.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
+import { AppliedLines } from './applied-lines.ts';
 import { checkAtRest, OWN_CHECK, SAME_STATE } from './at-rest.ts';
 import { MachineSky, underSkies } from './machine-sky.ts';
 import { MACHINE_FAILURES, MachineFailures, SAME_RESULTS, SameResults } from './own-checkers.ts';
@@ -47,6 +48,8 @@ export async function runOwn(
     cluster = begun;
   });
   const checkers = [new SameResults(), new MachineFailures(), ...allCheckers()];
+  // Before all judges: the last line is what one of them found.
+  if (onLine !== undefined) checkers.unshift(new AppliedLines());
   return await underSkies(() => runPlan(plan, { machine, workload, checkers, onLine }));
 }
 

@@ -91,7 +91,9 @@ describe('a mistake is found and told', () => {
     const violation = await firstOf(simulationOf(() => new ClockTickets()));
     expect(violation).toMatchObject({ about: 'machine', checker: 'same results on every node' });
     expect(violation.message).toMatch(/^n\d and n\d applied entry \d+ and gave different results:/);
-    expect(violation.message).toContain('it looks at Date, which differ from node to node');
+    expect(violation.message).toContain(
+      'the machine looked at Date, which differ from node to node',
+    );
   });
 
   it('a snapshot that forgets, made as small as may be', { timeout: TIMEOUT_MS }, async () => {
@@ -137,7 +139,9 @@ describe('a mistake is found and told', () => {
     const observe = ({ waiting }: Tickets): unknown => waiting;
     const simulation = simulationOf(() => new ShuffledTickets(), { observe });
     const violation = await firstOf(simulation, { seeds: 3 });
-    expect(violation.message).toContain('observe() does not show the same');
+    expect(violation.message).toMatch(
+      /observe\(\) does not show the same: (at \[\d+\]: \S+ and \S+|\[.*\] and \[.*\])\n/,
+    );
   });
 
   it('a machine that throws: where, and at which command', { timeout: TIMEOUT_MS }, async () => {
@@ -149,6 +153,25 @@ describe('a mistake is found and told', () => {
     expect(violation.message).toMatch(/the state machine of n\d ended its node: it threw while it/);
     expect(violation.message).toContain('RangeError: the room is full');
     expect(violation.message).toContain('tickets.fixture.ts');
+  });
+
+  it('a machine that writes into its commands', { timeout: TIMEOUT_MS }, async () => {
+    const simulation = simulationOf(() => {
+      const tickets = new Tickets();
+      tickets.apply = (command) => {
+        command[0] = 1;
+        return Buffer.from('1');
+      };
+      return tickets;
+    });
+    const violation = await firstOf(simulation, { mode: 'calm' });
+    expect(violation).toMatchObject({
+      about: 'machine',
+      checker: 'a machine that takes every command',
+      message: expect.stringMatching(
+        /apply changed the bytes of command \d+ \(.*\); they belong to the log: copy them/,
+      ),
+    });
   });
 
   it('an apply that answers a promise', { timeout: TIMEOUT_MS }, async () => {
@@ -171,6 +194,38 @@ describe('a mistake is found and told', () => {
     expect(violation).toMatchObject({ about: 'machine', checker: 'your own check' });
     expect(violation.message).toContain('nobody may draw');
   });
+
+  it('an own check that answers false', { timeout: TIMEOUT_MS }, async () => {
+    const check = (() => false) as unknown as () => void;
+    const simulation = simulationOf(() => new Tickets(), { check });
+    const violation = await firstOf(simulation, { mode: 'calm', durationMs: 10_000 });
+    expect(violation.message).toBe('check returned false: throw what is wrong');
+  });
+});
+
+it('says when it is interrupted, with what is known', { timeout: TIMEOUT_MS }, async () => {
+  const stop = new AbortController();
+  const lines: string[] = [];
+  const applied: string[] = [];
+  const work = simulate(
+    simulationOf(() => new Tickets()),
+    {
+      ...SHORT,
+      seeds: 5,
+      mode: 'calm',
+      durationMs: 10_000,
+      onLine: (line) => lines.push(line),
+      onTrace: (line) => {
+        if (/ n\d {3}applied \d+: "(draw|call)"$/.test(line)) applied.push(line);
+        stop.abort();
+      },
+      signal: stop.signal,
+    },
+  );
+  await expect(work).rejects.toThrow('interrupted after 1 seed: 0 violations so far');
+  expect(lines).toContain('interrupted after 1 seed: 0 violations so far');
+  expect(lines.join('\n')).toMatch(/^1 seed, \d+ simulated seconds in/m);
+  expect(applied.length).toBeGreaterThan(100);
 });
 
 it('ends between two seeds when it is asked to', async () => {

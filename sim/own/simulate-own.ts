@@ -3,14 +3,18 @@
  * as data, and in lines for people on the way.
  *
  * One run after the other, on this thread: what a user brings are functions, which do not travel.
+ * Real time is looked at only between runs: for lines of progress, and to end the search for a smaller run.
  */
 import { ClusterError } from '../../src/errors.ts';
+import type { RunPlan } from '../run/plan.ts';
 import { type SeedSummary, summaryOf, Totals } from '../run/report.ts';
 import type { RunResult } from '../run/run-plan.ts';
+import { sizeOf } from '../run/shrink.ts';
 import { checkOptions, checkSimulation, type SimulationSettings } from './check-simulation.ts';
 import { counted, shrunkLines, violationLines } from './own-lines.ts';
 import { planOwn } from './own-plan.ts';
 import { MACHINE_RULES, runOwn } from './own-run.ts';
+import { guarded } from './run-guard.ts';
 import { shrinkOwn } from './shrink-own.ts';
 import type {
   OwnMachine,
@@ -20,8 +24,10 @@ import type {
   SimulationViolation,
 } from './simulation.ts';
 
-/** Seeds between two lines of progress. */
-const PROGRESS_SEEDS = 25;
+/** Of real time, between two lines of progress. */
+const PROGRESS_EVERY_MS = 5_000;
+/** Of real time: who waits for a smaller run has the violation already. */
+const SHRINK_MS_MAX = 30_000;
 /** Violations that are told in lines; more of them say nothing new. */
 const TOLD_MAX = 5;
 
@@ -53,6 +59,9 @@ class Simulator {
   readonly #runs: { seed: number; hash: string }[] = [];
   readonly #violations: SimulationViolation[] = [];
   #failing: RunResult | undefined;
+  /** The seed that runs, or is made smaller. */
+  #seed = 0;
+  #toldAtMs = performance.now();
 
   constructor(simulation: Simulation, settings: SimulationSettings) {
     this.#simulation = simulation;
@@ -60,24 +69,38 @@ class Simulator {
   }
 
   async toEnd(): Promise<SimulationReport> {
-    const { from, to, mode, nodes, onLine: say, stopAtFirst, shrink } = this.#settings;
+    const { from, to, mode, nodes, onLine: say } = this.#settings;
     say(`seeds ${from}..${to}, mode ${mode}${nodes === undefined ? '' : `, ${nodes} nodes`}`);
-    const began = performance.now();
-    for (let seed = from; seed <= to; seed++) {
-      this.#checkSignal();
-      await this.#runSeed(seed);
-      if (this.#violations.length > 0 && stopAtFirst) break;
-    }
-    const seconds = (performance.now() - began) / 1000;
-    if (this.#failing !== undefined && shrink) await this.#shrink(this.#failing);
-    for (const line of this.#totals.lines(seconds)) say(line);
+    const isEnding = (): boolean => this.#settings.signal?.aborted === true;
+    await guarded(() => this.#work(), { what: () => `seed ${this.#seed}`, isEnding });
     const found = this.#violations.length;
     say(found === 0 ? 'no violation' : `${counted(found, 'seed')} with a violation`);
     return this.#report();
   }
 
+  async #work(): Promise<void> {
+    const { from, to, onLine: say, stopAtFirst, shrink } = this.#settings;
+    const began = performance.now();
+    let endedMs: number | undefined;
+    try {
+      for (let seed = from; seed <= to; seed++) {
+        this.#checkSignal();
+        await this.#runSeed(seed);
+        if (this.#violations.length > 0 && stopAtFirst) break;
+      }
+      endedMs = performance.now();
+      if (this.#failing !== undefined && shrink) await this.#shrink(this.#failing);
+    } finally {
+      // Also of what was ended by its caller: what is known is known.
+      const seconds = ((endedMs ?? performance.now()) - began) / 1000;
+      const lines = this.#totals.seeds === 0 ? [] : this.#totals.lines(seconds);
+      for (const line of lines) say(line);
+    }
+  }
+
   async #runSeed(seed: number): Promise<void> {
-    const { onLine: say, onTrace } = this.#settings;
+    const { from, to, onLine: say, onTrace } = this.#settings;
+    this.#seed = seed;
     const plan = planOwn(seed, this.#simulation, this.#settings);
     const result = await runOwn(this.#simulation, plan, onTrace);
     const summary = summaryOf(result);
@@ -85,8 +108,8 @@ class Simulator {
     this.#runs.push({ seed, hash: result.hash });
     if (onTrace !== undefined) say(`seed ${seed}: ${result.hash}`);
     if (result.violation !== undefined) this.#found(result, summary);
-    const { seeds, violations } = this.#totals;
-    if (seeds % PROGRESS_SEEDS === 0) say(`${seeds} seeds, ${violations.length} violations`);
+    const violations = counted(this.#violations.length, 'violation');
+    this.#progress(`${this.#totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
   }
 
   #found(result: RunResult, summary: SeedSummary): void {
@@ -102,11 +125,19 @@ class Simulator {
 
   async #shrink(failing: RunResult): Promise<void> {
     const { onLine: say } = this.#settings;
-    say(`making seed ${failing.plan.seed} smaller`);
+    const { seed } = failing.plan;
+    this.#seed = seed;
+    say(`making seed ${seed} smaller, for ${SHRINK_MS_MAX / 1000} s at most`);
+    const tries = new Tries(failing, SHRINK_MS_MAX);
     const shrunk = await shrinkOwn(failing, async (plan, onLine) => {
       this.#checkSignal();
-      return await runOwn(this.#simulation, plan, onLine);
+      // The last run, whose lines are wanted, is no try.
+      if (onLine !== undefined) return await runOwn(this.#simulation, plan, onLine);
+      const result = await tries.run(plan, () => runOwn(this.#simulation, plan));
+      this.#progress(`seed ${seed}: ${counted(tries.count, 'run')}, down to ${tries.smallest}`);
+      return result;
     });
+    if (tries.isOver) say(`${SHRINK_MS_MAX / 1000} s are over: a smaller one may be left`);
     const [first] = this.#violations;
     if (shrunk === undefined || first === undefined) {
       say(
@@ -114,17 +145,27 @@ class Simulator {
       );
       return;
     }
-    this.#violations[0] = { ...first, shrunk };
-    for (const line of shrunkLines(shrunk)) say(line);
+    const found = { ...shrunk, tries: tries.count };
+    this.#violations[0] = { ...first, shrunk: found };
+    for (const line of shrunkLines(found)) say(line);
+  }
+
+  /** A line now and then, so that nobody takes patience for a hang. */
+  #progress(line: string): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#toldAtMs < PROGRESS_EVERY_MS) return;
+    this.#toldAtMs = nowMs;
+    this.#settings.onLine(line);
   }
 
   #checkSignal(): void {
     const { signal } = this.#settings;
     if (signal?.aborted !== true) return;
-    throw new ClusterError('ABORTED', 'the simulation was ended by its caller', {
-      cause: signal.reason,
-      retryable: 'yes',
-    });
+    const seeds = counted(this.#totals.seeds, 'seed');
+    const message = `interrupted after ${seeds}: ${counted(this.#violations.length, 'violation')} so far`;
+    this.#settings.onLine(message);
+    const cause = signal.reason;
+    throw new ClusterError('ABORTED', message, { cause, retryable: 'yes' });
   }
 
   #report(): SimulationReport {
@@ -141,5 +182,32 @@ class Simulator {
       crashesWithLoss,
       violations: this.#violations,
     };
+  }
+}
+
+/** Runs of a search for a smaller one, which has its bound of real time. */
+class Tries {
+  count = 0;
+  isOver = false;
+  smallest: string;
+  readonly #failing: RunResult;
+  readonly #endMs: number;
+
+  constructor(failing: RunResult, msMax: number) {
+    this.#failing = failing;
+    this.#endMs = performance.now() + msMax;
+    this.smallest = sizeOf(failing.plan);
+  }
+
+  /** Once time is over nothing fails any more: what was found so far is the smallest. */
+  async run(plan: RunPlan, go: () => Promise<RunResult>): Promise<RunResult> {
+    this.isOver ||= performance.now() > this.#endMs;
+    if (this.isOver) return { ...this.#failing, plan, violation: undefined };
+    this.count += 1;
+    const result = await go();
+    if (result.violation?.checker === this.#failing.violation?.checker) {
+      this.smallest = sizeOf(plan);
+    }
+    return result;
   }
 }

@@ -12,6 +12,7 @@ import { simpleMachine } from '../../src/state/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../../src/storage/index.ts';
 import { bytesText } from './bytes-text.ts';
 import { isSimple } from './check-simulation.ts';
+import { CommandGuard } from './command-guard.ts';
 import type { MachineSky } from './machine-sky.ts';
 import type { OwnMachine } from './simulation.ts';
 
@@ -25,6 +26,7 @@ export class WatchedMachine implements StateMachine {
   readonly check?: (command: Uint8Array) => void;
   readonly #sky: MachineSky;
   readonly #to: StateMachine;
+  readonly #guard: CommandGuard = new CommandGuard();
 
   constructor(make: () => OwnMachine, sky: MachineSky) {
     this.#sky = sky;
@@ -49,7 +51,13 @@ export class WatchedMachine implements StateMachine {
       const count = commands.length === 1 ? 'the command' : `${commands.length} commands`;
       return `while it applied entry ${at.index} (${count} ${shown}${more})`;
     };
-    const results = this.#called(what, () => this.#to.applyBatch(commands, at));
+    this.#guard.keep(commands, at.index);
+    let results: readonly CommandResult[];
+    try {
+      results = this.#called(what, () => this.#to.applyBatch(commands, at));
+    } finally {
+      this.#guard.look(isSimple(this.own) ? 'apply' : 'applyBatch');
+    }
     checkResults(results, commands.length, at.index);
     return results;
   }

@@ -60,7 +60,7 @@ async function sim(...args: string[]): Promise<{ code: number; out: string; err:
 it('a machine that is right ends with 0', { timeout: TIMEOUT_MS }, async () => {
   const { code, out, err } = await sim('sum.mjs', '--seeds', '1..1', '--nodes', '3');
   expect({ code, err }).toEqual({ code: 0, err: '' });
-  expect(out).toMatch(/^seeds 1\.\.1, mode any, 3 nodes\n1 seeds, \d+ simulated seconds in/);
+  expect(out).toMatch(/^seeds 1\.\.1, mode any, 3 nodes\n1 seed, \d+ simulated seconds in/);
   expect(out).toMatch(/no violation\n$/);
 });
 

@@ -13,7 +13,7 @@ import { ClusterError } from '../../errors.ts';
 import { shown } from '../../given.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { SimFlags } from '../flags.ts';
-import { say, type Terminal } from '../terminal.ts';
+import { say, type Terminal, tell } from '../terminal.ts';
 
 const SHAPE =
   'It is to export the machine and its commands by that name: ' +
@@ -26,7 +26,7 @@ export async function sim(terminal: Terminal, file: string, flags: SimFlags): Pr
   const simulation = await load(resolve(terminal.cwd, file), file);
   const { simulate } = await import('../../../sim/index.ts');
   const print = (line: string): void => say(terminal, line);
-  const report = await simulate(simulation as Parameters<typeof simulate>[0], {
+  const work = simulate(simulation as Parameters<typeof simulate>[0], {
     ...(range === undefined ? {} : { seeds: range }),
     ...(flags.mode === undefined ? {} : { mode: flags.mode }),
     ...(flags.nodes === undefined ? {} : { nodes: flags.nodes }),
@@ -38,8 +38,17 @@ export async function sim(terminal: Terminal, file: string, flags: SimFlags): Pr
     stopAtFirst: flags.stopAtFirst === true,
     replayCommand: `quorate sim ${file}`,
   });
+  const report = await work.catch((error: unknown) => {
+    // Elsewhere the lines of the run have said it.
+    if (flags.json === true && isInterrupted(error)) tell(terminal, `quorate: ${error.message}`);
+    throw error;
+  });
   if (flags.json === true) print(JSON.stringify(report));
   return report.isOk ? ExitCode.ok : ExitCode.failed;
+}
+
+function isInterrupted(error: unknown): error is ClusterError {
+  return error instanceof ClusterError && error.code === 'ABORTED';
 }
 
 /** @throws ClusterError REQUEST_INVALID. */
