@@ -7,8 +7,6 @@
  * the bound; and the history, with a last read of every key in it, is linearizable, so that no acknowledged
  * write is lost.
  */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Report } from '../acceptance/report.ts';
@@ -19,8 +17,9 @@ import type { Fault } from './fault.ts';
 import { HistoryFile } from './history-file.ts';
 import { judge, reportJudgement } from './judge.ts';
 import { KeySpace } from './key-space.ts';
+import { Leftovers } from './leftovers.ts';
 import { FULL_TIMES, Nemesis, QUICK_TIMES } from './nemesis.ts';
-import type { ChaosOptions } from './options.ts';
+import { type ChaosOptions, replayLine } from './options.ts';
 import { LOST_SYNCS } from './process-faults.ts';
 import { faultTable } from './table.ts';
 import { Workload } from './workload.ts';
@@ -42,19 +41,31 @@ interface Run {
   readonly workload: Workload;
 }
 
-/** @throws when there can be no such file as the history is to be kept in. */
-export async function chaos(report: Report, options: ChaosOptions): Promise<void> {
+/**
+ * `complain`: where an interruption is told.
+ *
+ * @throws when there can be no such file as the history is to be kept in.
+ */
+export async function chaos(
+  report: Report,
+  options: ChaosOptions,
+  complain: (text: string) => void,
+): Promise<void> {
   const { seed, nodes, wantsSmallDisk } = options;
   report.section(`Chaos: ${nodes} nodes, seed ${seed}`);
   report.note(`the same faults in the same order again: ${replayLine(options)}`);
+  if (options.isProof) report.note(`the one fault: ${LOST_SYNCS.about}`);
   report.note(
     '(what real processes do in between can not be repeated; the history can be judged again)',
   );
-  const path = options.history ?? join(mkdtempSync(join(tmpdir(), 'quorate-')), 'history.jsonl');
+  const leftovers = new Leftovers({ isKept: options.isKept, tell: complain });
+  const path = options.history ?? join(leftovers.folder(), 'history.jsonl');
+  if (options.history !== undefined) leftovers.keep(`history: ${path}`);
   const history = new HistoryFile(path);
   const jitter = new Seeded(seed + 2);
   const chance = (): number => jitter.below(CHANCE_RANGE) / CHANCE_RANGE;
   const cluster = await ChaosCluster.make({ nodes, chance, wantsSmallDisk });
+  leftovers.add(cluster.cluster.folder, () => cluster.smallDisk?.unmount());
   const seeded = new Seeded(seed + 1);
   const workload = new Workload({
     history,
@@ -74,6 +85,7 @@ export async function chaos(report: Report, options: ChaosOptions): Promise<void
     const hasFailed = report.failed > before;
     const isKept = hasFailed || options.isKept;
     await cluster.close(isKept);
+    leftovers.settled();
     report.note(`history: ${path}`);
     if (isKept) report.note(`logs, configurations and data of nodes: ${cluster.cluster.folder}`);
     if (hasFailed) tellLogs(report, cluster);
@@ -151,13 +163,6 @@ function possible(
   if (process.env['CI'] === 'true') report.check(false, 'a small disk can be mounted', text);
   else report.note(text);
   return left;
-}
-
-function replayLine({ seed, nodes, clients, minutes, isQuick, faults }: ChaosOptions): string {
-  const kinds = faults.map(({ kind }) => kind).join(',');
-  const quick = isQuick ? ' --quick' : '';
-  const size = `--minutes ${minutes} --nodes ${nodes} --clients ${clients}`;
-  return `npm run chaos -- ${size} --seed ${seed} --faults ${kinds}${quick}`;
 }
 
 function tellLogs(report: Report, { cluster }: ChaosCluster): void {

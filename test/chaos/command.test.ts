@@ -20,11 +20,22 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+let told: string[];
+let said: string[];
+
+async function run(...args: readonly string[]): Promise<number> {
+  told = [];
+  said = [];
+  const [tell, complain] = [told, said].map((list) => (text: string) => void list.push(text));
+  if (tell === undefined || complain === undefined) throw new Error('nobody to tell');
+  return await runChaos(args, { freshSeed: 1, folder, tell, complain });
+}
+
 async function check(...lines: readonly unknown[]): Promise<number> {
   const path = join(folder, 'history.jsonl');
   const texts = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
   writeFileSync(path, texts.map((text) => `${text}\n`).join(''));
-  return await runChaos(['--check', path], 1, () => {});
+  return await run('--check', path);
 }
 
 it('is content with a history that is linearizable', async () => {
@@ -42,13 +53,24 @@ it('fails for a planted violation: a lost write, a stale read, an effect of what
   expect(await check({ ...first, ok: false }, { ...GET, call: 20, return: 30 })).toBe(1);
 });
 
-it('fails for what is no history, and for an empty one', async () => {
-  expect(await check()).toBe(1);
-  expect(await check('{"client":1')).toBe(1);
-  expect(await check({ ...PUT, call: 10, return: 0 })).toBe(1);
+it('judges nothing, and says why, where there is no history', async () => {
+  const first = { ...PUT, call: 0, return: 10 };
+  expect(await check()).toBe(2);
+  expect(said).toEqual([expect.stringContaining('holds no operations: there is nothing to judge')]);
+  expect(await check(first, '{"client":1')).toBe(2);
+  expect(said).toEqual([expect.stringMatching(/is no history: history line 2: .*one JSON object/)]);
+  expect(await check({ ...PUT, call: 10, return: 0 })).toBe(2);
+  expect(await check(first, first)).toBe(2);
+  expect(said).toEqual([expect.stringContaining('line 2 is the operation of line 1 once more')]);
+  expect(await check(first, { ...GET, client: 1, call: 5, return: 20 })).toBe(2);
+  expect(said).toEqual([expect.stringContaining('overlap')]);
+  expect(await run('--check', '.')).toBe(2);
+  expect(said).toEqual([`--check: ${folder} is a folder: give the file of a history`]);
+  expect(await run('--check', 'none')).toBe(2);
+  expect(said).toEqual([`--check: there is no file ${join(folder, 'none')}`]);
 });
 
-it('says so where the order by revisions was not found, and goes by the search key by key', () => {
+it('is not content with a check that gave up, of whichever of the two', () => {
   const path = join(folder, 'history.jsonl');
   const cas = { ...PUT, op: 'cas', client: 2, expect: 'v1', value: 'v2', output: true };
   const lines = [
@@ -57,17 +79,25 @@ it('says so where the order by revisions was not found, and goes by the search k
   ];
   writeFileSync(path, lines.map((line) => JSON.stringify(line)).join('\n'));
   expect(judge(path)).toMatchObject({ isOk: true, verdict: 'linearizable' });
-  const verdict = 'linearizable key by key; by revisions not decided';
-  expect(judge(path, { revisions: { stepsMax: 0 } })).toMatchObject({ isOk: true, verdict });
-  const undecided = judge(path, { linearizability: { stepsMax: 0 } });
-  expect(undecided).toMatchObject({ isOk: false });
+  const undecided = { isOk: false, verdict: expect.stringContaining('NOT DECIDED (1)') };
+  expect(judge(path, { revisions: { stepsMax: 0 } })).toMatchObject(undecided);
+  writeFileSync(
+    path,
+    lines.map((line) => JSON.stringify({ ...line, revision: undefined })).join('\n'),
+  );
+  expect(judge(path, { linearizability: { stepsMax: 0 } })).toMatchObject(undecided);
 });
 
-it('says what it can not do, and how it is called', async () => {
-  const said: string[] = [];
-  const complain = (text: string) => said.push(text);
-  expect(await runChaos(['--nodes', '2'], 1, complain)).toBe(2);
-  expect(await runChaos(['--check', join(folder, 'none')], 1, complain)).toBe(2);
+it('says what it can not do, and how it is called, before anything is started', async () => {
+  expect(await run('--nodes', '2')).toBe(2);
   expect(said[0]).toContain('usage: npm run chaos');
-  expect(said[1]).toContain('there is no file');
+  expect(await run('--history', 'no/x.jsonl')).toBe(2);
+  expect(said).toEqual([`--history: there is no folder ${join(folder, 'no')}: make it first`]);
+  expect(await run('--history', '.')).toBe(2);
+  expect(said).toEqual([`--history: ${folder} is a folder: give a file in it`]);
+});
+
+it('tells how it is called when asked, and has not failed then', async () => {
+  expect(await run('--quick', '--help')).toBe(0);
+  expect([told[0], said]).toEqual([expect.stringContaining('usage: npm run chaos'), []]);
 });

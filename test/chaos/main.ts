@@ -1,7 +1,20 @@
-/** `npm run chaos`: see scripts/chaos.mjs and docs/guides/chaos.md. */
+/**
+ * `npm run chaos`: see scripts/chaos.mjs and docs/guides/chaos.md. Paths are meant from where it was called,
+ * which npm tells. Where nobody reads any more what is printed it ends, as after an interruption.
+ */
 import { runChaos } from './command.ts';
 
-const complain = (text: string): void => {
-  process.stderr.write(`${text}\n`);
+/** As shells count it: 128 and SIGPIPE. */
+const BROKEN_PIPE = 141;
+
+const writes = (stream: NodeJS.WriteStream): ((text: string) => void) => {
+  stream.on('error', () => process.exit(BROKEN_PIPE));
+  return (text) => stream.write(`${text}\n`);
 };
-process.exit(await runChaos(process.argv.slice(2), Date.now() % 1_000_000, complain));
+const surroundings = {
+  freshSeed: Date.now() % 1_000_000,
+  folder: process.env['INIT_CWD'] ?? process.cwd(),
+  tell: writes(process.stdout),
+  complain: writes(process.stderr),
+};
+process.exit(await runChaos(process.argv.slice(2), surroundings));

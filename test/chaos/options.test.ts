@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 
 import { LINK_FAULTS } from './link-faults.ts';
-import { parseOptions } from './options.ts';
+import { parseOptions, replayLine } from './options.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 import { WORLD_FAULTS } from './world-faults.ts';
 
@@ -44,8 +44,23 @@ it.each([
   [['--clients', '0'], '--clients: 1 to'],
   [['--seed', '1.5'], '--seed: a whole number'],
   [['--faults', 'cut,fire'], 'there is no "fire"'],
+  [['--prove', '--faults', 'cut'], '--prove does its own fault'],
 ])('refuses %j', (args, why) => {
   expect(parse(...args)).toContain(why);
+});
+
+it.each([
+  ['--quick --seed 7', 'npm run chaos -- --minutes 0.5 --faults cut,'],
+  ['--prove --seed 7', 'npm run chaos -- --prove --nodes 3 --clients 10 --seed 7'],
+  [
+    '--quick --prove --nodes 5',
+    'npm run chaos -- --prove --nodes 5 --clients 10 --seed 42 --quick',
+  ],
+])('tells how to do %s once more, which means the same', (args, line) => {
+  const options = parse(...args.split(' '));
+  if (typeof options === 'string') throw new Error(options);
+  expect(replayLine(options)).toContain(line);
+  expect(parse(...replayLine(options).split(' ').slice(4))).toEqual(options);
 });
 
 it('has a name of its own for each fault', () => {

@@ -23,8 +23,10 @@ export interface ChaosOptions {
 export const USAGE: string = [
   'usage: npm run chaos -- [--minutes N] [--nodes 3|5|7] [--clients N] [--history FILE] [--seed N]',
   '                        [--faults a,b,...] [--quick] [--keep]',
-  '       npm run chaos -- --check FILE',
-  '       npm run chaos -- --prove',
+  '       npm run chaos -- --check FILE     judges a history, and does nothing else',
+  '       npm run chaos -- --prove          breaks the disks: the judge must notice',
+  '       npm run chaos -- --help',
+  'What each of them does: docs/guides/chaos.md',
 ].join('\n');
 
 const MINUTES_DEFAULT = 5;
@@ -82,6 +84,7 @@ export function parseOptions(
   if (!NODES.includes(nodes)) return `--nodes: one of ${NODES.join(', ')}`;
   if (!isWhole(clients, 1, CLIENTS_MAX)) return `--clients: 1 to ${CLIENTS_MAX}`;
   if (!isWhole(seed, 0, SEED_BOUND - 1)) return `--seed: a whole number below ${SEED_BOUND}`;
+  if (isProof && given.has('--faults')) return '--prove does its own fault: leave out --faults';
   const faults = chooseFaults(given.get('--faults'), known, isQuick);
   if (typeof faults === 'string') return faults;
   return {
@@ -95,7 +98,7 @@ export function parseOptions(
     isKept,
     history: given.get('--history'),
     faults,
-    wantsSmallDisk: faults.some((fault) => fault.needsSmallDisk === true),
+    wantsSmallDisk: !isProof && faults.some((fault) => fault.needsSmallDisk === true),
   };
 }
 
@@ -115,4 +118,13 @@ function chooseFaults(
     if (!chosen.includes(fault)) chosen.push(fault);
   }
   return chosen;
+}
+
+/** What to type for the same run again. */
+export function replayLine(options: ChaosOptions): string {
+  const { seed, nodes, clients, minutes, isQuick, isProof, faults } = options;
+  const size = `--nodes ${nodes} --clients ${clients} --seed ${seed}`;
+  const kinds = faults.map(({ kind }) => kind).join(',');
+  const what = isProof ? '--prove' : `--minutes ${minutes} --faults ${kinds}`;
+  return `npm run chaos -- ${what} ${size}${isQuick ? ' --quick' : ''}`;
 }
