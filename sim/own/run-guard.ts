@@ -6,6 +6,7 @@
  * Not said is an end that the caller asked for, a second Ctrl-C, or one because his reader went away (`| head`). An end because nothing is left to do (a
  * promise that nobody fulfils) is told apart from one that somebody asked for.
  */
+import { errorMonitor } from 'node:events';
 import { writeSync } from 'node:fs';
 
 const STDERR = 2;
@@ -21,22 +22,29 @@ export interface RunGuardOptions {
 /** Until `run` has settled, an end of the process is told and is a failure. */
 export async function guarded<T>(run: () => Promise<T>, options: RunGuardOptions): Promise<T> {
   let isIdle = false;
+  let isUnread = false;
+  const onBroken = (): void => {
+    isUnread = true;
+  };
   const onIdle = (): void => {
     isIdle = true;
   };
   const onExit = (): void => {
-    if (options.isEnding() || process.stdout.errored) return;
+    if (options.isEnding() || isUnread) return;
     process.exitCode = 1;
     const why = isIdle
       ? 'it waits for a promise that nothing fulfils (in check, restore or a snapshot), and nothing is left to do'
       : 'the machine ended the process (process.exit, or an error thrown outside of its functions)';
     (options.tell ?? tell)(`quorate: no verdict: ${why}, in ${options.what()}`);
   };
+  // Watches only: an error that nobody listens to still ends the process.
+  process.stdout.on(errorMonitor, onBroken);
   process.once('beforeExit', onIdle);
   process.once('exit', onExit);
   try {
     return await run();
   } finally {
+    process.stdout.off(errorMonitor, onBroken);
     process.off('beforeExit', onIdle);
     process.off('exit', onExit);
   }

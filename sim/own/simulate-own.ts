@@ -109,6 +109,7 @@ class Simulator {
     if (onTrace !== undefined) say(`seed ${seed}: ${result.hash}`);
     if (result.violation !== undefined) this.#found(result, summary);
     const violations = counted(this.#violations.length, 'violation');
+    if (seed === to) return;
     this.#progress(`${this.#totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
   }
 

@@ -16,8 +16,8 @@ import { EventLoop, type RunOne } from './event-loop.ts';
 
 /** Turns at one instant: beyond it something asks for itself again without letting time pass. */
 const TURNS_PER_INSTANT_MAX = 20_000;
-/** The real loop gets a chance now and then, so that a run can be interrupted. */
-const CALLBACKS_PER_BREATH = 20_000;
+/** The real loop gets a chance several times a second, so that a run can be interrupted at once. */
+const CALLBACKS_PER_BREATH = 2_000;
 
 export class Kernel {
   nowMs = 0;
