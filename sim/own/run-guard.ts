@@ -6,7 +6,7 @@
  * Not said is an end that the caller asked for, a second Ctrl-C, or one because his reader went away (`| head`). An end because nothing is left to do (a
  * promise that nobody fulfils) is told apart from one that somebody asked for.
  */
-import { errorMonitor } from 'node:events';
+import { type EventEmitter, errorMonitor } from 'node:events';
 import { writeSync } from 'node:fs';
 
 const STDERR = 2;
@@ -37,14 +37,15 @@ export async function guarded<T>(run: () => Promise<T>, options: RunGuardOptions
       : 'the machine ended the process (process.exit, or an error thrown outside of its functions)';
     (options.tell ?? tell)(`quorate: no verdict: ${why}, in ${options.what()}`);
   };
+  const stdout: EventEmitter = process.stdout;
   // Watches only: an error that nobody listens to still ends the process.
-  process.stdout.on(errorMonitor, onBroken);
+  stdout.on(errorMonitor, onBroken);
   process.once('beforeExit', onIdle);
   process.once('exit', onExit);
   try {
     return await run();
   } finally {
-    process.stdout.off(errorMonitor, onBroken);
+    stdout.off(errorMonitor, onBroken);
     process.off('beforeExit', onIdle);
     process.off('exit', onExit);
   }
