@@ -1,4 +1,6 @@
 /** Types of mutants.mjs, for its test. */
+import type { Patch } from './mutant-patches.mjs';
+
 export type Verdict =
   | {
       readonly kind: 'found';
@@ -11,13 +13,16 @@ export type Verdict =
   | { readonly kind: 'missed' }
   | { readonly kind: 'broken' | 'stuck'; readonly what: string };
 export type Row = Verdict & { readonly name: string; readonly seconds: number };
+/** What Node is told to run in a copy. */
+export type Command = readonly string[];
 export interface RunOptions {
   readonly root: string;
   readonly folder: string;
   readonly only?: string;
-  readonly command: readonly string[];
-  /** For the unchanged sources; default: the same. */
-  readonly baseline?: readonly string[];
+  /** For a mutant, one after the other until something is found. */
+  readonly searches: (patch: Patch) => readonly Command[];
+  /** For the unchanged sources. */
+  readonly baseline: readonly Command[];
   readonly parallel: number;
   readonly timeoutMs: number;
   readonly isTypechecked?: boolean;
@@ -25,9 +30,15 @@ export interface RunOptions {
   readonly write: (line: string) => void;
 }
 export declare function simulatorCommand(seeds: string, threads?: number): string[];
+export declare function nastyCommand(scenarios?: readonly string[]): string[];
+export declare function searchesFor(
+  patch: Pick<Patch, 'breaks' | 'expect'>,
+  seeds: string,
+  isNasty?: boolean,
+): string[][];
 export declare function findMutant(
   folder: string,
-  options: { readonly command: readonly string[]; readonly timeoutMs: number },
+  options: { readonly command: Command; readonly timeoutMs: number },
 ): Promise<Verdict>;
 export declare function runMutants(options: RunOptions): Promise<Row[]>;
 export declare function tableOf(rows: readonly Row[]): string[];

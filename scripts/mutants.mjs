@@ -1,7 +1,10 @@
 /**
  * `npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUMENTS...]`: does the simulator find what it is
  * there to find? Each patch of DIR (sim/mutants) is a fault that somebody could have made. It is planted in
- * a copy of the build, and the simulator runs there until something is found. The options: USAGE.
+ * a copy of the build, and the simulator runs there until something is found: first the worlds of some seeds,
+ * then the nasty scenarios (those that the patch names before the others), then the worlds of all the other
+ * seeds. The table says which it was. Scripts come early for they cost as little as ten seeds, and not first
+ * for a script only ever finds what somebody had thought of. The options: USAGE.
  *
  * The program prints, as one line of JSON on stdout, what the simulator says under --json: `violations`, a
  * list, each with `seed`, `mode`, `workload`, and `violation: { checker, message }`. A program that does not
@@ -30,11 +33,14 @@ const USAGE = `usage: npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUM
   --timeout-seconds N  longest for one of them (1800)
   --skip-typecheck     does not check first that each mutant passes the compiler
   --skip-baseline      does not run the unchanged sources first
+  --no-nasty           only the worlds of the seeds, not the scenarios
   -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
 `;
 const FOLDER = join('sim', 'mutants');
 const BASELINE = '(unchanged)';
 const SEEDS = '1..200';
+/** Of these so many before the scenarios. */
+const SEEDS_FIRST = 40;
 const PARALLEL = 2;
 const TIMEOUT_SECONDS = 1800;
 /** Of a program that broke down: enough to see why. */
@@ -48,6 +54,32 @@ export function simulatorCommand(seeds, threads = 1) {
   const simulator = join('dist', 'sim', 'run', 'main.js');
   const told = ['--json', '--stop-at-first', '--no-shrink'];
   return [simulator, ...told, '--seeds', seeds, '--threads', String(threads)];
+}
+
+/** The scripts of these scenarios (as N-21), or all. */
+export function nastyCommand(scenarios = []) {
+  return [join('dist', 'sim', 'nasty', 'main.js'), '--json', '--stop-at-first', ...scenarios];
+}
+
+/** What is run in the copy of a mutant, one after the other until something is found. */
+export function searchesFor(patch, seeds, isNasty = true) {
+  if (!isNasty) return [simulatorCommand(seeds)];
+  const [from, to] = rangeOf(seeds);
+  const firstTo = Math.min(to, from + SEEDS_FIRST - 1);
+  const named = [...new Set(`${patch.breaks} ${patch.expect}`.match(/\bN-\d+/g) ?? [])];
+  return [
+    simulatorCommand(`${from}..${firstTo}`),
+    ...(named.length > 0 ? [nastyCommand(named)] : []),
+    nastyCommand(),
+    ...(firstTo < to ? [simulatorCommand(`${firstTo + 1}..${to}`)] : []),
+  ];
+}
+
+function rangeOf(seeds) {
+  const match = /^(\d+)\.\.(\d+)$/.exec(seeds);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && from <= to) return [from, to];
+  throw new StepFailed(`--seeds is ${seeds}: give a range such as ${SEEDS}`);
 }
 
 /** What must not outlive this process. */
@@ -103,6 +135,16 @@ export function findMutant(folder, { command, timeoutMs }) {
   });
 }
 
+/** The first of the searches that comes to anything tells what. */
+async function search(folder, searches, timeoutMs) {
+  let verdict = { kind: 'missed' };
+  for (const command of searches) {
+    verdict = await findMutant(folder, { command, timeoutMs });
+    if (verdict.kind !== 'missed') break;
+  }
+  return verdict;
+}
+
 function verdictOf(line) {
   if (!line.startsWith('{')) return undefined;
   let value;
@@ -133,19 +175,19 @@ function lastLine(text) {
 
 /** Runs them all; what came of each, in their order. Throws when the table would mean nothing. */
 export async function runMutants(options) {
-  const { root, folder, only, command, baseline, timeoutMs, parallel, write } = options;
+  const { root, folder, only, searches, baseline, timeoutMs, parallel, write } = options;
   const { makeCopy } = await import('./mutant-copies.mjs');
   const patches = readPatches(folder).filter(({ name }) => name.includes(only ?? ''));
   if (patches.length === 0) throw new StepFailed(`no mutant in ${folder} is called ${only}`);
   const mutants = applyAll(root, patches);
   if (options.isTypechecked) await checkTypes(root, mutants);
 
-  const attempt = async (name, changes, program = command) => {
+  const attempt = async (name, changes, commands) => {
     const startMs = performance.now();
     const copy = makeCopy(root, changes);
     folders.add(copy);
     try {
-      const verdict = await findMutant(copy, { command: program, timeoutMs });
+      const verdict = await search(copy, commands, timeoutMs);
       return { name, ...verdict, seconds: (performance.now() - startMs) / 1000 };
     } finally {
       folders.delete(copy);
@@ -161,7 +203,8 @@ export async function runMutants(options) {
   let next = 0;
   const work = async () => {
     for (let i = next++; i < mutants.length; i = next++) {
-      rows[i] = await attempt(mutants[i].name, mutants[i].changes);
+      const { patch, changes } = mutants[i];
+      rows[i] = await attempt(patch.name, changes, searches(patch));
       write(lineOf(rows[i]));
     }
   };
@@ -174,7 +217,7 @@ function applyAll(root, patches) {
   const misfits = [];
   const mutants = patches.map((patch) => {
     try {
-      return { name: patch.name, changes: applyPatch(root, patch) };
+      return { patch, changes: applyPatch(root, patch) };
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       misfits.push(error.message);
@@ -188,9 +231,9 @@ function applyAll(root, patches) {
 async function checkTypes(root, mutants) {
   const { TypeChecker } = await import('./mutant-copies.mjs');
   const checker = new TypeChecker(root);
-  const wrong = mutants.flatMap(({ name, changes }) => {
+  const wrong = mutants.flatMap(({ patch, changes }) => {
     const error = checker.errorsOf(changes);
-    return error === '' ? [] : [`mutant ${name} does not pass the compiler: ${error}`];
+    return error === '' ? [] : [`mutant ${patch.name} does not pass the compiler: ${error}`];
   });
   if (wrong.length > 0) throw new StepFailed(wrong.join('\n'));
 }
@@ -247,6 +290,7 @@ function optionsOf(argv) {
         'timeout-seconds': { type: 'string', default: String(TIMEOUT_SECONDS) },
         'skip-typecheck': { type: 'boolean', default: false },
         'skip-baseline': { type: 'boolean', default: false },
+        'no-nasty': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -262,7 +306,7 @@ function optionsOf(argv) {
     root: ROOT,
     folder: isAbsolute(folder) ? folder : join(ROOT, folder),
     only: values.only,
-    ...commandsOf(values.seeds, end < 0 ? undefined : argv.slice(end + 1)),
+    ...searchesOf(values, end < 0 ? undefined : argv.slice(end + 1)),
     parallel: countOf('--parallel', values.parallel),
     timeoutMs: countOf('--timeout-seconds', values['timeout-seconds']) * 1000,
     isTypechecked: !values['skip-typecheck'],
@@ -272,11 +316,15 @@ function optionsOf(argv) {
 }
 
 /** The unchanged sources run alone, with all processors, and through all seeds. */
-function commandsOf(seeds, given) {
-  if (given !== undefined) return { command: given };
+function searchesOf({ seeds, 'no-nasty': isSeedsOnly }, given) {
+  if (given !== undefined) return { searches: () => [given], baseline: [given] };
+  rangeOf(seeds);
   return {
-    command: simulatorCommand(seeds),
-    baseline: simulatorCommand(seeds, availableParallelism()),
+    searches: (patch) => searchesFor(patch, seeds, !isSeedsOnly),
+    baseline: [
+      simulatorCommand(seeds, availableParallelism()),
+      ...(isSeedsOnly ? [] : [nastyCommand()]),
+    ],
   };
 }
 

@@ -20,15 +20,18 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { makeCopy } from '../../scripts/mutant-copies.mjs';
 import {
   findMutant,
+  nastyCommand,
   type Row,
   type RunOptions,
   runMutants,
+  searchesFor,
   simulatorCommand,
   tableOf,
 } from '../../scripts/mutants.mjs';
 import { parseArguments } from '../run/arguments.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROGRAM_COMMAND = [join('dist', 'sim', 'main.js')];
 const SOURCE = 'export const sum = (a: number, b: number): number => a + b;\n';
 /** Adds, and tells what it saw: the simulator in small. */
 const PROGRAM = `
@@ -91,7 +94,8 @@ async function runAll(
   const rows = await runMutants({
     root,
     folder: join(root, 'patches'),
-    command: [join('dist', 'sim', 'main.js')],
+    searches: () => [PROGRAM_COMMAND],
+    baseline: [PROGRAM_COMMAND],
     parallel: 2,
     timeoutMs: 60_000,
     write: (line) => lines.push(line),
@@ -184,6 +188,31 @@ it('tells the lowest seed of several, and passes over what is no verdict', async
   const command = ['-e', 'process.stdout.write(process.argv[1])', said];
   const verdict = await findMutant(root, { command, timeoutMs: 60_000 });
   expect(verdict).toMatchObject({ kind: 'found', foundBy: 'checker 2', seed: 2 });
+});
+
+it('goes on with the next search until one finds something', async () => {
+  plant('src-multiplies', 'a * b');
+  const nothing = ['-e', `console.log('{"violations":[]}')`];
+  const never = ['-e', 'process.exit(3)'];
+  const { rows } = await runAll({ searches: () => [nothing, PROGRAM_COMMAND, never] });
+  expect(rows).toMatchObject([{ kind: 'found', foundBy: 'adding' }]);
+  const missed = await runAll({ searches: () => [nothing, nothing] });
+  expect(missed.rows).toMatchObject([{ kind: 'missed' }]);
+  await expect(runAll({ baseline: [nothing, never] })).rejects.toThrow('ended with 3');
+}, 60_000);
+
+it('searches some seeds, the scenarios that are named, all scenarios, and the other seeds', () => {
+  const patch = { breaks: 'N-21, N-4: x', expect: 'N-21' };
+  expect(searchesFor(patch, '1..200')).toEqual([
+    simulatorCommand('1..40'),
+    nastyCommand(['N-21', 'N-4']),
+    nastyCommand(),
+    simulatorCommand('41..200'),
+  ]);
+  const unnamed = { breaks: 'x', expect: 'y' };
+  expect(searchesFor(unnamed, '3..9')).toEqual([simulatorCommand('3..9'), nastyCommand()]);
+  expect(searchesFor(patch, '1..200', false)).toEqual([simulatorCommand('1..200')]);
+  expect(() => searchesFor(patch, '9')).toThrow('give a range');
 });
 
 it('asks of the simulator what it knows how to do', () => {
