@@ -46,8 +46,8 @@ export async function until(
   isReached: () => boolean,
   withinMs: number = PATIENCE_MS,
 ): Promise<void> {
-  const isSo = await stage.cluster.until(isReached, withinMs);
-  stage.expect(isSo, `within ${withinMs} ms: ${what}`);
+  const isSo = await stage.cluster.until(() => stage.isOver || isReached(), withinMs);
+  stage.expect(isSo && !stage.isOver, `within ${withinMs} ms: ${what}`);
 }
 
 // ---- requests -------------------------------------------------------------------------------------

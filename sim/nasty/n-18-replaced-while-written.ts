@@ -7,6 +7,9 @@
  * end of its own log, so who was refused by this node first; and a refusal, as every answer to an append,
  * waits for the same disk in the same order. So the cluster shows the first replacement, with the entry
  * committed by others meanwhile, and the core alone the whole of it.
+ *
+ * Then once more, with an entry that waits behind another write, and what replaces it behind that: both are
+ * written at once, and the disk must have the newer one. That shows when the power fails.
  */
 import {
   EMPTY_CONF_STATE,
@@ -26,6 +29,7 @@ import {
   holdSyncs,
   isolate,
   lead,
+  restart,
   statusOf,
   until,
   untilLeads,
@@ -46,6 +50,8 @@ export const REPLACED_WHILE_WRITTEN: NastyScenario = {
   size: 5,
   async run(stage) {
     await replacedOnce(stage);
+    await allIsWell(stage);
+    await replacedInQueue(stage);
     replacedTwice(stage);
     await allIsWell(stage);
   },
@@ -100,6 +106,43 @@ async function replacedOnce(stage: NastyStage): Promise<void> {
   await until(stage, 'the second write is done', () => has('durable', isSecond));
   await until(stage, 'n3 acknowledges', () => acknowledged().length > 0);
   await until(stage, 'n3 applies', () => statusOf(stage, 'n3').appliedIndex >= place);
+}
+
+async function replacedInQueue(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await lead(stage, 'n1');
+  await untilLevel(stage);
+  const mail = new Mail(stage);
+  const witness = new Witness(stage);
+  const { lastIndex, term: firstTerm } = statusOf(stage, 'n1');
+  const place = lastIndex + 2;
+  const has = (step: 'appended' | 'durable', index: number, isSecond: boolean): boolean =>
+    witness.events.some(
+      (it) =>
+        it.kind === step &&
+        it.node === 'n3' &&
+        it.batch.entries.some(
+          (entry) => entry.index === index && entry.term > firstTerm === isSecond,
+        ),
+    );
+
+  holdSyncs(stage, 'n3', SYNC_MS);
+  await write(stage, 'n1', 'stays', 'everywhere');
+  await until(stage, 'n3 writes what stays', () => has('appended', place - 1, false));
+  for (const name of ['n2', 'n4', 'n5']) mail.drop(name, letters(App, 'n1'));
+  beginWrite(stage, 'n1', 'replaced', 'never seen');
+  await until(stage, 'another entry waits behind it', () => has('appended', place, false));
+  isolate(stage, 'n1');
+  mail.onlyCandidate('n2');
+  await untilLeads(stage, 'n2');
+  await until(stage, 'n3 has another entry there', () => has('appended', place, true));
+  stage.expect(!has('durable', place - 1, false), 'the first write is not done yet');
+  stage.trouble(`entry ${place} was replaced while it waited to be written`);
+  await until(stage, 'all of it is written', () => has('durable', place, true));
+  // Whoever starts again compares what it finds with what was durable.
+  cluster.cutPower('n3');
+  freeDisk(stage, 'n3');
+  await restart(stage, 'n3');
 }
 
 /** One core, its disk in the script's hands. Member 1 of three; the entry at 2 is what it is about. */

@@ -24,6 +24,8 @@ export interface NastyScenario {
 export interface NastyStage {
   readonly cluster: SimCluster;
   readonly random: SeededRandom;
+  /** A checker has found something: the script need not go on. */
+  readonly isOver: boolean;
   /** The trouble was there. Each script says so at least once, or it has shown nothing. */
   trouble(what: string): void;
   /** @throws Violation named after the scenario. */

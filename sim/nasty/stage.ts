@@ -35,6 +35,9 @@ export async function play(
   const stage: NastyStage = {
     cluster,
     random: cluster.random.stream('script'),
+    get isOver(): boolean {
+      return watch.violation !== undefined;
+    },
     trouble: (what) => {
       troubles.push(what);
       cluster.say('****', what);
