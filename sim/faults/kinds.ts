@@ -4,11 +4,13 @@ import type { FaultKind } from './kind.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { OPERATOR_DEEDS } from './operator-deeds.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
+import { PURSUITS } from './pursuits.ts';
 
 const ALL: readonly FaultKind[] = [
   ...NETWORK_FAULTS,
   ...DISK_FAULTS,
   ...PROCESS_FAULTS,
+  ...PURSUITS,
   ...OPERATOR_DEEDS,
 ];
 

@@ -46,6 +46,7 @@ const PARTITIONED: Weights = {
   flapping: 3,
   'cut-clients': 3,
   'transfer-to-cut-off': 1,
+  'leader-hunt': 2,
   reset: 1,
 };
 
@@ -54,6 +55,8 @@ const CRASHING: Weights = {
   'kill-at-operation': 5,
   'kill-all': 2,
   'crash-loop': 2,
+  'kill-then-power-cut': 3,
+  'leader-hunt': 2,
   'power-cut': 3,
   'power-cut-several': 2,
   'restart-in-snapshot': 2,
@@ -124,6 +127,11 @@ const SHORTEST_LIMIT_MS = 1_500;
 const LONGEST_LIMIT_MS = 8_000;
 /** Faults that come together come within so many ms. */
 const CLUSTERED_MS = 600;
+const CLUSTERED_PERCENT = 35;
+/** In a storm the next one comes before anybody can have got over the last one. */
+const STORM_MS = 250;
+const STORM_PAUSE_MS = 2_500;
+const STORM_PERCENT = 20;
 
 /** Each kind is as likely as in the mode in which it is likeliest. */
 function together(all: readonly Weights[]): Weights {
@@ -185,16 +193,19 @@ function drawKinds(
   });
 }
 
-/** In order, all different: evenly, by chance, or in clusters. */
+/** In order, all different: evenly, by chance, in clusters, or one upon the other in a storm. */
 function drawTimes(random: SeededRandom, count: number, fromMs: number, untilMs: number): number[] {
   const lengthMs = untilMs - fromMs;
-  const isClustered = random.chance(40);
+  const dice = random.below(100);
+  const isClustered = dice < CLUSTERED_PERCENT;
+  const isStorm = !isClustered && dice < CLUSTERED_PERCENT + STORM_PERCENT;
   const centres = Array.from({ length: Math.ceil(count / 3) }, () => random.below(lengthMs));
   const times = new Set<number>();
+  let at = random.below(lengthMs);
   while (times.size < Math.min(count, lengthMs)) {
-    const at = isClustered
-      ? random.pick(centres) + random.below(CLUSTERED_MS)
-      : random.below(lengthMs);
+    if (isStorm) at += random.between(1, random.chance(80) ? STORM_MS : STORM_PAUSE_MS);
+    else if (isClustered) at = random.pick(centres) + random.below(CLUSTERED_MS);
+    else at = random.below(lengthMs);
     times.add(fromMs + (at % lengthMs));
   }
   return [...times].sort((a, b) => a - b);

@@ -29,18 +29,27 @@ const KINDS: readonly (readonly [number, Kind])[] = [
   [10, 'increment'],
 ];
 
+/** In a rush all want the same one. */
+function hot(keys: readonly string[], rush: number | undefined): string | undefined {
+  return rush === undefined ? undefined : keys[rush % keys.length];
+}
+
 function draw(
   random: SeededRandom,
   client: number,
   at: number,
+  rush: number | undefined,
 ): Pick<PlannedOperation, 'kind' | 'args'> {
   const kind = drawWeighted(random, KINDS);
   const deadlineMs = drawDeadline(random);
   const value = `${client}.${at}`;
   if (kind === 'increment') {
-    return { kind, args: [random.pick(COUNTERS), random.between(1, 9), deadlineMs] };
+    const counter = hot(COUNTERS, rush) ?? random.pick(COUNTERS);
+    // Few amounts: commands with the same bytes are two commands all the same.
+    return { kind, args: [counter, random.between(1, 3), deadlineMs] };
   }
-  const key = random.pick(kind === 'get' || kind === 'local' ? [...KEYS, ...COUNTERS] : KEYS);
+  const isRead = kind === 'get' || kind === 'local';
+  const key = hot(KEYS, rush) ?? random.pick(isRead ? [...KEYS, ...COUNTERS] : KEYS);
   return { kind, args: [key, value, deadlineMs] };
 }
 

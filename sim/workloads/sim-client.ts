@@ -66,6 +66,7 @@ const CERTAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NO_LEADER',
   'NO_QUORUM',
   'NOT_LEADER',
+  'DEADLINE_EXCEEDED',
   'NOT_A_NUMBER',
   'NUMBER_OUT_OF_RANGE',
   'REVISION_COMPACTED',
@@ -77,10 +78,17 @@ const NEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['INTERNAL', 'INVARIANT
 
 /** The node gives up a little earlier than the client, so that its reasons arrive. */
 const ANSWER_MARGIN_MS_MAX = 100;
+/** By its own clock a node has answered so long after the time that it was given, whatever befell others. */
+const OVERDUE_MS = 2_000;
 /** And on an attempt that is not the last, so much later than the node itself should have. */
 const ATTEMPT_GRACE_MS = 250;
-/** Calls that begin at a node drawn anew, in percent: the others stay where the last one was answered. */
+/**
+ * Calls that begin at a node drawn anew, in percent: the others stay where the last one was answered. Some
+ * clients never stay: they write at one node and read at another, which must know of it.
+ */
 const ROAMING_PERCENT = 25;
+const RESTLESS_PERCENT = 90;
+const RESTLESS_EACH = 3;
 
 interface Plan<T> {
   readonly work: Work<T>;
@@ -178,7 +186,8 @@ export class SimClient {
 
   #begin(): void {
     this.asked = [];
-    if (this.#node === undefined || this.#random.chance(ROAMING_PERCENT)) {
+    const percent = this.number % RESTLESS_EACH === 0 ? RESTLESS_PERCENT : ROAMING_PERCENT;
+    if (this.#node === undefined || this.#random.chance(percent)) {
       this.#node = this.#random.pick(this.nodes);
     }
   }
@@ -261,11 +270,20 @@ export class SimClient {
   }
 
   async #onNode<T>(process: SimProcess, work: Work<T>, sent: Sent): Promise<T> {
+    const overdue = process.loop.after(sent.timeoutMs + OVERDUE_MS, () => {
+      this.#findings.found(
+        'every call ends by its deadline',
+        `${this.name} gave ${process.node} ${sent.timeoutMs} ms for a call; by its own clock it has not ` +
+          `ended ${OVERDUE_MS} ms after that`,
+      );
+    });
     try {
       return await work(process, sent);
     } catch (error) {
       if (error instanceof ClusterError) this.#findings.refused(error, process);
       throw error;
+    } finally {
+      overdue.cancel();
     }
   }
 

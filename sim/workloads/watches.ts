@@ -22,13 +22,16 @@ const CATCH_UP_MS = 30_000;
 /** A compaction leaves so many revisions, at most. */
 const LEFT_MAX = 40;
 
-type Kind = 'put' | 'delete' | 'several' | 'cas' | 'compact';
+type Kind = 'put' | 'delete' | 'several' | 'cas' | 'count' | 'compact';
+/** Watched by nobody; what it comes to must not depend on who watches something else. */
+const COUNTER = 'count/w';
 
 const KINDS: readonly (readonly [number, Kind])[] = [
   [50, 'put'],
   [15, 'delete'],
   [20, 'several'],
-  [12, 'cas'],
+  [8, 'cas'],
+  [4, 'count'],
   [3, 'compact'],
 ];
 
@@ -73,6 +76,8 @@ async function perform(
       return (await store.delete(key, deadlineMs)).came;
     case 'cas':
       return (await store.compareAndSet(key, null, value, deadlineMs)).came;
+    case 'count':
+      return (await store.increment(COUNTER, 1, deadlineMs)).came;
     case 'several': {
       const then = [
         { op: 'put', key, value },
@@ -112,7 +117,7 @@ class WatchesRun implements WorkloadRun {
       cluster,
       operations,
       perform: (store, operation) => perform(store, operation, this.#run),
-      keys: KEYS,
+      keys: [...KEYS, COUNTER],
     });
     const { fleet, ledger, log } = this.#run;
     this.watchers = WATCHERS.map((plan, at) => {
