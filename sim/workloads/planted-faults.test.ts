@@ -137,7 +137,7 @@ describe('planted faults', () => {
       write: async (command, options) => {
         const result = await api.write(command, options);
         const isLock = command.kind === 'compareAndSet';
-        return isLock ? { ...result, revision: Math.ceil(result.revision / 40) * 40 } : result;
+        return isLock ? { ...result, revision: Math.floor(result.revision / 40) * 40 } : result;
       },
     }));
     const { checker } = await violationOf(locks, { plant });
