@@ -95,7 +95,7 @@ export class Actor {
     this.#tell({ ...this.#who, kind: 'began' });
     this.#tell({ ...this.#who, kind: 'opened', storage: storageWith({}) });
     this.#tell({ ...this.#who, kind: 'founded', identity: this.identity });
-    return this.install(snapshotAt(1, 1, confState));
+    return this.install(snapshotAt(1, 1, confState), { term: 1, vote: 0, commit: 1 });
   }
 
   /** The next process of the machine. */
@@ -107,8 +107,26 @@ export class Actor {
     return this;
   }
 
-  install(snapshot: Snapshot): this {
-    this.#tell({ ...this.#who, kind: 'snapshot-installed', snapshot });
+  /** An install begins; answers how to make it durable. */
+  installing(snapshot: Snapshot, hardState?: HardState): () => void {
+    this.#tell({ ...this.#who, kind: 'snapshot-installing', snapshot, hardState });
+    return () => this.#tell({ ...this.#who, kind: 'snapshot-installed', snapshot, hardState });
+  }
+
+  install(snapshot: Snapshot, hardState?: HardState): this {
+    this.installing(snapshot, hardState)();
+    return this;
+  }
+
+  saveSnapshot(index: LogIndex, term: Term): this {
+    this.#tell({ ...this.#who, kind: 'snapshot-saved', index, term });
+    return this;
+  }
+
+  /** Its own vote is durable, and those of others come in. */
+  win(term: Term, ...votes: readonly number[]): this {
+    this.store([], { term, vote: this.raftId, commit: 1 });
+    for (const from of votes) this.hear(from, 'VoteResp', { term });
     return this;
   }
 

@@ -1,13 +1,12 @@
 /**
- * What has happened so far, as several checkers need it: each machine's identity, its log in memory and on
- * disk, its term and vote, what is committed and by which configuration. Events only: nothing is asked of a
+ * What has happened so far, as several checkers need it: of each machine what machine-record.ts says, and
+ * what is committed and by which configuration. Events only: nothing is asked of a
  * node, but what it found in its data folder when it opened it.
  *
  * Several checkers share one. Each shows it every event (`see`), and the first one counts, so that none
  * depends on the order in which they are called.
  *
- * "Durable" is what the storage said is durable, with what was found at the last opening: never less than
- * what a node may count on. Memory: a few numbers an entry and machine, dropped as the log is compacted.
+ * Memory: a few numbers an entry and machine, dropped as the log is compacted.
  */
 import {
   type ConfChangeV2,
@@ -15,7 +14,6 @@ import {
   decodeConfChangeV2,
   type Entry,
   EntryType,
-  type HardState,
   type LogIndex,
   type Message,
   MessageType,
@@ -23,41 +21,19 @@ import {
   type Term,
   toConfChangeV2,
 } from '../../src/raft/index.ts';
-import type { AppendBatch, Identity, Storage } from '../../src/storage/index.ts';
-import type { SimEvent } from '../cluster/events.ts';
+import type { AppendBatch } from '../../src/storage/index.ts';
+import type { Excuse, SimEvent } from '../cluster/events.ts';
 import { CommitLedger } from './commit-ledger.ts';
-import { Configurations } from './configurations.ts';
-import { type CutEntries, MachineLog } from './machine-log.ts';
-
-const EMPTY_HARD_STATE: HardState = { term: 0, vote: 0, commit: 0 };
-
-/** What a machine's disk was promised to hold when its process was gone. */
-export interface LeftBehind {
-  readonly log: MachineLog;
-  readonly hardState: HardState;
-  /** Handed to the storage and not told durable, in order. */
-  readonly pending: readonly AppendBatch[];
-}
-
-export interface MachineRecord {
-  readonly name: string;
-  life: number;
-  identity: Identity | undefined;
-  storage: Storage | undefined;
-  /** What the storage was given. */
-  memory: MachineLog;
-  memoryState: HardState;
-  /** What it said is durable. */
-  durable: MachineLog;
-  durableState: HardState;
-  /** A commit index alone is worth no write: it is durable with the next batch that is. */
-  commitAlone: LogIndex;
-  readonly pending: AppendBatch[];
-  /** Index of the newest snapshot that a peer offered in this life and that is not installed: 0 for none. */
-  offered: LogIndex;
-  /** What the life before left, as it stood when this one opened the folder. */
-  left: LeftBehind | undefined;
-}
+import { type ConfigurationAt, Configurations } from './configurations.ts';
+import type { CutEntries } from './machine-log.ts';
+import {
+  freshRecord,
+  type MachineRecord,
+  madeDurable,
+  madeInstalled,
+  openFolder,
+  replaceFolder,
+} from './machine-record.ts';
 
 /** A claim that entries are committed, made by the last event. */
 export interface CommitClaim {
@@ -65,6 +41,8 @@ export interface CommitClaim {
   readonly index: LogIndex;
   /** The ledger ended here before. */
   readonly ledgerBefore: LogIndex;
+  /** The configurations by which who claims it may have counted. */
+  readonly inForce: readonly ConfigurationAt[];
 }
 
 interface ChangeEntry {
@@ -94,16 +72,16 @@ export class ClusterRecords {
     record.life = event.life;
     switch (event.kind) {
       case 'opened':
-        open(record, event.storage);
+        openFolder(record, event.storage);
         return;
       case 'founded':
         record.identity = event.identity;
         return;
       case 'wiped':
-        forget(record);
+        replaceFolder(record, true);
         return;
       case 'fault':
-        if (event.what === 'roll-back') forget(record);
+        suffer(record, event.what);
         return;
       case 'appended':
         this.#appended(record, event.batch);
@@ -115,24 +93,36 @@ export class ClusterRecords {
         record.memory.compact(event.index);
         record.durable.compact(event.index);
         return;
+      case 'snapshot-saved':
+        // One that the log does not hold is not in force yet.
+        if (record.memory.termAt(event.index) === event.term) {
+          record.snapshotIndex = Math.max(record.snapshotIndex, event.index);
+        }
+        return;
+      case 'snapshot-installing':
+        record.pending.push({ snapshot: event.snapshot, hardState: event.hardState });
+        return;
       case 'snapshot-installed': {
-        const { index, term, confState } = event.snapshot.metadata;
-        record.memory.install(index, term);
-        record.durable.install(index, term);
-        if (record.offered <= index) record.offered = 0;
+        const { index, confState } = event.snapshot.metadata;
+        madeInstalled(record, event.snapshot);
+        if (record.offered !== undefined && record.offered.index <= index)
+          record.offered = undefined;
         this.configurations.begin(index, confState);
         return;
       }
       case 'received':
-        if (event.message.type === MessageType.Snap) {
-          record.offered = event.message.snapshot?.metadata.index ?? 0;
-        }
+        if (event.message.type === MessageType.Snap) offer(record, event.message);
         return;
       case 'sent':
         this.#sent(record, event.message);
         return;
       case 'applied':
+        // What it has applied counts from the next claim on: this one was reckoned before.
         this.#claimed(record, event.index, undefined);
+        record.appliedIndex = Math.max(record.appliedIndex, event.index);
+        return;
+      case 'restored':
+        record.appliedIndex = record.storage?.newestSnapshot?.index ?? 0;
         return;
     }
   }
@@ -140,7 +130,7 @@ export class ClusterRecords {
   of(node: string): MachineRecord {
     let record = this.machines.get(node);
     if (record === undefined) {
-      record = fresh(node);
+      record = freshRecord(node);
       this.machines.set(node, record);
     }
     return record;
@@ -156,6 +146,10 @@ export class ClusterRecords {
   #appended(record: MachineRecord, batch: AppendBatch): void {
     record.pending.push(batch);
     this.cut = record.memory.replace(batch.entries);
+    const { offered } = record;
+    if (offered !== undefined && record.memory.has(offered.index, offered.term)) {
+      record.offered = undefined;
+    }
     for (const entry of batch.entries) {
       if (entry.type !== EntryType.Normal) this.#noteChange(entry);
     }
@@ -170,9 +164,15 @@ export class ClusterRecords {
   }
 
   #claimed(by: MachineRecord, index: LogIndex, term: Term | undefined): void {
-    this.claim = { by, index, ledgerBefore: this.ledger.last };
+    const ledgerBefore = this.ledger.last;
     this.ledger.note(by.memory, index, term);
-    if (this.#changes.size === 0) return;
+    if (this.#changes.size > 0) this.#configure();
+    const inForce = this.configurations.inForceFor(by.appliedIndex);
+    this.claim = { by, index, ledgerBefore, inForce };
+  }
+
+  /** The changes of members that are known to be committed now. */
+  #configure(): void {
     for (let i = this.#configuredUpTo + 1; i <= this.ledger.last; i++) {
       const term = this.ledger.termAt(i);
       const entry = this.#changes.get(i)?.find((candidate) => candidate.term === term);
@@ -198,54 +198,15 @@ export function nameOf({ node, life }: { readonly node: string; readonly life: n
   return `${node} (life ${life})`;
 }
 
-function fresh(name: string): MachineRecord {
-  return {
-    name,
-    life: 0,
-    identity: undefined,
-    storage: undefined,
-    memory: new MachineLog(),
-    memoryState: EMPTY_HARD_STATE,
-    durable: new MachineLog(),
-    durableState: EMPTY_HARD_STATE,
-    commitAlone: 0,
-    pending: [],
-    offered: 0,
-    left: undefined,
-  };
+function suffer(record: MachineRecord, what: Excuse): void {
+  if (what === 'roll-back') replaceFolder(record, false);
+  if (what === 'disk-rot' || what === 'misplaced-sectors') record.isDiskRotten = true;
 }
 
-function forget(record: MachineRecord): void {
-  const { name, life } = record;
-  Object.assign(record, fresh(name), { life });
-}
-
-function open(record: MachineRecord, storage: Storage): void {
-  const { durable: log, durableState: hardState } = record;
-  record.left = { log, hardState, pending: [...record.pending] };
-  record.pending.length = 0;
-  record.storage = storage;
-  record.offered = 0;
-  record.identity = storage.identity;
-  record.memory = MachineLog.of(storage);
-  record.durable = record.memory.copy();
-  record.memoryState = storage.initialState().hardState;
-  record.durableState = record.memoryState;
-  record.commitAlone = record.memoryState.commit;
-}
-
-function madeDurable(record: MachineRecord, batch: AppendBatch): void {
-  const at = record.pending.indexOf(batch);
-  if (at >= 0) record.pending.splice(at, 1);
-  const { durableState } = record;
-  const { term, vote, commit } = batch.hardState ?? durableState;
-  record.commitAlone = Math.max(record.commitAlone, commit);
-  const isWritten =
-    batch.entries.length > 0 || term !== durableState.term || vote !== durableState.vote;
-  record.durableState = isWritten ? { term, vote, commit: record.commitAlone } : durableState;
-  const last = batch.entries.at(-1);
-  // Of a batch that was written before a snapshot took the place of what it holds nothing is left.
-  if (last !== undefined && last.index > record.durable.baseIndex) {
-    record.durable.replace(batch.entries);
-  }
+/** A snapshot of a peer is on its way; of one that brings nothing new nothing comes. */
+function offer(record: MachineRecord, { snapshot }: Message): void {
+  if (snapshot === undefined) return;
+  const { index, term } = snapshot.metadata;
+  if (record.memory.has(index, term) || index <= (record.offered?.index ?? 0)) return;
+  record.offered = { index, term };
 }

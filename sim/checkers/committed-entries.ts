@@ -3,7 +3,7 @@
  *
  * Whoever first says that an entry is committed (in the commit index that it stores or sends, or by applying
  * it) must be right: a majority of the voters has it durably at that moment, by the newest committed
- * configuration or by the one before it. What that first one says is committed is so for ever: whoever
+ * configuration, or by the one before it while the claimer may not have applied the newest. What that first one says is committed is so for ever: whoever
  * speaks of it later has the same entry, no log takes it out again, and a snapshot of a peer is of committed
  * entries only.
  *
@@ -12,9 +12,10 @@
 import type { RaftId, Snapshot } from '../../src/raft/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
 import { type Checker, Violation } from './checker.ts';
-import { ClusterRecords, type CommitClaim, type MachineRecord, nameOf } from './cluster-records.ts';
+import { ClusterRecords, type CommitClaim, nameOf } from './cluster-records.ts';
 import { FOUNDING_INDEX } from './commit-ledger.ts';
 import { configurationText, hasMajority } from './configurations.ts';
+import type { MachineRecord } from './machine-record.ts';
 
 export class CommittedEntries implements Checker {
   readonly name = 'committed entries stay';
@@ -32,11 +33,12 @@ export class CommittedEntries implements Checker {
     if (event.kind === 'applied') this.#applied(event);
   }
 
-  #claimed(event: SimEvent, { by, index, ledgerBefore }: CommitClaim): void {
+  #claimed(event: SimEvent, claim: CommitClaim): void {
+    const { by, index, ledgerBefore } = claim;
     const { ledger } = this.#records;
     if (index > by.memory.lastIndex) {
       // A snapshot that is being installed is in the core's memory first.
-      if (by.offered > 0) return;
+      if (by.offered !== undefined) return;
       this.#fail(event, `calls ${index} committed, and its own log ends at ${by.memory.lastIndex}`);
     }
     const own = by.memory.termAt(index);
@@ -48,15 +50,14 @@ export class CommittedEntries implements Checker {
           `term ${committed}`,
       );
     }
-    if (index > ledgerBefore && index > FOUNDING_INDEX) this.#checkMajority(event, index);
+    if (index > ledgerBefore && index > FOUNDING_INDEX) this.#checkMajority(event, claim);
   }
 
-  #checkMajority(event: SimEvent, index: number): void {
-    const { ledger, configurations } = this.#records;
+  #checkMajority(event: SimEvent, { index, inForce }: CommitClaim): void {
+    const { ledger } = this.#records;
     const term = ledger.termAt(index);
     const has = (id: RaftId): boolean =>
       this.#records.byRaftId(id)?.durable.has(index, term) === true;
-    const { inForce } = configurations;
     if (inForce.length === 0 || inForce.some(({ state }) => hasMajority(state, has))) return;
     const [{ state }] = inForce as [(typeof inForce)[0]];
     const onDisk = [...this.#records.machines.values()].map(

@@ -5,7 +5,7 @@
  *
  * A change takes effect on a node when that node applies it. So at any moment the leader decides by the
  * newest committed configuration, or by the one before it; never by an older one, since it makes no second
- * change before it has applied the first.
+ * change before it has applied the first. Once it has applied what comes behind the newest, by that one only.
  */
 import {
   type ConfChangeSingle,
@@ -41,9 +41,10 @@ export class Configurations {
     return this.#history.at(-1);
   }
 
-  /** The two by which a leader may decide at this moment, the newest first. */
-  get inForce(): readonly ConfigurationAt[] {
-    return this.#history.slice(-2).reverse();
+  /** Those by which one may decide that has applied so much: one or two, the newest first. */
+  inForceFor(appliedIndex: LogIndex): readonly ConfigurationAt[] {
+    const isApplied = this.newest !== undefined && appliedIndex >= this.newest.index;
+    return this.#history.slice(isApplied ? -1 : -2).reverse();
   }
 
   /** The one that the log makes up to `index`; `undefined` before the first. */

@@ -27,7 +27,7 @@ describe('what was durable is there', () => {
       n1.store([entry(2, 2)], { term: 2, vote: 1, commit: 1 });
       n1.append(entries(3, 4, 2));
       n1.append([entry(3, 3)]);
-      n1.reopen({ ...base, terms, hardState: { term: 3, vote: 2, commit: 1 } });
+      n1.reopen({ ...base, terms, hardState: { term: 2, vote: 1, commit: 1 } });
     }
   });
 
@@ -41,14 +41,90 @@ describe('what was durable is there', () => {
   it('is content with a snapshot whose installing was under way', () => {
     const { n1 } = new Scene(new Persistence()).found();
     n1.store(entries(2, 4, 2), { term: 2, vote: 1, commit: 2 });
-    n1.reopen({ base: 9, baseTerm: 3, hardState: { term: 3, vote: 0, commit: 9 } });
+    const found = { base: 9, baseTerm: 3, hardState: { term: 3, vote: 0, commit: 9 } };
+    n1.installing(snapshotAt(9, 3, conf(1, 2, 3)));
+    n1.reopen({ ...base, terms: [2, 2, 2], hardState: { term: 2, vote: 1, commit: 2 } });
+    n1.installing(snapshotAt(9, 3, conf(1, 2, 3)), found.hardState);
+    n1.reopen(found);
+    expect(violationOf(() => n1.reopen({ ...found, base: 10 }))).toContain('opened a log that is');
+  });
+
+  it('N-36 finds an installed snapshot that is lost, and one that was never given', () => {
+    const old = { ...base, terms: [2, 2, 2], hardState: { term: 2, vote: 1, commit: 2 } };
+    const installed = (): Scene['n1'] => {
+      const { n1 } = new Scene(new Persistence()).found();
+      n1.store(entries(2, 4, 2), old.hardState);
+      return n1.install(snapshotAt(9, 3, conf(1, 2, 3)), { term: 3, vote: 2, commit: 9 });
+    };
+    const message = violationOf(() => installed().reopen(old));
+    expect(message).toContain('at 9 it has no entry, and should have an entry of term 3');
+    const found = { base: 9, baseTerm: 3, hardState: { term: 3, vote: 0, commit: 9 } };
+    expect(violationOf(() => installed().reopen(found))).toContain('opened with no vote in term 3');
+    const { n1 } = new Scene(new Persistence()).found();
+    expect(violationOf(() => n1.reopen(found))).toContain('0 writes were under way');
+  });
+
+  it('is content with a compaction that was under way, unless its base is another entry', () => {
+    const { n1 } = new Scene(new Persistence()).found();
+    const hardState = { term: 2, vote: 1, commit: 4 };
+    n1.store(entries(2, 4, 2), hardState).saveSnapshot(3, 2);
+    const found = { base: 3, baseTerm: 2, terms: [2], hardState };
+    n1.reopen(found);
+    expect(violationOf(() => n1.reopen({ ...found, baseTerm: 1 }))).toContain('at 3 it has');
+  });
+
+  it('finds a snapshot in force that is gone, but not where bits were flipped', () => {
+    for (const isRotten of [false, true]) {
+      const { n1 } = new Scene(new Persistence()).found();
+      const hardState = { term: 2, vote: 1, commit: 4 };
+      n1.store(entries(2, 4, 2), hardState).saveSnapshot(3, 2);
+      if (isRotten) n1.suffer('disk-rot');
+      const reopen = (): unknown => n1.reopen({ ...base, terms: [2, 2, 2], hardState });
+      if (isRotten) reopen();
+      else expect(violationOf(reopen)).toContain('a snapshot at 1 as the newest; one at 3 was');
+    }
+  });
+
+  it('N-32 finds the folder of somebody else, but knows of one that was put back', () => {
+    const { n1 } = new Scene(new Persistence()).found();
+    const hardState = { term: 1, vote: 0, commit: 1 };
+    const identity = { ...n1.identity, incarnation: 'z9' };
+    const message = violationOf(() => n1.reopen({ ...base, identity, hardState }));
+    expect(message).toContain(
+      'opened as raft id 1 with incarnation z9; raft id 1 with incarnation',
+    );
+    n1.suffer('roll-back').reopen({ ...base, identity, hardState });
+  });
+
+  it('finds a vote and a term that were never given', () => {
+    for (const [term, vote] of [
+      [3, 2],
+      [2, 3],
+      [3, 0],
+    ] as const) {
+      const { n1 } = new Scene(new Persistence()).found();
+      n1.store([entry(2, 2)], { term: 2, vote: 0, commit: 1 });
+      n1.append([], { term: 2, vote: 1, commit: 1 });
+      n1.append([], { term: 4, vote: 0, commit: 1 });
+      const hardState = { term, vote, commit: 1 };
+      const message = violationOf(() => n1.reopen({ ...base, terms: [2], hardState }));
+      expect(message).toContain('of the 2 writes under way none makes');
+    }
+  });
+
+  it('is content with a vote that was under way', () => {
+    const { n1 } = new Scene(new Persistence()).found();
+    n1.store([entry(2, 2)], { term: 2, vote: 0, commit: 1 });
+    n1.append([], { term: 2, vote: 1, commit: 1 });
+    n1.append([], { term: 4, vote: 0, commit: 1 });
+    n1.reopen({ ...base, terms: [2], hardState: { term: 2, vote: 1, commit: 1 } });
   });
 
   it.each<[string, readonly number[], string]>([
     ['lost', [2], 'at 3 it has no entry, and should have an entry of term 2'],
     ['changed', [2, 1], 'at 3 it has an entry of term 1'],
     ['made up', [2, 2, 2, 2], 'at 4 it has an entry of term 2, and should have no entry'],
-    ['half of a batch', [2, 2, 2], 'and 1 batches were under way'],
+    ['half of a batch', [2, 2, 2], 'and 1 writes were under way'],
   ])('finds entries that were %s', (what, terms, words) => {
     const { n1 } = new Scene(new Persistence()).found();
     n1.store(entries(2, 3, 2));
@@ -94,11 +170,24 @@ describe('promises are durable', () => {
     expect(message).toContain('acknowledged entries up to 4 to raft id 1 in term 2; its disk has');
   });
 
+  it('N-19 finds an acknowledgement of an entry in whose place the disk has an old one', () => {
+    const { n2 } = new Scene(new Promises()).found();
+    n2.store(entries(2, 4, 2), { term: 3, vote: 0, commit: 1 });
+    const isDurable = n2.append(entries(3, 4, 3));
+    const early = violationOf(() => n2.send('AppResp', { term: 3, to: 1, index: 4 }));
+    expect(early).toContain('an entry of term 2 there, and it was given one of term 3');
+    n2.send('AppResp', { term: 3, to: 1, index: 2 });
+    isDurable();
+    n2.send('AppResp', { term: 3, to: 1, index: 4 });
+    n2.append([entry(4, 4)], { term: 4, vote: 0, commit: 1 });
+    n2.send('AppResp', { term: 3, to: 1, index: 4 });
+  });
+
   it('N-2 finds a vote before the sync', () => {
     const { n2 } = new Scene(new Promises()).found();
     n2.append([], { term: 2, vote: 1, commit: 1 });
     const early = violationOf(() => n2.send('VoteResp', { term: 2, to: 1 }));
-    expect(early).toContain('in term 2; only term 0 is on its disk');
+    expect(early).toContain('in term 2; only term 1 is on its disk');
     n2.store([], { term: 3, vote: 0, commit: 1 });
     const unwritten = violationOf(() => n2.send('VoteResp', { term: 3, to: 1 }));
     expect(unwritten).toContain('on its disk is no vote');

@@ -70,10 +70,13 @@ export class MachineLog {
     return copy;
   }
 
-  /** The lowest index above both bases at which they are not the same, ends included. */
+  /**
+   * The lowest index at which they are not the same, ends included, from the larger base on. The entry at
+   * the base counts: a log that ends before the other's begins holds none of it.
+   */
   firstDifference(other: MachineLog): LogIndex | undefined {
     const last = Math.max(this.lastIndex, other.lastIndex);
-    for (let i = Math.max(this.baseIndex, other.baseIndex) + 1; i <= last; i++) {
+    for (let i = Math.max(this.baseIndex, other.baseIndex); i <= last; i++) {
       if (this.termAt(i) !== other.termAt(i)) return i;
     }
     return undefined;

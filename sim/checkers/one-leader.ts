@@ -7,6 +7,12 @@
  * A leader is one process, not one node: a process that began anew and leads the same term again has another
  * log than the first time, under the same term, and the entries of the two can not be told apart. That is as
  * bad as two nodes. So the first life to lead a term is the only one that ever may.
+ *
+ * And it leads by the votes of a majority (paper 5.2): when it is first seen to lead, that very process must
+ * have been told the votes of that term, each voter counted once however often its answer came, and have its own
+ * durable. The voters are those of the newest committed configuration, or of the one before it while it may
+ * not have applied the newest: who has a change in its log knows that the one before it is committed, and
+ * takes that in before it campaigns. Whether the voters had a right to vote so is the business of promises.ts.
  */
 import { type Message, MessageType, type RaftId, type Term } from '../../src/raft/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
@@ -14,6 +20,7 @@ import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { EventLoop } from '../world/event-loop.ts';
 import { type Checker, Violation } from './checker.ts';
 import { ClusterRecords, nameOf } from './cluster-records.ts';
+import { configurationText, hasMajority } from './configurations.ts';
 
 interface Leader {
   readonly node: string;
@@ -22,6 +29,13 @@ interface Leader {
   readonly incarnation: string;
   /** What it was seen to do. */
   readonly by: string;
+}
+
+/** Votes that a process was told, of the newest term of which it was told any. */
+interface Votes {
+  readonly life: number;
+  readonly term: Term;
+  readonly from: Set<RaftId>;
 }
 
 const LEADERS_ONLY: ReadonlyMap<MessageType, string> = new Map([
@@ -37,6 +51,7 @@ export class OneLeader implements Checker {
   readonly #leaders: Map<Term, Leader> = new Map();
   /** Lives that were leading when they were last looked at. */
   readonly #leading: Map<string, number> = new Map();
+  readonly #votes: Map<string, Votes> = new Map();
 
   constructor(records: ClusterRecords = new ClusterRecords()) {
     this.#records = records;
@@ -70,7 +85,8 @@ export class OneLeader implements Checker {
     this.#leads(term, { node, life, raftId: from, incarnation, by });
   }
 
-  #received(event: SimEvent, { type, term, from }: Message): void {
+  #received(event: SimEvent, { type, term, from, reject }: Message): void {
+    if (type === MessageType.VoteResp && !reject) this.#granted(event, term, from);
     const by = LEADERS_ONLY.get(type);
     if (by === undefined) return;
     const known = this.#leaders.get(term);
@@ -86,12 +102,42 @@ export class OneLeader implements Checker {
     const known = this.#leaders.get(term);
     if (known === undefined) {
       this.#leaders.set(term, leader);
+      this.#checkElected(term, leader);
       return;
     }
     if (known.node === leader.node && known.life === leader.life) return;
     throw new Violation(
       this.name,
       `two leaders in term ${term}: ${text(known)} ${known.by}, then ${text(leader)} ${leader.by}`,
+    );
+  }
+
+  #granted({ node, life }: SimEvent, term: Term, from: RaftId): void {
+    const known = this.#votes.get(node);
+    if (known?.life === life && known.term === term) known.from.add(from);
+    else if (known?.life !== life || known.term < term) {
+      this.#votes.set(node, { life, term, from: new Set([from]) });
+    }
+  }
+
+  #checkElected(term: Term, leader: Leader): void {
+    const record = this.#records.of(leader.node);
+    const inForce = this.#records.configurations.inForceFor(record.appliedIndex);
+    const votes = this.#votes.get(leader.node);
+    const isCounted = votes?.life === leader.life && votes.term === term;
+    const { durableState } = record;
+    const hasOwn = durableState.term === term && durableState.vote === leader.raftId;
+    const hasVoted = (id: RaftId): boolean =>
+      id === leader.raftId ? hasOwn : isCounted && votes.from.has(id);
+    const [newest] = inForce;
+    if (newest === undefined) return;
+    if (inForce.some(({ state }) => hasMajority(state, hasVoted))) return;
+    const others = isCounted ? [...votes.from].filter((id) => id !== leader.raftId) : [];
+    throw new Violation(
+      this.name,
+      `${text(leader)} leads term ${term} (it ${leader.by}) without a majority of ` +
+        `${configurationText(newest.state)}: its own vote is ${hasOwn ? '' : 'not '}on its disk, and it was ` +
+        `told the votes of ${others.length === 0 ? 'nobody else' : `raft ids ${others.join(' ')}`}`,
     );
   }
 }

@@ -3,7 +3,9 @@
  * (paper, figure 2; NASTY 2, 19, 20), and no data folder ever votes for two candidates in one term (NASTY 1).
  *
  * - A granted vote needs the term and that very vote durable; an acknowledged append needs the term and all
- *   entries up to the index durable; at the moment in which the answer is sent.
+ *   entries up to the index durable; at the moment in which the answer is sent. While the node is still in
+ *   that term, its disk must hold the very entry that it was given last: one of another term at the same
+ *   place, which is about to be replaced, is not what it acknowledges.
  * - A vote is one that was granted to somebody, or is durable, or was found on the disk. One that was handed to
  *   the storage and lost in a crash before anybody heard of it binds nobody.
  * - Who leads a term has that term durable, with its own vote. Else it could begin anew, not remember, be
@@ -12,7 +14,8 @@
 import { type Message, MessageType, type RaftId, type Term } from '../../src/raft/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
 import { type Checker, Violation } from './checker.ts';
-import { ClusterRecords, type MachineRecord, nameOf } from './cluster-records.ts';
+import { ClusterRecords, nameOf } from './cluster-records.ts';
+import type { MachineRecord } from './machine-record.ts';
 
 /** Terms whose votes are remembered, for each data folder: whoever comes back older than that may not vote. */
 const TERMS_KEPT = 256;
@@ -59,13 +62,19 @@ export class Promises implements Checker {
     this.#fail(event, `${what} in term ${term}; only term ${durableState.term} is on its disk`);
   }
 
-  #checkAcknowledged(event: SimEvent, { durable }: MachineRecord, message: Message): void {
+  #checkAcknowledged(event: SimEvent, record: MachineRecord, message: Message): void {
+    const { durable, memory, memoryState } = record;
     const { index, term, to } = message;
-    if (durable.lastIndex >= index) return;
+    const what = `acknowledged entries up to ${index} to raft id ${to} in term ${term}`;
+    if (durable.lastIndex < index) {
+      this.#fail(event, `${what}; its disk has them up to ${durable.lastIndex}`);
+    }
+    const given = memory.termAt(index);
+    if (memoryState.term !== term || durable.has(index, given)) return;
     this.#fail(
       event,
-      `acknowledged entries up to ${index} to raft id ${to} in term ${term}; its disk has them up to ` +
-        `${durable.lastIndex}`,
+      `${what}; on its disk is an entry of term ${durable.termAt(index)} there, and it was given ` +
+        `${given === undefined ? 'none' : `one of term ${given}`}`,
     );
   }
 

@@ -7,7 +7,7 @@
  * process of one machine; they are numbered from 1 for each machine.
  */
 import type { CommandResult } from '../../src/consensus/index.ts';
-import type { LogIndex, Message, RaftId, Snapshot, Term } from '../../src/raft/index.ts';
+import type { HardState, LogIndex, Message, RaftId, Snapshot, Term } from '../../src/raft/index.ts';
 import type { AppendBatch, Identity, Storage } from '../../src/storage/index.ts';
 
 /** Why a process is gone. */
@@ -79,8 +79,18 @@ export type SimEvent =
   /** The storage said that the batch is durable. */
   | (OfNode & { readonly kind: 'durable'; readonly batch: AppendBatch })
   | (OfNode & { readonly kind: 'snapshot-saved'; readonly index: LogIndex; readonly term: Term })
-  /** A peer's snapshot has become the beginning of the log, durably. */
-  | (OfNode & { readonly kind: 'snapshot-installed'; readonly snapshot: Snapshot })
+  /** A peer's snapshot is to become the beginning of the log, with this hard state, in one step. */
+  | (OfNode & {
+      readonly kind: 'snapshot-installing';
+      readonly snapshot: Snapshot;
+      readonly hardState: HardState | undefined;
+    })
+  /** It has, durably. */
+  | (OfNode & {
+      readonly kind: 'snapshot-installed';
+      readonly snapshot: Snapshot;
+      readonly hardState: HardState | undefined;
+    })
   | (OfNode & { readonly kind: 'compacted'; readonly index: LogIndex })
   | (OfNode & { readonly kind: 'sent'; readonly message: Message })
   | (OfNode & { readonly kind: 'received'; readonly from: RaftId; readonly message: Message })

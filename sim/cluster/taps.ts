@@ -113,8 +113,10 @@ export class StorageTap implements Storage {
   }
 
   async installSnapshot(snapshot: Snapshot, hardState: HardState | undefined): Promise<void> {
+    // As above: it may be in force after a crash in the call.
+    this.#tell({ kind: 'snapshot-installing', snapshot, hardState });
     await this.#to.installSnapshot(snapshot, hardState);
-    this.#tell({ kind: 'snapshot-installed', snapshot });
+    this.#tell({ kind: 'snapshot-installed', snapshot, hardState });
   }
 
   async compact(index: LogIndex): Promise<void> {
