@@ -162,6 +162,17 @@ describe('promises are durable', () => {
     n2.send('AppResp', { term: 2, to: 1, index: 4 }).send('PreVoteResp', { term: 9, to: 3 });
   });
 
+  it('N-18 knows of an acknowledgement of what was replaced before it was written', () => {
+    const act = (term: number): void => {
+      const { n1 } = new Scene(new Promises()).found();
+      n1.store([entry(2, 2), entry(3, 2)], { term: 2, vote: 0, commit: 1 });
+      n1.store([entry(2, 3)], { term: 3, vote: 0, commit: 1 });
+      n1.send('AppResp', { to: 2, term, index: 3 });
+    };
+    act(2);
+    expect(violationOf(() => act(3))).toContain('its disk has them up to 2');
+  });
+
   it('N-19 finds an acknowledgement before the sync', () => {
     const { n2 } = new Scene(new Promises()).found();
     n2.store([], { term: 2, vote: 0, commit: 1 });
