@@ -3,6 +3,7 @@
  * the clients work on doors of fake nodes over one store; then on nodes of which one has a store of its own
  * (a split brain), or forgets an acknowledged write.
  */
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,8 +92,14 @@ it('convicts a split brain', async () => {
 it('convicts a store that loses what it acknowledged', async () => {
   const history = await work([new FakeCluster()], (file) => file.ok > 300);
   expect(judge(path).isOk).toBe(true);
-  const isWrite = ({ op, ok }: HistoryOperation): boolean => op === 'put' && ok === true;
-  const last = history.findLast(isWrite) as HistoryOperation;
+  const isWrite = ({ op, ok }: HistoryOperation): boolean => op !== 'get' && ok !== false;
+  // Every other write of its key was over before it: nothing may have taken its place.
+  const isLast = (put: HistoryOperation): boolean =>
+    history
+      .filter((one) => one !== put && one.key === put.key && isWrite(one))
+      .every((one) => one.return !== null && one.return < put.call);
+  const last = history.findLast((one) => one.op === 'put' && one.ok === true && isLast(one));
+  assert(last !== undefined, 'no key whose last write is a put');
   const end = Math.max(...history.map((one) => one.return ?? one.call));
   const lost = { ...last, client: 9_999, op: 'get', value: null, output: null } as const;
   const { revision: _none, ...read } = { ...lost, call: end + 1, return: end + 2 };
