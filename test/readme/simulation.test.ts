@@ -60,7 +60,12 @@ describe('docs/guides/simulation.md', () => {
     const [first = '', ...rest] = shown.split('\n').filter((line) => line !== '');
     expect(printed[1]).toMatch(/^VIOLATION {2}seed \d+ \([\w-]+\) after [\d.]+ s: same results on/);
     expect(first).toMatch(/^VIOLATION {2}seed \d+ \([\w-]+\) after [\d.]+ s: same results on/);
-    for (const start of ['the command', 'The machine is not deterministic', 'Likely: snapshot()']) {
+    for (const start of [
+      'the command',
+      'The machine is not deterministic',
+      'Seen in this run:',
+      'Usual causes:',
+    ]) {
       expect(rest.some((line) => line.trim().startsWith(start))).toBe(true);
       expect(printed.some((line) => line.startsWith(start))).toBe(true);
     }
