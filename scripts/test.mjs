@@ -35,7 +35,7 @@ const STEPS_OF_ALL = [
   },
   {
     title: 'Simulation: seeds that nobody has tried',
-    run: ['scripts/sim.mjs', '--fresh', '28'],
+    run: ['scripts/sim.mjs', '--fresh', '16'],
   },
   {
     title: 'Chaos on real processes',

@@ -25,7 +25,7 @@ import type { AppendBatch } from '../../src/storage/index.ts';
 import type { Excuse, SimEvent } from '../cluster/events.ts';
 import { CommitLedger } from './commit-ledger.ts';
 import { type ConfigurationAt, Configurations } from './configurations.ts';
-import type { CutEntries } from './machine-log.ts';
+import type { CutEntries, MachineLog } from './machine-log.ts';
 import {
   freshRecord,
   type MachineRecord,
@@ -34,6 +34,12 @@ import {
   openFolder,
   replaceFolder,
 } from './machine-record.ts';
+
+/** A disk that was wiped: what it had, and had told a leader. */
+export interface WipedDisk {
+  readonly log: MachineLog;
+  readonly acknowledged: LogIndex;
+}
 
 /** A claim that entries are committed, made by the last event. */
 export interface CommitClaim {
@@ -54,6 +60,8 @@ export class ClusterRecords {
   readonly machines: Map<string, MachineRecord> = new Map();
   readonly ledger: CommitLedger = new CommitLedger();
   readonly configurations: Configurations = new Configurations();
+  /** By the raft id that nobody has any more. */
+  readonly wiped: Map<RaftId, WipedDisk> = new Map();
   /** Of the last event, if it was an `appended` one. */
   cut: CutEntries | undefined;
   claim: CommitClaim | undefined;
@@ -78,6 +86,7 @@ export class ClusterRecords {
         record.identity = event.identity;
         return;
       case 'wiped':
+        this.#wiped(record);
         replaceFolder(record, true);
         return;
       case 'fault':
@@ -158,7 +167,14 @@ export class ClusterRecords {
     this.#claimed(record, batch.hardState.commit, batch.hardState.term);
   }
 
-  #sent(record: MachineRecord, { type, commit, term }: Message): void {
+  #wiped({ identity, durable: log, acknowledged }: MachineRecord): void {
+    if (identity !== undefined) this.wiped.set(identity.raftId, { log, acknowledged });
+  }
+
+  #sent(record: MachineRecord, { type, commit, term, index, reject }: Message): void {
+    if (type === MessageType.AppResp && !reject) {
+      record.acknowledged = Math.max(record.acknowledged, index);
+    }
     if (type !== MessageType.App && type !== MessageType.Heartbeat) return;
     if (commit > this.ledger.lastKnownIn) this.#claimed(record, commit, term);
   }

@@ -56,8 +56,12 @@ export class CommittedEntries implements Checker {
   #checkMajority(event: SimEvent, { index, inForce }: CommitClaim): void {
     const { ledger } = this.#records;
     const term = ledger.termAt(index);
-    const has = (id: RaftId): boolean =>
-      this.#records.byRaftId(id)?.durable.has(index, term) === true;
+    const has = (id: RaftId): boolean => {
+      if (this.#records.byRaftId(id)?.durable.has(index, term) === true) return true;
+      // Its word may be on its way, and whoever hears it can not know what became of the disk.
+      const gone = this.#records.wiped.get(id);
+      return gone !== undefined && index <= gone.acknowledged && gone.log.has(index, term);
+    };
     if (inForce.length === 0 || inForce.some(({ state }) => hasMajority(state, has))) return;
     const [{ state }] = inForce as [(typeof inForce)[0]];
     const onDisk = [...this.#records.machines.values()].map(

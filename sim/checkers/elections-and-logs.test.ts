@@ -243,6 +243,21 @@ describe('committed entries stay', () => {
     expect(violationOf(() => n1.apply(2, 3))).toContain('no majority');
   });
 
+  it('counts what a wiped disk had acknowledged: its word may be on its way', () => {
+    for (const [acknowledged, isEnough] of [
+      [3, true],
+      [2, false],
+    ] as const) {
+      const { n1, n2 } = new Scene(new CommittedEntries()).found();
+      n1.store(entries(2, 3, 2));
+      n2.store(entries(2, 3, 2));
+      n2.send('AppResp', { term: 2, to: 1, index: acknowledged });
+      n2.send('AppResp', { term: 2, to: 1, index: 3, reject: true }).wipe('b2');
+      if (isEnough) n1.apply(3, 2);
+      else expect(violationOf(() => n1.apply(3, 2))).toContain('no majority');
+    }
+  });
+
   it('finds a committed entry that is taken out', () => {
     const { n1, n2 } = new Scene(new CommittedEntries()).found();
     for (const actor of [n1, n2]) actor.store(entries(2, 4, 2));

@@ -54,6 +54,8 @@ export interface MachineRecord {
   isFolderKnown: boolean;
   /** Bits of its disk may have changed: a snapshot that can not be read is passed over for an older one. */
   isDiskRotten: boolean;
+  /** Up to here it has told a leader, in any life on this disk, that it has everything. */
+  acknowledged: LogIndex;
   /** What the life before left, as it stood when this one opened the folder; if that is known. */
   left: LeftBehind | undefined;
 }
@@ -75,6 +77,7 @@ export function freshRecord(name: string): MachineRecord {
     appliedIndex: 0,
     isFolderKnown: false,
     isDiskRotten: false,
+    acknowledged: 0,
     left: undefined,
   };
 }
