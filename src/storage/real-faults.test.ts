@@ -28,7 +28,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** What the programs share: a storage in the folder that they are given, entries, and one line of JSON to say. */
 const PRELUDE = `
   import { spawnSync } from 'node:child_process';
-  import { rmSync, writeFileSync } from 'node:fs';
+  import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
   import { nullLogger } from 'DOOR/world/null-logger.js';
   import { realClock } from 'DOOR/world/real-clock.js';
   import { realDisk } from 'DOOR/world/real-disk.js';
@@ -93,6 +93,7 @@ describe('a file system', () => {
       next: Refusal;
       fact: Refusal;
       failure: string;
+      reopened: Refusal;
       again: number;
       isSame: boolean;
       more: number;
@@ -113,6 +114,10 @@ describe('a file system', () => {
       const fact = await refusal(storage.writeFact('x', Buffer.from('y')));
       const failure = storage.failure?.code;
       await storage.close();
+      for (const bytes of [65_536, 4_096, 1])
+        try { for (;;) appendFileSync(root + '/more', Buffer.alloc(bytes)); } catch {}
+      const reopened = await refusal(open());
+      rmSync(root + '/more');
       rmSync(root + '/ballast');
       const second = await open();
       let isSame = true;
@@ -126,7 +131,7 @@ describe('a file system', () => {
         entries: [{ ...entry(again + 1), term: 2, data: Buffer.from('more') }] });
       const more = second.durableIndex;
       await second.close();
-      say({ acknowledged, refused, next, fact, failure, again, isSame, more });`,
+      say({ acknowledged, refused, next, fact, failure, reopened, again, isSame, more });`,
     );
     expect(found.acknowledged).toBeGreaterThan(20);
     expect(found.refused.code).toBe('DISK_FULL');
@@ -134,6 +139,9 @@ describe('a file system', () => {
     expect(found.refused.message).toContain('Free space');
     expect([found.next, found.fact]).toEqual([found.refused, found.refused]);
     expect(found.failure).toBe('DISK_FULL');
+    expect(found.reopened.code).toBe('DISK_FULL');
+    expect(found.reopened.message).toContain(`could not open the data folder ${folder}/data: `);
+    expect(found.reopened.message).toContain('Free space');
     expect(found.isSame).toBe(true);
     expect(found.again).toBeGreaterThanOrEqual(found.acknowledged);
     expect(found.more).toBe(found.again + 1);

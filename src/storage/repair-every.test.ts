@@ -13,6 +13,7 @@ import {
   dice,
   entries,
   entry,
+  FOLDER,
   hardState,
   lastSegment,
   MemoryDisk,
@@ -317,4 +318,46 @@ it('the segment behind a torn end is filled before it is used, and small, as the
   const again = await open(found, { tuning });
   expect(again.lastIndex()).toBe(8);
   expect(found.peek(lastSegment(found)).length).toBe(1024 * 1024);
+});
+
+describe('opening a log with a torn end on a full disk', () => {
+  /** Bytes of all files together. */
+  const used = (disk: MemoryDisk): number =>
+    disk.paths().reduce((sum, path) => sum + disk.peek(path).length, 0);
+
+  it.each([0, 1, 48, 100])(
+    'with %i bytes left names the folder and what to do, changes nothing, and goes on with room again',
+    async (left) => {
+      for (const torn of await everyTornEnd()) {
+        const disk = torn.disk.picture();
+        const path = lastSegment(disk);
+        const before = disk.peek(path);
+        const paths = disk.paths();
+        disk.capacityBytes = used(disk) + left;
+        const refused = await open(disk, OPTIONS).catch((error: unknown) => error);
+        expect(refused).toMatchObject({ code: 'DISK_FULL' });
+        const { message, details } = refused as ClusterError;
+        expect(message).toContain(`could not open the data folder ${FOLDER}`);
+        expect(message).toContain('Free space');
+        expect(details['path']).toMatch(/\/wal\/.*\.tmp$/);
+        expect(disk.paths()).toEqual(paths);
+        expect(disk.peek(path).equals(before)).toBe(true);
+        disk.capacityBytes = Number.POSITIVE_INFINITY;
+        // The same process may try again: nothing of the folder is held any more.
+        const storage = await open(disk, OPTIONS);
+        expect(await describeLog(storage)).toEqual(torn.kept);
+        await appendOne(storage);
+      }
+    },
+  );
+
+  it('with room for the beginning of a segment, but not for all of it, opens', async () => {
+    for (const torn of await everyTornEnd()) {
+      const disk = torn.disk.picture();
+      disk.capacityBytes = used(disk) + 4_096;
+      const storage = await open(disk, OPTIONS);
+      expect(await describeLog(storage)).toEqual(torn.kept);
+      await appendOne(storage);
+    }
+  });
 });
