@@ -39,4 +39,23 @@ describe('deadlines', () => {
     await clock.advance(20);
     expect(rings).toBe(0);
   });
+
+  it('watches nothing more after stop: a late caller leaves no timer', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock, () => Number.POSITIVE_INFINITY);
+    deadlines.stop();
+    deadlines.watch(clock.now() + 10);
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('does not wake again when stopped by what was due', async () => {
+    const clock = new ManualClock();
+    const deadlines: Deadlines = new Deadlines(clock, () => {
+      deadlines.stop();
+      return clock.now() + 5;
+    });
+    deadlines.watch(clock.now() + 10);
+    await clock.advance(10);
+    expect(clock.waiting).toBe(0);
+  });
 });

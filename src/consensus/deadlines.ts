@@ -26,14 +26,14 @@ export class Deadlines {
     this.#timer = this.#clock.after(delayMs, () => this.#ring());
   }
 
+  /** For good: a call that comes while the node goes down, and is refused, sets no timer any more. */
   stop(): void {
     this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#rings = Number.POSITIVE_INFINITY;
+    this.#rings = Number.NEGATIVE_INFINITY;
   }
 
   #ring(): void {
-    this.stop();
+    this.#rings = Number.POSITIVE_INFINITY;
     this.watch(this.#onDue());
   }
 }
