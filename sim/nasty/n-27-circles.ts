@@ -6,16 +6,33 @@
  * Here nobody passes on what is not its own. A proposal goes back with "not proposed", and its owner asks
  * the new leader; a read's question in another's name is refused at the door, and asked again.
  *
- * A write and a read leave a node on a slow link; leadership moves twice, each time before they arrive.
+ * A write and a read leave a node on a slow link; leadership moves twice, each time before they arrive. Then
+ * a leader dies with its answer, and nobody leads any more: whoever asked must not be told that nothing was
+ * proposed, for it was, and is done once there is a leader again.
  */
 import { FrameKind } from '../../src/consensus/forwarding.ts';
 import { MessageType } from '../../src/raft/index.ts';
-import { answered, beginCommand, beginRead, increment } from './asks.ts';
+import { answered, beginCommand, beginRead, ended, increment, openSession } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { allIsWell, lead, processOf, raftIdOf, until, utf8, write } from './moves.ts';
+import {
+  allIsWell,
+  lead,
+  matchOf,
+  processOf,
+  raftIdOf,
+  read,
+  restart,
+  statusOf,
+  until,
+  utf8,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const ON_THE_WAY_MS = 900;
+/** Time enough to find out that the leader is gone. */
+const PATIENCE_MS = 5_000;
+const COUNT_UP = { kind: 'increment', key: utf8('count'), by: 1n } as const;
 
 interface SentFrame {
   readonly by: string;
@@ -51,8 +68,7 @@ async function run(stage: NastyStage): Promise<void> {
     ['n2', 'n1'],
   ];
   cluster.network.delay('n3', 'n1', ON_THE_WAY_MS);
-  const command = { kind: 'increment', key: utf8('count'), by: 1n } as const;
-  const asked = beginCommand(stage, 'n3', command);
+  const asked = beginCommand(stage, 'n3', COUNT_UP);
   for (const [from, to] of hops) {
     await until(stage, `n3 passes it on to ${from}`, () => {
       return sent('n3', from, FrameKind.Proposals) === 1;
@@ -77,6 +93,7 @@ async function run(stage: NastyStage): Promise<void> {
   const count = await increment(stage, 'n1', 'count');
   stage.expect(count === 2n, `it was taken once: the counter stood at ${count - 1n}`);
   await questions(stage);
+  await unanswered(stage);
   await allIsWell(stage);
 }
 
@@ -115,6 +132,33 @@ async function questions(stage: NastyStage): Promise<void> {
   await stage.cluster.run(2_000);
   const later = questionsOf('n1') + questionsOf('n2') + questionsOf('n3');
   stage.expect(later === all, `and none is under way any more: ${later - all} were sent since`);
+}
+
+/** n1 writes what n3 passed on, and dies before it answers; nobody can lead until the deadline. */
+async function unanswered(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await lead(stage, 'n1');
+  const request = { session: await openSession(stage, 'n3'), sequence: 1 };
+  const end = statusOf(stage, 'n1').lastIndex;
+  await until(stage, 'n1 knows what n2 has', () => matchOf(stage, 'n1', 'n2') === end);
+  const mail = new Mail(stage);
+  mail.drop('n1', letters(MessageType.AppResp));
+  cluster.network.cutBoth('n2', 'n3');
+  const options = { timeoutMs: PATIENCE_MS, request };
+  const asked = beginCommand(stage, 'n3', COUNT_UP, options);
+  await until(stage, 'n2 has it on its disk', () => statusOf(stage, 'n2').durableIndex > end);
+  cluster.kill('n1');
+  await ended(stage, 'the write', asked);
+  stage.expect(statusOf(stage, 'n3').leader === undefined, 'n3 knows that nobody leads');
+  stage.trouble('the leader died with its answer, and the deadline passed without another one');
+  stage.expect(asked.code === 'OUTCOME_UNKNOWN', `n3 can not know what came of it: ${asked.code}`);
+  mail.clear();
+  cluster.network.healAll();
+  await restart(stage, 'n1');
+  const seen = await read(stage, 'n3', 'count');
+  stage.expect(seen === '3', `it was done after all: the counter stands at ${seen}`);
+  const count = await increment(stage, 'n2', 'count', request);
+  stage.expect(count === 3n, `and is done once when it is asked again: ${count}`);
 }
 
 export const CIRCLES: NastyScenario = {
