@@ -1,55 +1,65 @@
 /**
- * `npm run sim -- --nasty [N-1 ...] [--seed N] [--trace]`: plays the scenarios, each with several seeds,
- * which vary latencies and dice, never what the script does.
+ * `npm run sim -- --nasty`: plays the scenarios, each with several seeds. Ends with 0 when all went well, 1 when
+ * something was found, 2 when it was asked wrongly; see NASTY_USAGE.
  *
- * `--json` prints one line at the end in place of text, in the form of `npm run sim -- --json`, so that
- * what looks for planted faults can read both. `--stop-at-first` ends with the first scenario that fails.
+ * `--json` has the form of `npm run sim -- --json`, so that what looks for planted faults can read both.
  */
+import { UsageError } from '../run/arguments.ts';
+import { NASTY_USAGE, type NastyArguments, parseNastyArguments } from './arguments.ts';
 import { NASTY } from './index.ts';
 import type { NastyScenario } from './scenario.ts';
 import { type Played, play } from './stage.ts';
 
-/** A script that works by luck fails with one of them. */
-const SEEDS_EACH = 5;
+type Print = (line: string) => void;
 
-const args = process.argv.slice(2);
-const isJson = args.includes('--json');
-const stopsAtFirst = args.includes('--stop-at-first');
-const isTraced = args.includes('--trace');
-const seedAt = args.indexOf('--seed');
-const seed = seedAt < 0 ? undefined : Number(args[seedAt + 1]);
-const seeds = seed === undefined ? Array.from({ length: SEEDS_EACH }, (_, at) => at + 1) : [seed];
-const wanted = args.filter((arg) => /^N-\d+$/.test(arg)).map((arg) => Number(arg.slice(2)));
-const print = (line: string): void => {
+const print: Print = (line) => {
   process.stdout.write(`${line}\n`);
 };
-const say = isJson ? (): void => undefined : print;
 
-const chosen = NASTY.filter(({ number }) => wanted.length === 0 || wanted.includes(number));
-const unknown = wanted.filter((number) => !NASTY.some((scenario) => scenario.number === number));
-for (const number of unknown) say(`N-${number} is no scenario: there are N-1 to N-${NASTY.length}`);
-
-const failures: Played[] = [];
-for (const scenario of chosen) {
-  if (stopsAtFirst && failures.length > 0) break;
-  const failure = await playAll(scenario);
-  if (failure !== undefined) failures.push(failure);
-  const { checker, message } = failure?.violation ?? {};
-  const verdict =
-    failure === undefined
-      ? `ok    ${seeds.length} seeds`
-      : `FAIL  seed ${failure.seed}: ${checker}: ${message}`;
-  say(`N-${String(scenario.number).padEnd(3)} ${verdict.padEnd(14)} ${scenario.title}`);
+try {
+  const numbers = NASTY.map(({ number }) => number);
+  const wanted = parseNastyArguments(process.argv.slice(2), numbers);
+  if (wanted === 'help') process.stdout.write(NASTY_USAGE);
+  else process.exitCode = await playScenarios(wanted);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\n\n${NASTY_USAGE}`);
+  process.exitCode = 2;
 }
-const failed = unknown.length + failures.length;
-say(`${chosen.length} scenarios, ${failed} failed`);
-if (isJson) print(JSON.stringify({ violations: failures.map(asFound) }));
-process.exitCode = failed === 0 ? 0 : 1;
+
+/** Answers the exit code. */
+async function playScenarios(wanted: NastyArguments): Promise<number> {
+  const { scenarios, seeds, json, stopAtFirst } = wanted;
+  const say: Print = json ? () => undefined : print;
+  const chosen = NASTY.filter(({ number }) => scenarios.includes(number));
+  const failures: Played[] = [];
+  for (const scenario of chosen) {
+    if (stopAtFirst && failures.length > 0) break;
+    const failure = await playAll(scenario, wanted, say);
+    if (failure !== undefined) failures.push(failure);
+    const { checker, message } = failure?.violation ?? {};
+    const verdict =
+      failure === undefined
+        ? `ok    ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`
+        : `FAIL  seed ${failure.seed}: ${checker}: ${message}`;
+    say(`N-${String(scenario.number).padEnd(3)} ${verdict.padEnd(14)} ${scenario.title}`);
+    if (failure !== undefined) {
+      say(`      npm run sim -- --nasty N-${scenario.number} --seed ${failure.seed} --trace`);
+    }
+  }
+  say(`${chosen.length} scenarios, ${failures.length} failed`);
+  if (json) print(JSON.stringify({ violations: failures.map(asFound) }));
+  return failures.length === 0 ? 0 : 1;
+}
 
 /** The first seed that fails. */
-async function playAll(scenario: NastyScenario): Promise<Played | undefined> {
-  for (const one of seeds) {
-    const played = await play(scenario, one, isTraced ? say : undefined);
+async function playAll(
+  scenario: NastyScenario,
+  { seeds, trace }: NastyArguments,
+  say: Print,
+): Promise<Played | undefined> {
+  for (const seed of seeds) {
+    const played = await play(scenario, seed, trace ? say : undefined);
     if (played.violation !== undefined) return played;
   }
   return undefined;

@@ -42,6 +42,7 @@ it.each([
   [['--sedes', '1'], '--sedes'],
   [['--seeds', '1..2', '--nasty'], '--nasty goes first: npm run sim -- --nasty'],
   [['--json', '--mutants', 'm'], '--mutants goes first'],
+  [['--seeds', '1', '--versions'], '--versions goes first'],
 ])('refuses %j', (args, message) => {
   expect(() => parseArguments(args)).toThrow(UsageError);
   expect(() => parseArguments(args)).toThrow(message);
@@ -54,4 +55,5 @@ it('names each option in its usage', () => {
       name === 'shrink' ? 'no-shrink' : name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
     expect(USAGE).toContain(`--${flag}`);
   }
+  expect(USAGE).toContain('--nasty [N-1 ...] [--seed N] [--trace]');
 });

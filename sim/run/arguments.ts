@@ -24,7 +24,8 @@ export class UsageError extends Error {}
 
 export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [--mode M] [--workload W] [--nodes N]
                        [--twice] [--trace] [--no-shrink] [--stop-at-first] [--threads N] [--json]
-       npm run sim -- --nasty [N-1 ...]
+       npm run sim -- --nasty [N-1 ...] [--seed N] [--trace] [--stop-at-first] [--json]
+       npm run sim -- --versions [--seeds A..B]
        npm run sim -- --mutants [DIR] [--only NAME] [--seeds A..B] [--parallel N]
                       [--timeout-seconds N] [--skip-typecheck] [--skip-baseline]
        npm run sim -- --mutants --help
@@ -40,7 +41,9 @@ export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [
   --stop-at-first   ends at the first violation
   --threads N       default: one for each processor
   --json            one JSON object at the end in place of text
-  --nasty           the forty scripted scenarios that broke real systems
+  --nasty           the forty scripted scenarios that broke real systems: those that are named, else all; with
+                    one seed in place of five, and all that happens when it is asked for
+  --versions        the same seeds under several versions of Node.js (by npx): each must take the same way
   --mutants         plants the faults of a folder (default sim/mutants), one after the other; all must be found
 `;
 
@@ -49,7 +52,7 @@ const SEED_MAX = 2 ** 48;
 const FRESH_BASE = 1_000_000;
 
 export function parseArguments(args: readonly string[]): SimArguments | 'help' {
-  for (const first of ['--nasty', '--mutants']) {
+  for (const first of ['--nasty', '--mutants', '--versions']) {
     if (args.includes(first))
       throw new UsageError(`${first} goes first: npm run sim -- ${first} ...`);
   }
@@ -132,7 +135,8 @@ function freshSeeds(count: number): { from: number; to: number } {
   return { from, to: from + count - 1 };
 }
 
-function whole(option: string, text: string, min: number, max: number): number {
+/** @throws UsageError. */
+export function whole(option: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new UsageError(`${option} ${text}: give a whole number from ${min} to ${max}`);
