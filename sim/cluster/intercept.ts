@@ -4,7 +4,8 @@
  * chance is the mangler's.
  */
 import type { Message, RaftId } from '../../src/raft/index.ts';
-import type { Transport, TransportEvents } from '../../src/transport/index.ts';
+import type { Transport } from '../../src/transport/index.ts';
+import { forwarding } from '../world/forwarding.ts';
 
 /**
  * Decides about one message: calls `pass` at once or later, as often as it likes, with that message or
@@ -22,33 +23,16 @@ export function intercept(
   current: () => Interceptor | undefined,
   isDead: () => boolean,
 ): Transport {
-  const wrapped = (events: TransportEvents): TransportEvents => ({
-    messages: (from, messages) => {
-      const interceptor = current();
-      if (interceptor === undefined) return events.messages(from, messages);
-      const pass = (message: Message): void => {
-        if (!isDead()) events.messages(from, [message]);
-      };
-      for (const message of messages) interceptor(message, pass, from);
-    },
-    frame: (from, kind, payload) => events.frame(from, kind, payload),
-    connected: (peer) => events.connected(peer),
-    unreachable: (peer, reason, error) => events.unreachable(peer, reason, error),
-    bulk: (from, message) => events.bulk(from, message),
-    admit: (peer) => events.admit(peer),
+  return forwarding(transport, {
+    events: (to) => ({
+      messages: (from, messages) => {
+        const interceptor = current();
+        if (interceptor === undefined) return to.messages(from, messages);
+        const pass = (message: Message): void => {
+          if (!isDead()) to.messages(from, [message]);
+        };
+        for (const message of messages) interceptor(message, pass, from);
+      },
+    }),
   });
-  return {
-    get boundAddress() {
-      return transport.boundAddress;
-    },
-    start: (local, events) => transport.start(local, wrapped(events)),
-    stop: () => transport.stop(),
-    addPeer: (peer) => transport.addPeer(peer),
-    removePeer: (raftId) => transport.removePeer(raftId),
-    send: (message) => transport.send(message),
-    sendFrame: (to, kind, payload) => transport.sendFrame(to, kind, payload),
-    flush: () => transport.flush(),
-    sendBulk: (message, source) => transport.sendBulk(message, source),
-    status: () => transport.status(),
-  };
 }

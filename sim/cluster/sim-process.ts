@@ -12,7 +12,7 @@ import type { Address, World } from '../../src/world/index.ts';
 import type { EventLoop } from '../world/event-loop.ts';
 import type { SimDisk } from '../world/sim-disk.ts';
 import type { Listener } from './events.ts';
-import { MachineTap, StorageTap, TransportTap } from './taps.ts';
+import { MachineTap, StorageTap, tapTransport } from './taps.ts';
 
 export interface ProcessParts {
   readonly node: string;
@@ -72,7 +72,7 @@ export class SimProcess {
       between: {
         storage: (storage) => new StorageTap(storage, owner, tell),
         transport: (transport) => {
-          this.transport = new TransportTap(parts.mangle(transport), owner, tell);
+          this.transport = tapTransport(parts.mangle(transport), owner, tell);
           return this.transport;
         },
       },

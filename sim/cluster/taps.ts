@@ -8,8 +8,6 @@ import type {
   Entry,
   HardState,
   LogIndex,
-  Message,
-  RaftId,
   Snapshot,
   Term,
 } from '../../src/raft/index.ts';
@@ -22,14 +20,8 @@ import type {
   Storage,
   StoredSnapshot,
 } from '../../src/storage/index.ts';
-import type {
-  BulkSource,
-  LocalPeer,
-  Peer,
-  PeerStatus,
-  Transport,
-  TransportEvents,
-} from '../../src/transport/index.ts';
+import type { Transport } from '../../src/transport/index.ts';
+import { forwarding } from '../world/forwarding.ts';
 import type { Listener, SimEvent } from './events.ts';
 
 /** Whose gauges they are. */
@@ -161,69 +153,29 @@ export class StorageTap implements Storage {
   }
 }
 
-export class TransportTap implements Transport {
-  readonly #to: Transport;
-  readonly #tell: (happening: Happening) => void;
-
-  constructor(to: Transport, owner: TapOwner, tell: Listener) {
-    this.#to = to;
-    this.#tell = teller(owner, tell);
-  }
-
-  get boundAddress(): string {
-    return this.#to.boundAddress;
-  }
-
-  start(local: LocalPeer, events: TransportEvents): Promise<void> {
-    return this.#to.start(local, {
+/** Of raft's messages alone; frames of the node's own protocols are no concern of the checkers. */
+export function tapTransport(to: Transport, owner: TapOwner, listener: Listener): Transport {
+  const tell = teller(owner, listener);
+  return forwarding(to, {
+    events: (events) => ({
       messages: (from, messages) => {
-        for (const message of messages) this.#tell({ kind: 'received', from, message });
+        for (const message of messages) tell({ kind: 'received', from, message });
         events.messages(from, messages);
       },
-      frame: (from, kind, payload) => events.frame(from, kind, payload),
-      connected: (peer) => events.connected(peer),
-      unreachable: (peer, reason, error) => events.unreachable(peer, reason, error),
       bulk: (from, message) => {
-        this.#tell({ kind: 'received', from, message });
+        tell({ kind: 'received', from, message });
         return events.bulk(from, message);
       },
-      admit: (peer) => events.admit(peer),
-    });
-  }
-
-  stop(): Promise<void> {
-    return this.#to.stop();
-  }
-
-  addPeer(peer: Peer): void {
-    this.#to.addPeer(peer);
-  }
-
-  removePeer(raftId: RaftId): void {
-    this.#to.removePeer(raftId);
-  }
-
-  send(message: Message): void {
-    this.#to.send(message);
-    this.#tell({ kind: 'sent', message });
-  }
-
-  sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
-    return this.#to.sendFrame(to, kind, payload);
-  }
-
-  flush(): void {
-    this.#to.flush();
-  }
-
-  sendBulk(message: Message, source: BulkSource): Promise<void> {
-    this.#tell({ kind: 'sent', message });
-    return this.#to.sendBulk(message, source);
-  }
-
-  status(): readonly PeerStatus[] {
-    return this.#to.status();
-  }
+    }),
+    send: (message) => {
+      to.send(message);
+      tell({ kind: 'sent', message });
+    },
+    sendBulk: (message, source) => {
+      tell({ kind: 'sent', message });
+      return to.sendBulk(message, source);
+    },
+  });
 }
 
 export class MachineTap implements StateMachine {

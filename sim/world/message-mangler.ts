@@ -18,6 +18,7 @@ import type { Message, RaftId } from '../../src/raft/index.ts';
 import type { Transport, TransportEvents } from '../../src/transport/index.ts';
 import type { Timer } from '../../src/world/index.ts';
 import type { IoLoop } from './event-loop.ts';
+import { forwarding } from './forwarding.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** Read at each message, so they may be changed at any time. Whole percent. */
@@ -54,26 +55,17 @@ export function calmMangling(): ManglerConditions {
 /** The transport, with messages mangled on their way to whoever starts it. */
 export function mangle(transport: Transport, parts: ManglerParts): Transport {
   const mangler = new Mangler(parts);
-  return {
-    get boundAddress() {
-      return transport.boundAddress;
-    },
-    start: (local, events) => transport.start(local, mangler.between(events)),
+  return forwarding(transport, {
+    events: (to) => mangler.between(to),
     stop: () => {
       mangler.stop();
       return transport.stop();
     },
-    addPeer: (peer) => transport.addPeer(peer),
     removePeer: (raftId) => {
       mangler.forget(raftId);
       transport.removePeer(raftId);
     },
-    send: (message) => transport.send(message),
-    sendFrame: (to, kind, payload) => transport.sendFrame(to, kind, payload),
-    flush: () => transport.flush(),
-    sendBulk: (message, source) => transport.sendBulk(message, source),
-    status: () => transport.status(),
-  };
+  });
 }
 
 /** A message that is held back. */
@@ -91,17 +83,12 @@ class Mangler {
     this.#parts = parts;
   }
 
-  between(events: TransportEvents): TransportEvents {
+  between(events: TransportEvents): Partial<TransportEvents> {
     return {
       messages: (from, messages) => {
         const now = this.#isCalm ? messages : this.#passing(events, from, messages);
         if (now.length > 0) events.messages(from, now);
       },
-      frame: (from, kind, payload) => events.frame(from, kind, payload),
-      connected: (peer) => events.connected(peer),
-      unreachable: (peer, reason, error) => events.unreachable(peer, reason, error),
-      bulk: (from, message) => events.bulk(from, message),
-      admit: (peer) => events.admit(peer),
     };
   }
 
