@@ -4,7 +4,9 @@
  *
  * N-25: the old leader gave up and serves again when the word arrives. Whoever has got the word may be
  * elected inside everybody's lease, so an old leader that answered reads from a lease would be a second
- * reader. Here each read asks a majority, and a word of an earlier term moves nobody.
+ * reader. Here each read asks a majority, and a word of an earlier term moves nobody. Nor does one that was
+ * for an heir who had died: it does not wait for whoever runs there next, long after the operator was told
+ * that nothing came of it.
  *
  * N-26: while it hands over, a leader takes no proposals, or the heir never catches up; the word goes only
  * to one that has everything; it does not ask for pre-votes, which would be refused inside the lease; and
@@ -15,10 +17,12 @@ import { type Asked, answered, begin, beginCommand, beginRead, ended } from './a
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
+  isConnected,
   lead,
   processOf,
   raftIdOf,
   read,
+  restart,
   statusOf,
   until,
   untilLeads,
@@ -32,8 +36,8 @@ const LOOK_MS = 150;
 const ELECTION_MS = 1_000;
 const TICK_MS = 100;
 
-function beginTransfer(stage: NastyStage, to: string, timeoutMs: number): Asked<void> {
-  return begin(stage, 'n1', ({ engine }) => engine.transferLeadership(to, { timeoutMs }));
+function beginTransfer(stage: NastyStage, to: string, timeoutMs: number, from = 'n1'): Asked<void> {
+  return begin(stage, from, ({ engine }) => engine.transferLeadership(to, { timeoutMs }));
 }
 
 async function lateWord(stage: NastyStage): Promise<void> {
@@ -76,7 +80,30 @@ async function lateWord(stage: NastyStage): Promise<void> {
     isCalm,
     `the word of an old term moves nobody; n3 is ${after.role} of ${after.term}`,
   );
+  mail.clear();
+  await deadHeir(stage);
   await allIsWell(stage);
+}
+
+/** n3 leads, and hands over to n2 right after that one's death. */
+async function deadHeir(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  const { term } = statusOf(stage, 'n3');
+  const witness = new Witness(stage);
+  cluster.kill('n2');
+  await until(stage, 'n3 sees that n2 is gone', () => !isConnected(stage, 'n3', 'n2'));
+  const transfer = beginTransfer(stage, 'n2', 3 * ELECTION_MS, 'n3');
+  await ended(stage, 'the transfer to the dead', transfer);
+  stage.expect(transfer.code === 'TRANSFER_TIMED_OUT', `it failed with ${transfer.code}`);
+  const words = witness.sent('n3', letters(MessageType.TimeoutNow));
+  stage.expect(words.length === 1, `n3 sent ${words.length} words`);
+  stage.trouble('the word was for an heir that had died, and that is started again later');
+  await restart(stage, 'n2');
+  await until(stage, 'n3 reaches it again', () => isConnected(stage, 'n3', 'n2'));
+  await cluster.run(ELECTION_MS);
+  const { role, term: later } = statusOf(stage, 'n3');
+  const isCalm = role === 'leader' && later === term;
+  stage.expect(isCalm, `the word died with its heir; n3 is ${role} of ${later}, and led ${term}`);
 }
 
 export const LATE_WORD: NastyScenario = {
