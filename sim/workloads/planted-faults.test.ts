@@ -1,6 +1,8 @@
 /** Each workload finds a fault that was planted in what it watches, and says what is wrong. */
 import { describe, expect, it } from 'vitest';
+import type { Api } from '../../src/api/index.ts';
 import type { ApplyContext, CommandResult } from '../../src/consensus/index.ts';
+import { ClusterError } from '../../src/errors.ts';
 import {
   decodeCommand,
   decodeResult,
@@ -13,6 +15,8 @@ import {
   type KvWatch,
   type WatchQuery,
 } from '../../src/state/index.ts';
+import { lost } from '../../src/state/kv-watch.ts';
+import type { Violation } from '../checkers/checker.ts';
 import { WORKLOADS } from './index.ts';
 import { bytesOf, textOf } from './revision-log.ts';
 import { plantApi, plantEngine, violationOf } from './workload.fixture.ts';
@@ -144,6 +148,75 @@ describe('planted faults', () => {
     expect(['tokens grow', 'one holder a token']).toContain(checker);
   }, 30_000);
 
+  it('locks finds one who only looks as if he held a lock', async () => {
+    const refused = new Map<string, Uint8Array>();
+    const plant = plantApi((api) => ({
+      write: async (command, options) => {
+        const result = await api.write(command, options);
+        const isRefused = result.kind === 'compareAndSet' && !result.swapped;
+        if (isRefused && command.kind === 'compareAndSet') {
+          refused.set(textOf(command.key), command.value);
+        }
+        return result;
+      },
+      get: async (key, options) => {
+        const answer = await api.get(key, options);
+        const value = refused.get(textOf(key));
+        refused.delete(textOf(key));
+        const isOther = answer.item !== undefined && value !== undefined;
+        return isOther ? { ...answer, item: { ...answer.item, value } } : answer;
+      },
+    }));
+    const { checker, message } = await violationOf(locks, { plant });
+    expect(['one holder at a time', 'one holder a token', 'tokens grow']).toContain(checker);
+    expect(message).toMatch(/c\d#\d+ .*token \d+/);
+  }, 30_000);
+
+  it('locks finds an old token that a look has found', async () => {
+    let swaps = 0;
+    const plant = plantApi((api) => ({
+      write: async (command, options) => {
+        const result = await api.write(command, options);
+        const isLost = result.kind === 'compareAndSet' && result.swapped && ++swaps % 3 === 0;
+        // The lock was given and nobody was told so: he who asked must look.
+        if (isLost) throw new ClusterError('OUTCOME_UNKNOWN', 'the answer is lost');
+        return result;
+      },
+      get: async (key, options) => {
+        const { item, ...rest } = await api.get(key, options);
+        if (item === undefined) return { ...rest, item };
+        return { ...rest, item: { ...item, modRevision: Math.ceil(item.modRevision / 2) } };
+      },
+    }));
+    const { checker, message } = await violationOf(locks, { plant });
+    expect(['tokens grow', 'one holder at a time']).toContain(checker);
+    expect(message).toMatch(/token \d+/);
+  }, 30_000);
+
+  it('locks finds a token of a lease that two were given', async () => {
+    /** By lock: the newest token that anybody was told. By mark: the newest one when it asked. */
+    const newest = new Map<string, number>();
+    const atAsking = new Map<string, number>();
+    const plant = plantApi((api) => ({
+      write: async (command, options) => {
+        if (command.kind !== 'compareAndSet') return await api.write(command, options);
+        const lock = textOf(command.key);
+        const mark = textOf(command.value);
+        if (!atAsking.has(mark)) atAsking.set(mark, newest.get(lock) ?? 0);
+        const result = await api.write(command, options);
+        if (result.kind !== 'compareAndSet' || !result.swapped) return result;
+        const token = newest.get(lock) ?? 0;
+        // Who asked before the other one was told can not know that the token should be higher.
+        const isTwice = lock.startsWith('lease/') && token > (atAsking.get(mark) ?? 0);
+        if (!isTwice) newest.set(lock, result.revision);
+        return isTwice ? { ...result, revision: token } : result;
+      },
+    }));
+    const { checker, message } = await violationOf(locks, { plant });
+    expect(checker).toBe('one holder a token');
+    expect(message).toMatch(/c\d#\d+ and c\d#\d+ both hold lease\/a by token \d+/);
+  }, 30_000);
+
   it.each(['leaves out', 'repeats'])(
     'watches finds a node that %s a change',
     async (what) => {
@@ -171,6 +244,66 @@ describe('planted faults', () => {
     expect(checker).toBe('watches miss and repeat nothing');
     expect(message).toMatch(/ms after all was healed: the watcher of w\/3 .* misses revision/);
   }, 30_000);
+
+  describe('watches, where a history is said to be gone, finds', () => {
+    type Range = Awaited<ReturnType<Api['range']>>;
+
+    /** Every third watch that is to go on must read the keys anew, and is answered what `change` makes of it. */
+    async function violationOfResync(change: (answer: Range) => Range): Promise<Violation> {
+      let watched = 0;
+      const plant = plantApi((api) => ({
+        watch: async (keys, options) => {
+          const { from } = options ?? {};
+          if (from !== undefined && ++watched % 3 === 0) throw lost('WATCH_TOO_SLOW', from, 0);
+          return await api.watch(keys, options);
+        },
+        range: async (query, options) => change(await api.range(query, options)),
+      }));
+      const violation = await violationOf(watches, { plant });
+      expect(violation.checker).toBe('watches miss and repeat nothing');
+      return violation;
+    }
+
+    it('keys that hide a change', async () => {
+      const { message } = await violationOfResync(({ items, ...rest }) => ({
+        ...rest,
+        items: items.slice(1),
+      }));
+      expect(message).toMatch(/the watcher of .* has \[.*\] at revision \d+; applied was \[/);
+    }, 30_000);
+
+    it('an older state', async () => {
+      let first: Range | undefined;
+      const { message } = await violationOfResync((answer) => {
+        first ??= answer;
+        return first;
+      });
+      expect(message).toMatch(/reads revision \d+, (a client had been told|it had) \d+ before/);
+    }, 30_000);
+
+    it('a revision that skips what comes next', async () => {
+      const { message } = await violationOfResync((answer) => ({
+        ...answer,
+        revision: answer.revision + 3,
+      }));
+      expect(message).toMatch(/reads revision \d+; applied was \d+/);
+    }, 30_000);
+
+    it('a history that is there', async () => {
+      const plant = plantApi((api) => ({
+        watch: async (keys, options) => {
+          const { from = 0 } = options ?? {};
+          if (from > 20) throw lost('REVISION_COMPACTED', from, from);
+          return await api.watch(keys, options);
+        },
+      }));
+      const { checker, message } = await violationOf(watches, { plant });
+      expect(checker).toBe('watches miss and repeat nothing');
+      expect(message).toMatch(
+        /says that the history up to revision \d+ is gone .* compacted up to/,
+      );
+    }, 30_000);
+  });
 
   it('large values finds one byte that is another', async () => {
     class Rotten extends KvMachine {

@@ -61,6 +61,8 @@ export function commandName(bytes: Uint8Array): string {
 export class RevisionLog {
   /** By revision - 1. */
   readonly changes: LoggedChange[] = [];
+  /** The newest revision that a compaction has taken out of the history. */
+  compactedRevision = 0;
   readonly #state: Map<string, string> = new Map();
   readonly #findings: Findings;
 
@@ -110,6 +112,9 @@ export class RevisionLog {
           `${outcome.revision}; it changed ${events.length} keys after revision ${this.revision}, ` +
           `so ${expected} was expected`,
       );
+    }
+    if (command.kind === 'compact') {
+      this.compactedRevision = Math.max(this.compactedRevision, command.revision - 1);
     }
     if (events.length === 0) return;
     for (const { key, value } of events) {

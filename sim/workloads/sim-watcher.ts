@@ -5,6 +5,8 @@
  * Every change that it is given is held against what was applied (revision-log.ts) at once: the next change
  * of its keys, that one and no other. So a change that is left out, repeated, out of order, of another
  * content or of keys that it does not watch is found when it comes; one that never comes, at the end.
+ * Reading the keys anew hides what was missed, so that is judged, too: whether the history is really gone,
+ * whether the keys are those of the revision that they are said to be of, and whether there is such a one.
  *
  * The stream: the watch lives in the node's process, which reads ahead a little and no more; the watcher
  * fetches what is there, again and again. A fetch whose answer is lost has taken changes with it; the
@@ -156,7 +158,7 @@ export class SimWatcher {
     );
     isWanted = false;
     if (outcome.kind === 'done') return outcome.value;
-    this.#noteEnd(outcome.error);
+    this.#noteEnd(outcome.error, node);
     return undefined;
   }
 
@@ -178,12 +180,20 @@ export class SimWatcher {
     const { changes, end } = outcome.value;
     for (const change of changes) this.#given(change, node);
     if (end === undefined) return true;
-    this.#noteEnd(end.error);
+    this.#noteEnd(end.error, node);
     return false;
   }
 
-  #noteEnd(error: unknown): void {
-    if (error instanceof ClusterError && GONE.has(error.code)) this.#mustResync = true;
+  #noteEnd(error: unknown, node: string): void {
+    if (!(error instanceof ClusterError) || !GONE.has(error.code)) return;
+    this.#mustResync = true;
+    const said = Number(error.details['compactedRevision']);
+    const { compactedRevision } = this.#options.log;
+    if (said <= compactedRevision) return;
+    this.#found(
+      `${node} says that the history up to revision ${said} is gone (${error.code}); ` +
+        `it was compacted up to ${compactedRevision}`,
+    );
   }
 
   #given(change: KvChange, node: string): void {
@@ -214,6 +224,9 @@ export class SimWatcher {
     const given = JSON.stringify(items);
     if (wanted !== given) {
       this.#found(`${outcome.node} has ${given} at revision ${revision}; applied was ${wanted}`);
+    }
+    if (revision > log.revision) {
+      this.#found(`${outcome.node} reads revision ${revision}; applied was ${log.revision}`);
     }
     if (revision < floor) {
       this.#found(
