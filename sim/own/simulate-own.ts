@@ -6,30 +6,40 @@
  * Real time is looked at only between runs: for lines of progress, and to end the search for a smaller run.
  */
 import { ClusterError } from '../../src/errors.ts';
-import type { RunPlan } from '../run/plan.ts';
-import { type SeedSummary, summaryOf, Totals } from '../run/report.ts';
+import {
+  counted,
+  type OperationWords,
+  type SmallestRun,
+  violationLines,
+} from '../run/found-lines.ts';
+import { nowAndThen } from '../run/now-and-then.ts';
+import { summaryOf, Totals } from '../run/report.ts';
 import type { RunResult } from '../run/run-plan.ts';
-import { sizeOf } from '../run/shrink.ts';
+import { shrinkFailing } from '../run/shrink-failing.ts';
+import type { PlannedOperation } from '../workloads/index.ts';
+import { bytesText } from './bytes-text.ts';
 import { checkOptions, checkSimulation, type SimulationSettings } from './check-simulation.ts';
-import { counted, shrunkLines, violationLines } from './own-lines.ts';
 import { planOwn } from './own-plan.ts';
 import { MACHINE_RULES, runOwn } from './own-run.ts';
 import { guarded } from './run-guard.ts';
-import { shrinkOwn } from './shrink-own.ts';
 import type {
   OwnMachine,
+  ShrunkRun,
   Simulation,
   SimulationOptions,
   SimulationReport,
   SimulationViolation,
 } from './simulation.ts';
 
-/** Of real time, between two lines of progress. */
-const PROGRESS_EVERY_MS = 5_000;
 /** Of real time: who waits for a smaller run has the violation already. */
 const SHRINK_MS_MAX = 30_000;
 /** Violations that are told in lines; more of them say nothing new. */
 const TOLD_MAX = 5;
+
+const COMMANDS: OperationWords = {
+  what: 'command',
+  text: (operation) => bytesText(Buffer.from(commandOf(operation), 'hex')),
+};
 
 /**
  * Tries a state machine under everything that befalls a cluster: lost, late and repeated messages, cuts,
@@ -61,11 +71,12 @@ class Simulator {
   #failing: RunResult | undefined;
   /** The seed that runs, or is made smaller. */
   #seed = 0;
-  #toldAtMs = performance.now();
+  readonly #progress: (line: string) => void;
 
   constructor(simulation: Simulation, settings: SimulationSettings) {
     this.#simulation = simulation;
     this.#settings = settings;
+    this.#progress = nowAndThen(settings.onLine);
   }
 
   async toEnd(): Promise<SimulationReport> {
@@ -103,60 +114,58 @@ class Simulator {
     this.#seed = seed;
     const plan = planOwn(seed, this.#simulation, this.#settings);
     const result = await runOwn(this.#simulation, plan, onTrace);
-    const summary = summaryOf(result);
-    this.#totals.add(summary);
+    this.#totals.add(summaryOf(result));
     this.#runs.push({ seed, hash: result.hash });
     if (onTrace !== undefined) say(`seed ${seed}: ${result.hash}`);
-    if (result.violation !== undefined) this.#found(result, summary);
+    if (result.violation !== undefined) this.#found(result);
     const violations = counted(this.#violations.length, 'violation');
     if (seed === to) return;
     this.#progress(`${this.#totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
   }
 
-  #found(result: RunResult, summary: SeedSummary): void {
+  #found(result: RunResult): void {
     const { checker = '', message = '', atMs = 0 } = result.violation ?? {};
-    const { seed, mode, nodes, hash } = summary;
+    const { seed, mode, shape } = result.plan;
     const about = MACHINE_RULES.has(checker) ? 'machine' : 'cluster';
+    const { hash } = result;
+    const nodes = shape.size;
     const violation = { seed, mode, nodes, atMs, checker, message, about, hash } as const;
     this.#failing ??= result;
     this.#violations.push(violation);
     if (this.#violations.length > TOLD_MAX) return;
-    for (const line of violationLines(violation, this.#settings)) this.#settings.onLine(line);
+    const notes =
+      about === 'cluster'
+        ? ['This is a rule of Quorate itself: please report it, with this seed']
+        : [];
+    const again = this.#again(seed, mode, nodes);
+    const lines = violationLines({ ...violation, where: mode, notes, again });
+    for (const line of lines) this.#settings.onLine(line);
+  }
+
+  #again(seed: number, mode: string, nodes: number): string {
+    const { replayCommand } = this.#settings;
+    if (replayCommand !== undefined) {
+      return `${replayCommand} --seeds ${seed}..${seed} --mode ${mode} --nodes ${nodes} --trace`;
+    }
+    const range = `{ from: ${seed}, to: ${seed} }`;
+    return `simulate(simulation, { seeds: ${range}, mode: '${mode}', nodes: ${nodes}, onTrace: console.log })`;
   }
 
   async #shrink(failing: RunResult): Promise<void> {
-    const { onLine: say } = this.#settings;
-    const { seed } = failing.plan;
-    this.#seed = seed;
-    say(`making seed ${seed} smaller, for ${SHRINK_MS_MAX / 1000} s at most`);
-    const tries = new Tries(failing, SHRINK_MS_MAX);
-    const shrunk = await shrinkOwn(failing, async (plan, onLine) => {
-      this.#checkSignal();
-      // The last run, whose lines are wanted, is no try.
-      if (onLine !== undefined) return await runOwn(this.#simulation, plan, onLine);
-      const result = await tries.run(plan, () => runOwn(this.#simulation, plan));
-      this.#progress(`seed ${seed}: ${counted(tries.count, 'run')}, down to ${tries.smallest}`);
-      return result;
+    this.#seed = failing.plan.seed;
+    const smallest = await shrinkFailing(failing, {
+      run: async (plan, onLine) => {
+        this.#checkSignal();
+        return await runOwn(this.#simulation, plan, onLine);
+      },
+      msMax: SHRINK_MS_MAX,
+      words: COMMANDS,
+      say: this.#settings.onLine,
+      progress: this.#progress,
     });
-    if (tries.isOver) say(`${SHRINK_MS_MAX / 1000} s are over: a smaller one may be left`);
     const [first] = this.#violations;
-    if (shrunk === undefined || first === undefined) {
-      say(
-        'it does not take the same way again: the machine or the commands depend on more than the seed',
-      );
-      return;
-    }
-    const found = { ...shrunk, tries: tries.count };
-    this.#violations[0] = { ...first, shrunk: found };
-    for (const line of shrunkLines(found)) say(line);
-  }
-
-  /** A line now and then, so that nobody takes patience for a hang. */
-  #progress(line: string): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#toldAtMs < PROGRESS_EVERY_MS) return;
-    this.#toldAtMs = nowMs;
-    this.#settings.onLine(line);
+    if (smallest === undefined || first === undefined) return;
+    this.#violations[0] = { ...first, shrunk: shrunkRunOf(smallest) };
   }
 
   #checkSignal(): void {
@@ -186,29 +195,22 @@ class Simulator {
   }
 }
 
-/** Runs of a search for a smaller one, which has its bound of real time. */
-class Tries {
-  count = 0;
-  isOver = false;
-  smallest: string;
-  readonly #failing: RunResult;
-  readonly #endMs: number;
+/** As data that can be printed. */
+function shrunkRunOf({ plan, message, trace, tries }: SmallestRun): ShrunkRun {
+  return {
+    nodes: plan.shape.size,
+    rounds: plan.rounds.map(({ faultMs, faults }) => ({ faultMs, faults: [...faults] })),
+    commands: plan.operations.map((operation) => {
+      const { atMs, client } = operation;
+      return { atMs, client, command: commandOf(operation) };
+    }),
+    message,
+    trace,
+    tries,
+  };
+}
 
-  constructor(failing: RunResult, msMax: number) {
-    this.#failing = failing;
-    this.#endMs = performance.now() + msMax;
-    this.smallest = sizeOf(failing.plan);
-  }
-
-  /** Once time is over nothing fails any more: what was found so far is the smallest. */
-  async run(plan: RunPlan, go: () => Promise<RunResult>): Promise<RunResult> {
-    this.isOver ||= performance.now() > this.#endMs;
-    if (this.isOver) return { ...this.#failing, plan, violation: undefined };
-    this.count += 1;
-    const result = await go();
-    if (result.violation?.checker === this.#failing.violation?.checker) {
-      this.smallest = sizeOf(plan);
-    }
-    return result;
-  }
+/** In hexadecimal digits. */
+function commandOf({ args: [command = ''] }: PlannedOperation): string {
+  return String(command);
 }

@@ -1,15 +1,14 @@
 /** What many runs come to, in lines for people. */
 
-import type { RunPlan } from './plan.ts';
 import type { RunResult } from './run-plan.ts';
-import { sizeOf } from './shrink.ts';
 
 /** The part of a result that travels between threads and is added up. */
 export type SeedSummary = Omit<RunResult, 'plan'> & {
   readonly seed: number;
   readonly mode: string;
-  readonly workload: string;
-  readonly nodes: number;
+  /** Unknown of a seed that could not be planned. */
+  readonly workload: string | undefined;
+  readonly nodes: number | undefined;
 };
 
 export function summaryOf(result: RunResult): SeedSummary {
@@ -92,24 +91,9 @@ export class Totals {
 /** How to see it again. */
 export function replayCommand(summary: SeedSummary, command: string): string {
   const { seed, mode, workload, nodes } = summary;
-  return `${command} --seeds ${seed}..${seed} --mode ${mode} --workload ${workload} --nodes ${nodes} --trace`;
-}
-
-/** What is left of a failing run, to be read. */
-export function shrunkLines(plan: RunPlan): string[] {
-  const lines = [`what it needs: ${sizeOf(plan)}`];
-  plan.rounds.forEach((round, at) => {
-    lines.push(`  round ${at + 1}: ${round.faultMs} ms`);
-    for (const { atMs, kind, args } of round.faults) {
-      const what = Object.entries(args).map(([name, value]) => `${name} ${value}`);
-      lines.push(`    ${String(atMs).padStart(6)} ms ${kind} ${what.join(', ')}`);
-    }
-  });
-  const shown = plan.operations.slice(0, 40);
-  for (const { client, atMs, kind, args } of shown) {
-    lines.push(`    ${String(atMs).padStart(6)} ms client ${client}: ${kind} ${args.join(' ')}`);
-  }
-  const more = plan.operations.length - shown.length;
-  if (more > 0) lines.push(`    and ${more} operations more`);
-  return lines;
+  const known = Object.entries({ mode, workload, nodes }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const flags = known.map(([name, value]) => `--${name} ${value}`);
+  return [command, `--seeds ${seed}..${seed}`, ...flags, '--trace'].join(' ');
 }

@@ -3,9 +3,10 @@
  * Method: runs that are judged by a rule on their plan.
  */
 import { expect, it } from 'vitest';
-import type { RunPlan } from './plan.ts';
+import { sizeOf } from './found-lines.ts';
+import { QUIET_MS, type RunPlan } from './plan.ts';
 import type { RunResult } from './run-plan.ts';
-import { shrink, sizeOf } from './shrink.ts';
+import { cutOff, shrink } from './shrink.ts';
 
 const PLAN: RunPlan = {
   seed: 1,
@@ -49,7 +50,7 @@ it('keeps the two faults and the three operations that it takes', async () => {
     return isThere && isAsked ? 'lost' : undefined;
   });
   const { result } = await shrink(await run(PLAN), { run, triesMax: 1_000 });
-  expect(sizeOf(result.plan)).toBe('3 nodes, 1 rounds, 2 faults, 3 operations');
+  expect(sizeOf(result.plan)).toBe('3 nodes, 1 round, 2 faults, 3 operations');
   expect(result.plan.operations.map(({ kind }) => kind)).toEqual(['op 7', 'op 8', 'op 41']);
   expect(result.plan.rounds[0]?.faults.map(({ kind }) => kind)).toEqual(['2/3', '2/8']);
 });
@@ -66,4 +67,26 @@ it('ends when it has tried as often as it may', async () => {
   const first = await run(PLAN);
   const { tries } = await shrink(first, { run, triesMax: 3 });
   expect([tries, plans.length]).toEqual([3, 4]);
+});
+
+it('ends when nobody wants a further try', async () => {
+  const { run, plans } = runner(() => 'lost');
+  const told: number[] = [];
+  const { tries } = await shrink(await run(PLAN), {
+    run,
+    triesMax: 1_000,
+    isOver: () => told.length === 2,
+    onTry: (count) => told.push(count),
+  });
+  expect([tries, plans.length, told]).toEqual([2, 3, [1, 2]]);
+});
+
+it('cuts off what was planned for after the violation, and nothing before', async () => {
+  const secondMs = 1_000 + QUIET_MS;
+  const cut = cutOff(PLAN, secondMs + 4);
+  expect(cut.rounds.map(({ faults }) => faults.length)).toEqual([10, 5]);
+  expect(cut.operations).toHaveLength(60);
+  expect(cutOff(PLAN, secondMs - 1).rounds).toHaveLength(1);
+  expect(cutOff(PLAN, 20).operations.map(({ atMs }) => atMs)).toEqual([...Array(21).keys()]);
+  expect(cutOff(PLAN, Infinity)).toEqual(PLAN);
 });

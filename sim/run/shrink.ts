@@ -3,17 +3,20 @@
  * still breaks. What remains is what the failure needs, short enough to be read.
  *
  * Taking something out moves what comes after it; so a smaller run may fail in another way or not at all,
- * and is then not taken. By halves first, then one by one (delta debugging, Zeller and Hildebrandt 2002).
+ * and is then not taken. What was planned for after the violation never came about: it goes first, so that each
+ * further try is short. Then by halves, then one by one (delta debugging, Zeller and Hildebrandt 2002).
  */
-import type { RunPlan } from './plan.ts';
+import { QUIET_MS, type RunPlan } from './plan.ts';
 import type { RunResult } from './run-plan.ts';
 
 export interface ShrinkOptions {
   readonly run: (plan: RunPlan) => Promise<RunResult>;
   /** Runs that may be tried. */
   readonly triesMax: number;
-  /** Told how it goes, for people. */
-  readonly onProgress?: (text: string) => void;
+  /** Asked before each try: no further one is wanted. */
+  readonly isOver?: () => boolean;
+  /** Told after each try: how many there were, and the smallest plan so far. */
+  readonly onTry?: (tries: number, best: RunPlan) => void;
 }
 
 export interface Shrunk {
@@ -51,14 +54,15 @@ export async function shrink(failing: RunResult, options: ShrinkOptions): Promis
   let best = failing;
   let tries = 0;
   const attempt = async (plan: RunPlan): Promise<boolean> => {
-    if (tries >= options.triesMax) return false;
+    if (tries >= options.triesMax || options.isOver?.() === true) return false;
     tries += 1;
     const result = await options.run(plan);
-    if (result.violation?.checker !== wanted) return false;
-    best = result;
-    options.onProgress?.(`${tries}: ${sizeOf(best.plan)}`);
-    return true;
+    const isTaken = result.violation?.checker === wanted;
+    if (isTaken) best = result;
+    options.onTry?.(tries, best.plan);
+    return isTaken;
   };
+  await attempt(cutOff(best.plan, best.violation?.atMs ?? Infinity));
   if (best.plan.shape.size > 3) {
     await attempt({ ...best.plan, shape: { ...best.plan.shape, size: 3 } });
   }
@@ -92,8 +96,17 @@ async function thin(
   }
 }
 
-export function sizeOf(plan: RunPlan): string {
-  const count = plan.rounds.reduce((sum, round) => sum + round.faults.length, 0);
-  const { length } = plan.operations;
-  return `${plan.shape.size} nodes, ${plan.rounds.length} rounds, ${count} faults, ${length} operations`;
+/**
+ * Without what was planned for after `atMs` of the run. Rounds may begin later than planned here (a first leader
+ * is waited for, quiet lasts until all is healed), never earlier: nothing is cut off that had come about.
+ */
+export function cutOff(plan: RunPlan, atMs: number): RunPlan {
+  let beganMs = 0;
+  const rounds = plan.rounds.flatMap((round) => {
+    const sinceMs = atMs - beganMs;
+    beganMs += round.faultMs + QUIET_MS;
+    if (sinceMs < 0) return [];
+    return [{ ...round, faults: round.faults.filter((fault) => fault.atMs <= sinceMs) }];
+  });
+  return { ...plan, rounds, operations: plan.operations.filter((one) => one.atMs <= atMs) };
 }

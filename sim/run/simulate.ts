@@ -2,28 +2,33 @@
  * Runs seeds, tells how they went, and makes what failed small enough to be read.
  */
 import type { SimArguments } from './arguments.ts';
+import { counted, type OperationWords, violationLines } from './found-lines.ts';
 import { runSeeds } from './many-seeds.ts';
+import { nowAndThen } from './now-and-then.ts';
 import { planRun } from './plan.ts';
-import { replayCommand, type SeedSummary, shrunkLines, summaryOf, Totals } from './report.ts';
+import { replayCommand, type SeedSummary, summaryOf, Totals } from './report.ts';
 import { runPlan } from './run-plan.ts';
-import { shrink } from './shrink.ts';
+import { shrinkFailing } from './shrink-failing.ts';
 
 type Print = (line: string) => void;
 
 const COMMAND = 'npm run sim --';
 /** Violations that are shown in full; more of them say nothing new. */
 const SHOWN_MAX = 5;
-const SHRINK_TRIES_MAX = 150;
-/** Seeds between two lines of progress. */
-const PROGRESS_SEEDS = 100;
-/** Lines of the shrunk run that are shown: its last ones lead to the violation. */
-const TRACE_LINES_MAX = 60;
+/** Of real time. */
+const SHRINK_MS_MAX = 180_000;
+
+const OPERATIONS: OperationWords = {
+  what: 'operation',
+  text: ({ kind, args }) => `${kind} ${args.join(' ')}`,
+};
 
 /** Answers the exit code. */
 export async function simulate(wanted: SimArguments, print: Print): Promise<number> {
   const { from, to } = wanted.seeds;
   if (wanted.trace) return await traceSeed(wanted, print);
   const say: Print = wanted.json ? () => {} : print;
+  const progress = nowAndThen(say);
   const nodes = wanted.nodes === undefined ? '' : `, ${wanted.nodes} nodes`;
   say(`seeds ${from}..${to}, mode ${wanted.mode}${nodes}`);
   const began = performance.now();
@@ -34,11 +39,10 @@ export async function simulate(wanted: SimArguments, print: Print): Promise<numb
     seeds: range(from, to),
     onSeed: (summary) => {
       totals.add(summary);
-      if (wanted.twice) hashes.set(summary.seed, summary.hash);
+      hashes.set(summary.seed, summary.hash);
       if (summary.violation !== undefined) tellViolation(summary, totals, say);
-      if (totals.seeds % PROGRESS_SEEDS === 0) {
-        say(`${totals.seeds} seeds, ${totals.violations.length} violations`);
-      }
+      const violations = counted(totals.violations.length, 'violation');
+      progress(`${totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
       return !(wanted.stopAtFirst && summary.violation !== undefined);
     },
   });
@@ -48,8 +52,8 @@ export async function simulate(wanted: SimArguments, print: Print): Promise<numb
   if (first !== undefined && wanted.shrink && !wanted.json) await showShrunk(first, say);
   for (const line of totals.lines(seconds)) say(line);
   const found = totals.violations.length;
-  say(found === 0 ? 'no violation' : `${found} seeds with a violation`);
-  if (wanted.json) print(JSON.stringify({ seeds: totals.seeds, violations: totals.violations }));
+  say(found === 0 ? 'no violation' : `${counted(found, 'seed')} with a violation`);
+  if (wanted.json) print(JSON.stringify(reportOf(totals, hashes)));
   return found === 0 && different === 0 ? 0 : 1;
 }
 
@@ -57,13 +61,23 @@ function* range(from: number, to: number): Generator<number> {
   for (let seed = from; seed <= to; seed++) yield seed;
 }
 
+/** Seeds end in any order. */
+function inOrder(hashes: ReadonlyMap<number, string>): number[] {
+  return [...hashes.keys()].sort((a, b) => a - b);
+}
+
+function reportOf(totals: Totals, hashes: ReadonlyMap<number, string>): object {
+  const runs = inOrder(hashes).map((seed) => ({ seed, hash: hashes.get(seed) }));
+  return { seeds: totals.seeds, runs, violations: totals.violations };
+}
+
 function tellViolation(summary: SeedSummary, totals: Totals, say: Print): void {
   if (totals.violations.length > SHOWN_MAX) return;
   const { seed, mode, workload, violation } = summary;
-  const at = ((violation?.atMs ?? 0) / 1000).toFixed(3);
-  say(`VIOLATION  seed ${seed} (${mode}, ${workload}) after ${at} s: ${violation?.checker}`);
-  say(`           ${violation?.message}`);
-  say(`           ${replayCommand(summary, COMMAND)}`);
+  const { checker = '', message = '', atMs = 0 } = violation ?? {};
+  const where = workload === undefined ? mode : `${mode}, ${workload}`;
+  const again = replayCommand(summary, COMMAND);
+  for (const line of violationLines({ seed, where, atMs, checker, message, again })) say(line);
 }
 
 async function compareAgain(
@@ -72,9 +86,10 @@ async function compareAgain(
   say: Print,
 ): Promise<number> {
   let different = 0;
+  const seeds = inOrder(hashes).filter((seed) => hashes.get(seed) !== '');
   await runSeeds({
     ...wanted,
-    seeds: [...hashes.keys()].sort((a, b) => a - b),
+    seeds,
     onSeed: ({ seed, hash }) => {
       if (hash === hashes.get(seed)) return true;
       different += 1;
@@ -82,28 +97,25 @@ async function compareAgain(
       return true;
     },
   });
-  if (different === 0) say(`each of ${hashes.size} seeds took the same way twice`);
+  if (different === 0) say(`each of ${seeds.length} seeds took the same way twice`);
   return different;
 }
 
 async function showShrunk(summary: SeedSummary, say: Print): Promise<void> {
-  const { seed, mode, workload, nodes } = summary;
-  say(`making seed ${seed} smaller`);
-  const failing = await runPlan(planRun(seed, { mode, workload, nodes }));
-  if (failing.violation === undefined) {
-    say('it does not fail again: something in it is not deterministic');
-    return;
-  }
-  const shrunk = await shrink(failing, {
-    run: (plan) => runPlan(plan),
-    triesMax: SHRINK_TRIES_MAX,
-  });
-  for (const line of shrunkLines(shrunk.result.plan)) say(line);
-  const lines: string[] = [];
-  await runPlan(shrunk.result.plan, { onLine: (line) => lines.push(line) });
-  const shown = lines.slice(-TRACE_LINES_MAX);
-  if (shown.length < lines.length) say(`  ... ${lines.length - shown.length} lines before`);
-  for (const line of shown) say(`  ${line}`);
+  const { seed, mode, workload, nodes, hash } = summary;
+  // Here, on the thread that waits, it would hang or end everything.
+  if (hash === '') return say(`seed ${seed} is not made smaller: its run has no end of its own`);
+  const plan = planRun(seed, { mode, workload, nodes });
+  await shrinkFailing(
+    { plan, hash },
+    {
+      run: (smaller, onLine) => runPlan(smaller, { onLine }),
+      msMax: SHRINK_MS_MAX,
+      words: OPERATIONS,
+      say,
+      progress: nowAndThen(say),
+    },
+  );
 }
 
 async function traceSeed(wanted: SimArguments, print: Print): Promise<number> {
