@@ -221,6 +221,17 @@ describe('the api', () => {
     expect(api.health()).toEqual({ healthy: true, phase: 'starting', failure: undefined });
   });
 
+  it('is not ready once it was removed, and says that before all else', async () => {
+    const { api, engine } = nodeApi();
+    engine.mode = 'no-leader';
+    const status = engine.status();
+    engine.status = () => ({ ...status, leaving: true });
+    expect((await api.readiness()).reasons).toEqual([
+      'the node was removed, and runs on only until the others can do without it',
+    ]);
+    expect(api.health().healthy).toBe(true);
+  });
+
   it('counts calls into buckets', () => {
     const stats = new CallStats();
     const one = stats.of('http', 'kv.get');

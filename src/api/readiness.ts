@@ -35,7 +35,9 @@ function knownReasons(status: NodeStatus, draining: boolean): string[] {
   } else if (draining) {
     reasons.push('the node is stopping');
   }
-  if (status.leader === undefined && status.members.length === 0) {
+  if (status.leaving) {
+    reasons.push('the node was removed, and runs on only until the others can do without it');
+  } else if (status.leader === undefined && status.members.length === 0) {
     reasons.push('the node was let in, and waits for the leader to send it the state');
   } else if (status.leader === undefined) {
     reasons.push(`no leader is known: ${describeQuorum(quorumFacts(status))}`);

@@ -7,8 +7,11 @@
  * it. It goes on like that when it is started again.
  *
  * It is gone when it is told: a peer refuses it by name, which none does before the removal is safe (see
- * members.ts). Then it leaves a mark in its folder, and ends. One that missed its own removal is told in the
- * same way, by a majority.
+ * members.ts), or its own log says so. Then it leaves a mark in its folder, and ends. One that missed its own
+ * removal is told in the same way, by a majority.
+ *
+ * What may go wrong: all whom it knows are gone before they told it. Then nobody ever will. It can not find
+ * out by itself, for silence is no proof; it does no harm, and its status says that it leaves and what to do.
  */
 import { ClusterError } from '../errors.ts';
 import type { Identity } from '../storage/index.ts';
@@ -36,11 +39,18 @@ export type DepartureHost = Pick<
 export class Departure {
   readonly #host: DepartureHost;
   #leavesAs: Identity | undefined;
+  /** The others can do without it; it is about to end. */
+  #isGone = false;
   #timer: Timer | undefined;
   #marking: Promise<void> | undefined;
 
   constructor(host: DepartureHost) {
     this.#host = host;
+  }
+
+  /** It was removed, and runs on for the others. */
+  get isLeaving(): boolean {
+    return this.#leavesAs !== undefined;
   }
 
   /** Settles when no mark is being written. */
@@ -55,13 +65,16 @@ export class Departure {
 
   /** The members are others now. */
   look(identity: Identity): void {
-    if (this.#leavesAs !== undefined || !this.#isOut(identity) || !this.#host.takesPart()) return;
-    this.#leavesAs = identity;
+    if (this.#isGone || !this.#isOut(identity) || !this.#host.takesPart()) return;
     const isNeeded = this.#isNeeded(identity);
+    if (isNeeded && this.#leavesAs !== undefined) return;
+    this.#leavesAs = identity;
+    this.#isGone = !isNeeded;
     const { clock, logger } = this.#host.world;
     if (isNeeded) logger.info('member.leaving', { member: identity.nodeId });
     else this.mark(identity);
     // What it has to say last (a commit that the others wait for), and what it is told last, comes first.
+    this.#timer?.cancel();
     this.#timer = clock.after(REMOVED_GRACE_MS, () => {
       if (isNeeded) failCalls(this.#host, onlyLeaves(identity));
       else this.#host.fail(removedFrom(identity));

@@ -55,6 +55,7 @@ function memberStatuses(
 export interface OwnStatus {
   readonly phase: NodePhase;
   readonly takesPart: boolean;
+  readonly leaving: boolean;
   readonly leader: Member | undefined;
   readonly divergence: Divergence | undefined;
   readonly failure: ClusterError | undefined;
@@ -74,6 +75,7 @@ export function statusOf(parts: NodeParts, live: Live | undefined, own: OwnStatu
     clusterId: identity?.clusterId ?? '',
     incarnation: identity?.incarnation ?? '',
     phase: own.phase,
+    leaving: own.leaving,
     role: ROLE_NAMES[own.takesPart && loop !== undefined ? loop.role : StateType.Follower],
     term: raft?.hardState.term ?? 0,
     leader: own.leader,

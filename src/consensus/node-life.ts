@@ -125,6 +125,7 @@ export class NodeLife implements PartsOwner {
       divergence: this.#divergence,
       phase: this.#phase,
       takesPart: this.takesPart,
+      leaving: this.takesPart && this.#departure.isLeaving,
       leader: this.leader,
       failure: this.#failure,
     });
@@ -151,13 +152,8 @@ export class NodeLife implements PartsOwner {
   /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
   async #open(): Promise<void> {
     this.parts.storage.onFailure((error) => this.fail(error));
-    const { random } = this.parts.world;
-    const identity = await foundOrCheck(
-      this.parts.config,
-      this.parts.storage,
-      this.parts.replica,
-      random,
-    );
+    const { config, storage, replica, world } = this.parts;
+    const identity = await foundOrCheck(config, storage, replica, world.random);
     this.#checkStillStarting();
     await checkNotQuarantined(this.parts.storage, this.nodeId);
     await checkNotRemoved(this.parts.storage, identity);

@@ -179,13 +179,13 @@ export class RaftNode implements AsyncDisposable {
 
   /**
    * As `readIndex`; with `local` it asks nobody, and only says whether this node takes part at all: what
-   * one that stopped or failed has in memory is nothing to go by.
+   * one that stopped, failed or was removed has in memory is nothing to go by.
    */
   async readBarrier(options: ReadOptions = NO_OPTIONS): Promise<void> {
     checkReadOptions(options);
     const { consistency, ...wait } = options;
     if (consistency !== 'local') return await this.readIndex(wait);
-    this.#life.checkTakesPart();
+    this.#life.checkIsMember();
     checkNotAborted(options.signal);
   }
 

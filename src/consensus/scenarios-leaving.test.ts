@@ -127,9 +127,14 @@ it('N-5 a member that leaves goes on leaving when it is started again', () =>
     await cluster.settled(cluster.stop('n4'));
     await restart(stage, 'n4');
     await until(stage, 'n4 knows again', () => isGone(stage, 'n4', 'n4'));
+    stage.expect(statusOf(stage, 'n4').leaving, 'n4 says that it leaves');
+    stage.expect(!statusOf(stage, 'n1').leaving, 'n1 does not');
     const call = beginRead(stage, 'n4', 'x');
     await ended(stage, 'a read on n4', call);
     stage.expect(call.code === 'NODE_FAILED', `n4 takes no calls: ${call.error}`);
+    const local = cluster.ask('n4', ({ engine }) => engine.readBarrier({ consistency: 'local' }));
+    const refusal = await cluster.settled(local.catch((error: unknown) => String(error)));
+    stage.expect(/n4 was removed/.test(String(refusal)), `nor local ones: ${refusal}`);
     for (const name of ['n1', 'n2']) cluster.cutPower(name);
     await cluster.run(LOOK_MS);
     stage.expect(isUp(stage, 'n4'), 'n4 stays: it is not known that the others can do without it');

@@ -179,6 +179,8 @@ export interface NodeStatus {
   readonly clusterId: string;
   readonly incarnation: string;
   readonly phase: NodePhase;
+  /** It was removed, and runs on for the others' sake until they tell it that they can do without it. */
+  readonly leaving: boolean;
   readonly role: NodeRole;
   readonly term: Term;
   readonly leader: Member | undefined;

@@ -141,6 +141,7 @@ export class FakeEngine implements Engine {
       durableIndex: this.cluster.index,
       snapshotIndex: 0,
       snapshotFailure: undefined,
+      leaving: false,
       stateHash: '00',
       divergence: undefined,
       members: [

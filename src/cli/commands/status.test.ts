@@ -51,6 +51,15 @@ describe('the remarks of quorate status', () => {
     expect(hints(asked('n1', ['n2', 'n3']), failed)).toContain('2 of 3 voters up');
   });
 
+  it('say what becomes of a node that was removed', () => {
+    const members = ['n2', 'n3'].map((nodeId) => ({ nodeId, role: 'voter', address: '' }));
+    const left = asked('n1', [], { leaving: true, members, role: 'follower' });
+    const text = hints(left);
+    expect(text).toContain('! n1 was removed, and ends when the others tell it: leave it running.');
+    expect(text).toContain('(quorate members remove n1)');
+    expect(hints(asked('n1', [], { leaving: false }))).not.toContain('was removed');
+  });
+
   it('name a divergence, with the hash of each', () => {
     const divergence = { index: 128, hashes: { n1: 'aa', n2: 'bb' } };
     expect(hints(asked('n1', ['n2', 'n3'], { divergence }))).toContain(

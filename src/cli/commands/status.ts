@@ -22,6 +22,7 @@ interface Status {
   readonly clusterId: string;
   readonly role: string;
   readonly phase: string;
+  readonly leaving?: boolean;
   readonly term: number;
   readonly appliedIndex: number;
   readonly commitIndex: number;
@@ -99,7 +100,7 @@ function tableOf(nodes: readonly AskedNode[]): string[] {
     }
     rows.push([
       s.nodeId,
-      s.phase === 'running' ? s.role : s.phase,
+      stateOf(s),
       String(s.term),
       String(s.appliedIndex),
       String(s.revision),
@@ -109,6 +110,11 @@ function tableOf(nodes: readonly AskedNode[]): string[] {
     ]);
   }
   return tableLines(rows);
+}
+
+function stateOf({ phase, leaving, role }: Status): string {
+  if (phase !== 'running') return phase;
+  return leaving === true ? 'leaving' : role;
 }
 
 /** What a person should know or do, most pressing first. */
@@ -125,6 +131,7 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
     } else if (node.reachable && !node.ready) {
       hints.push(`! ${node.status?.nodeId} is not ready: ${node.notReady.join('; ')}`);
     }
+    if (node.status?.leaving === true) hints.push(leavingHint(node.status));
     if (node.status?.version.includes('TEST DISK') === true) {
       hints.push(`! ${node.status.nodeId} runs version ${node.status.version}`);
     }
@@ -135,6 +142,15 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
   }
   hints.push(...divergenceHints(known), ...toleranceHints(known), ...lagHints(known));
   return hints;
+}
+
+/** It can not find out by itself that all who could tell it are gone. */
+function leavingHint({ nodeId }: Status): string {
+  return (
+    `! ${nodeId} was removed, and ends when the others tell it: leave it running. If that does not come, ` +
+    `ask one of them (quorate members remove ${nodeId}); when that succeeds, or none of them exists any ` +
+    `more, stop ${nodeId}`
+  );
 }
 
 function adviceFor({ error }: AskedNode): string {
