@@ -8,10 +8,13 @@ import {
   FOLDER,
   MemoryDisk,
   open,
+  readState,
   save,
+  transfer,
 } from '../../sim/rigs/storage-rig.ts';
 import { nullLogger } from '../world/index.ts';
 import { openDiskStorage } from './disk-storage.ts';
+import { MemoryStorage } from './memory-storage.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 
 const parts = { clock, random: dice(1), logger: nullLogger, directory: FOLDER };
@@ -58,6 +61,24 @@ describe('the snapshot in force', () => {
         kept: kept as number,
       });
     expect(make).toThrow(expect.objectContaining({ code: 'INVARIANT' }));
+  });
+
+  it('stays when only one is kept, also beside another one of the same index', async () => {
+    const disk = new MemoryDisk();
+    const tuning = { snapshotsKept: 1 };
+    const storage = await open(disk, { tuning });
+    await storage.append({ entries: entries(1, 9) });
+    const leader = new MemoryStorage();
+    // It comes too late: the state at its index was reached by the log, and is saved here, too.
+    const other = await save(leader, 6, 1, 'the same state, in other bytes');
+    await transfer(leader, storage, other);
+    await save(storage, 6);
+    expect(await readState(storage, storage.newestSnapshot!)).not.toContain('other bytes');
+    expect((await disk.list(`${FOLDER}/snap`)).length).toBe(1);
+    await storage.close();
+    const again = await open(disk, { tuning });
+    expect(again.newestSnapshot).toMatchObject({ index: 6 });
+    await again.close();
   });
 
   it('stays when only one is kept', async () => {

@@ -213,17 +213,13 @@ export class SnapshotStore {
   async prune(newest: StoredSnapshot): Promise<void> {
     const { disk, directory, logger, kept } = this.#options;
     this.#newest = newest;
-    const old = [...this.#files.values()]
-      .filter((file) => file.index <= newest.index)
-      .sort((a, b) => b.index - a.index)
-      .slice(kept)
-      .filter((file) => !this.#readers.has(nameOf(file)));
     const inForce = nameOf(newest);
-    assert(
-      old.every((file) => nameOf(file) !== inForce),
-      'the snapshot in force stays',
-      { kept, index: newest.index },
-    );
+    // One of the same index, from another node, may be here, too, and lie before it or behind.
+    const old = [...this.#files.values()]
+      .filter((file) => file.index <= newest.index && nameOf(file) !== inForce)
+      .sort((a, b) => b.index - a.index)
+      .slice(kept - 1)
+      .filter((file) => !this.#readers.has(nameOf(file)));
     try {
       for (const file of old) {
         this.#files.delete(nameOf(file));
