@@ -5,11 +5,15 @@
  * The rule for the first: within an election timeout of hearing from a leader nobody listens to who asks
  * for votes. The removed node runs without pre-vote here, or its terms would not even rise. Once its
  * removal is known, the transport refuses it by name: the scenario shows both walls, one behind the other.
+ * Not before, though, the others can do without it for certain: who forgot by a power cut that the removal
+ * was committed needs it once more, and is told by it what is committed where it can give no vote.
  */
 import { MessageType } from '../../src/raft/index.ts';
+import { cutAndRestart, removeUnwritten } from './forgotten-removal.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
+  beginWrite,
   isUp,
   lead,
   processOf,
@@ -29,6 +33,7 @@ const CAMPAIGNS = 4;
 const QUIET_MS = 10_000;
 /** The shortest election timeout with the default ticks. */
 const ELECTION_MS = 1_000;
+const SEEN_OFF_WITHIN_MS = 20_000;
 
 async function remove(stage: NastyStage, name: string, askedOf: string): Promise<void> {
   const { cluster } = stage;
@@ -86,9 +91,27 @@ export const REMOVED_CAMPAIGNS_ON: NastyScenario = {
     await untilTurnedAway(stage, 'n3');
     await cluster.run(QUIET_MS);
     stage.expect(isUndisturbed(), 'n1 leads in its term to the end');
-    await allIsWell(stage, ['n3']);
+    await neededStill(stage);
+    await allIsWell(stage, ['n2', 'n3']);
   },
 };
+
+/** n1 is left alone, and the power takes from it that it is. */
+async function neededStill(stage: NastyStage): Promise<void> {
+  const removal = await removeUnwritten(stage, 'n2', ['n1'], async () => {
+    const { durableIndex } = statusOf(stage, 'n2');
+    beginWrite(stage, 'n1', 'a write', 'that only n2 keeps');
+    await until(stage, 'n2 has it', () => statusOf(stage, 'n2').durableIndex > durableIndex);
+  });
+  await stage.cluster.run(ELECTION_MS);
+  stage.expect(!removal.isSettled, 'nobody was told that n2 may be switched off');
+  await cutAndRestart(stage, ['n1']);
+  const [own, other] = ['n1', 'n2'].map((name) => statusOf(stage, name).lastIndex);
+  stage.expect((own as number) < (other as number), `n1 ends at ${own}, n2 at ${other}`);
+  stage.trouble('n1 needs n2, which was removed, has the longer log, and may not stand itself');
+  await untilLeads(stage, 'n1', SEEN_OFF_WITHIN_MS);
+  await untilTurnedAway(stage, 'n2');
+}
 
 export const REMOVED_LEADER: NastyScenario = {
   number: 6,

@@ -8,11 +8,21 @@
  *
  * A write and a read leave a node on a slow link; leadership moves twice, each time before they arrive. Then
  * a leader dies with its answer, and nobody leads any more: whoever asked must not be told that nothing was
- * proposed, for it was, and is done once there is a leader again.
+ * proposed, for it was, and is done once there is a leader again. Last, an answer finds another life than the
+ * one that had asked: it is nobody's, and no answer to what this life asks.
  */
 import { FrameKind } from '../../src/consensus/forwarding.ts';
 import { MessageType } from '../../src/raft/index.ts';
-import { answered, beginCommand, beginRead, ended, increment, openSession } from './asks.ts';
+import type { KvResult } from '../../src/state/index.ts';
+import {
+  type Asked,
+  answered,
+  beginCommand,
+  beginRead,
+  ended,
+  increment,
+  openSession,
+} from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
@@ -94,6 +104,7 @@ async function run(stage: NastyStage): Promise<void> {
   stage.expect(count === 2n, `it was taken once: the counter stood at ${count - 1n}`);
   await questions(stage);
   await unanswered(stage);
+  await earlierLife(stage);
   await allIsWell(stage);
 }
 
@@ -159,6 +170,31 @@ async function unanswered(stage: NastyStage): Promise<void> {
   stage.expect(seen === '3', `it was done after all: the counter stands at ${seen}`);
   const count = await increment(stage, 'n2', 'count', request);
   stage.expect(count === 3n, `and is done once when it is asked again: ${count}`);
+}
+
+/** n1 answers what n3 asked in its life before, when n3 asks for something else, as its first again. */
+async function earlierLife(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  const begin = (by: bigint): Asked<KvResult> =>
+    beginCommand(stage, 'n3', { kind: 'increment', key: utf8('total'), by });
+  cluster.kill('n3');
+  await restart(stage, 'n3');
+  await lead(stage, 'n1');
+  const end = statusOf(stage, 'n1').lastIndex;
+  const held = new Mail(stage).hold('n1', letters(MessageType.AppResp));
+  const first = begin(1n);
+  await until(stage, 'n1 has it', () => statusOf(stage, 'n1').lastIndex > end);
+  cluster.kill('n3');
+  await ended(stage, 'the write of the first life', first);
+  await restart(stage, 'n3');
+  await until(stage, 'n3 follows n1', () => statusOf(stage, 'n3').leader?.nodeId === 'n1');
+  const second = begin(10n);
+  await until(stage, 'n1 has that, too', () => statusOf(stage, 'n1').lastIndex > end + 1);
+  stage.trouble('an answer to what n3 asked comes into its next life');
+  held.release();
+  const result = await answered(stage, 'the write of the second life', second);
+  const total = result.kind === 'increment' ? result.value : undefined;
+  stage.expect(total === 11n, `1 and 10 were added, one after the other, and n3 is told ${total}`);
 }
 
 export const CIRCLES: NastyScenario = {

@@ -8,12 +8,11 @@
  */
 import { expect, it } from 'vitest';
 
-import { type Asked, beginRead, ended } from '../../sim/nasty/asks.ts';
-import { letters, Mail } from '../../sim/nasty/mail.ts';
-import { beginRemoval, endOf, membersOf } from '../../sim/nasty/members.ts';
+import { beginRead, ended } from '../../sim/nasty/asks.ts';
+import { cutAndRestart, isGone, removeUnwritten } from '../../sim/nasty/forgotten-removal.ts';
+import { endOf, membersOf } from '../../sim/nasty/members.ts';
 import {
   allIsWell,
-  beginWrite,
   freeDisk,
   isUp,
   lead,
@@ -23,14 +22,9 @@ import {
   untilLeads,
   write,
 } from '../../sim/nasty/moves.ts';
-import type { NastyScenario, NastyStage } from '../../sim/nasty/scenario.ts';
+import type { NastyScenario } from '../../sim/nasty/scenario.ts';
 import { play } from '../../sim/nasty/stage.ts';
-import { MessageType } from '../raft/index.ts';
 
-const { AppResp } = MessageType;
-
-/** A disk that is stuck for longer than the script needs. */
-const STUCK_MS = 600_000;
 const LOOK_MS = 2_000;
 const SEEDS = [1, 2, 3];
 
@@ -39,47 +33,6 @@ async function plays(title: string, size: number, run: NastyScenario['run']): Pr
     const { violation, troubles } = await play({ number: 5, title, size, run }, seed);
     expect(violation, `seed ${seed}`).toBeUndefined();
     expect(troubles).not.toEqual([]);
-  }
-}
-
-function isGone(stage: NastyStage, on: string, name: string): boolean {
-  return statusOf(stage, on).members.every(({ nodeId }) => nodeId !== name);
-}
-
-/** Nothing that is written there from now on reaches the disk, so no power cut may spare it. */
-function holdWrites(stage: NastyStage, name: string): void {
-  stage.cluster.machine(name).diskConditions.write = { typicalMs: 2 * STUCK_MS, maxMs: STUCK_MS };
-}
-
-/**
- * `name` is removed by its own reckoning; on `leader`, and whoever else is named, the removal is in the log,
- * and not known to be committed by any disk. `then` happens once the leader has written the removal.
- */
-async function removeUnwritten(
-  stage: NastyStage,
-  name: string,
-  stuck: readonly string[],
-  then: () => Promise<void> = async () => undefined,
-): Promise<Asked<boolean>> {
-  const [leader] = stuck as [string];
-  const index = statusOf(stage, leader).lastIndex + 1;
-  const held = new Mail(stage).hold(leader, letters(AppResp));
-  const removal = beginRemoval(stage, leader, name);
-  await until(stage, 'all that run have the removal', () =>
-    stage.cluster.processes.every(({ node }) => statusOf(stage, node).durableIndex >= index),
-  );
-  for (const other of stuck) holdWrites(stage, other);
-  await then();
-  held.release();
-  await until(stage, `${name} has applied its removal`, () => isGone(stage, name, name));
-  return removal;
-}
-
-async function cutAndRestart(stage: NastyStage, names: readonly string[]): Promise<void> {
-  for (const name of names) stage.cluster.cutPower(name);
-  for (const name of names) {
-    freeDisk(stage, name);
-    await restart(stage, name);
   }
 }
 
@@ -97,23 +50,6 @@ it('N-5 a removal that the power took from the only one left is made good with t
     await untilLeads(stage, 'n1', 20_000);
     await until(stage, 'n2 is told', () => endOf(stage, 'n2') === 'MEMBER_REMOVED');
     stage.expect(membersOf(stage, 'n1') === 'n1', 'n1 is alone');
-    await allIsWell(stage, ['n2']);
-  }));
-
-it('N-5 the one that left may have the longer log: its answer says what is committed', () =>
-  plays('two voters, one with a longer log is removed', 2, async (stage) => {
-    await lead(stage, 'n1');
-    await removeUnwritten(stage, 'n2', ['n1'], async () => {
-      const { durableIndex } = statusOf(stage, 'n2');
-      beginWrite(stage, 'n1', 'a write', 'that only n2 keeps');
-      await until(stage, 'n2 has it', () => statusOf(stage, 'n2').durableIndex > durableIndex);
-    });
-    await cutAndRestart(stage, ['n1']);
-    const [own, other] = ['n1', 'n2'].map((name) => statusOf(stage, name).lastIndex);
-    stage.expect((own as number) < (other as number), `n1 ends at ${own}, n2 at ${other}`);
-    stage.trouble('n2 can not vote for n1, nor stand for election itself');
-    await untilLeads(stage, 'n1', 20_000);
-    await until(stage, 'n2 is told', () => endOf(stage, 'n2') === 'MEMBER_REMOVED');
     await allIsWell(stage, ['n2']);
   }));
 
