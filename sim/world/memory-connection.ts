@@ -13,6 +13,8 @@ export class MemoryConnection implements Connection {
   readonly remote: string;
   /** `write` has answered false, and `drain` is to follow. */
   owesDrain = false;
+  /** Handed to its process: until then there are only two kernels that know of each other. */
+  isHeld = false;
   readonly #process: NetworkProcess;
   readonly #out: MemoryPipe;
   readonly #in: MemoryPipe;

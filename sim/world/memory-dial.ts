@@ -107,6 +107,7 @@ export class MemoryDial {
         return;
       }
       this.#finish();
+      connection.isHeld = true;
       this.#outcome.resolve(connection);
     });
   }

@@ -148,7 +148,10 @@ describe('a dial', () => {
     await pass(15);
     expect(network.connections('a', 'b')).toBe(2);
     calledOff.abort(new Error('enough'));
+    // The kernels are still at it; its process holds nothing of it, and is not to be blamed.
+    expect(network.openEnds('a')).toBe(1);
     await pass(100);
+    expect(network.openEnds('a')).toBe(1);
     expect([result.outcome, network.connections('a', 'b')]).toEqual(['enough', 1]);
     const never = dial(1_000, calledOff.signal);
     await pass(0);

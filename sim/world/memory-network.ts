@@ -248,7 +248,9 @@ export class MemoryNetwork {
   /** Ends of connections that processes of the host hold and have not closed. */
   openEnds(host: string): number {
     let count = 0;
-    for (const pipe of this.#pipes) if (pipe.isOpen && pipe.from.host === host) count += 1;
+    for (const { isOpen, from, writer } of this.#pipes) {
+      if (isOpen && from.host === host && writer?.isHeld === true) count += 1;
+    }
     return count;
   }
 
@@ -295,6 +297,7 @@ export class MemoryNetwork {
       return;
     }
     this.trace?.('accepted', into.from.host, into.to.host, 0, 0);
+    acceptor.isHeld = true;
     listener.accept(acceptor);
   }
 
