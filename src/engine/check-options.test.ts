@@ -169,4 +169,26 @@ describe('EmbeddedEngine, what stands between', () => {
     const options = { config, dataDir, listen, world, machine, between: between as never };
     expect(() => new EmbeddedEngine(options)).toThrow(message);
   });
+
+  it.each(['storage', 'transport'] as const)(
+    'lets go of the data folder when the one of the %s throws',
+    async (part) => {
+      let calls = 0;
+      const tap = <T>(given: T): T => {
+        if (++calls === 1) throw new Error('not today');
+        return given;
+      };
+      const engine = new EmbeddedEngine({
+        config: { ...defaultConfig(), nodeId: 'a', cluster: { name: 't', members } },
+        listen: { host: '127.0.0.1', port: 0 },
+        world: { ...realWorld(), logger: nullLogger },
+        machine: new JournalMachine(),
+        dataDir,
+        between: { [part]: tap },
+      });
+      await expect(engine.start()).rejects.toThrow('not today');
+      await engine.start();
+      await engine.stop();
+    },
+  );
 });

@@ -102,8 +102,9 @@ export class EmbeddedEngine implements Engine {
     const { storage: options = {}, transport: wire = {}, between = {} } = this.#options;
     const folder = { disk, clock, random, logger, directory: dataDir };
     const opened = await openDiskStorage({ ...folder, options });
-    const storage = between.storage?.(opened) ?? opened;
+    let storage: Storage = opened;
     try {
+      storage = between.storage?.(opened) ?? opened;
       if (this.#isStopped) {
         throw new ClusterError('NODE_STOPPED', 'the engine was stopped while it was starting');
       }
