@@ -54,9 +54,10 @@ describe('the remarks of quorate status', () => {
   it('say what becomes of a node that was removed', () => {
     const members = ['n2', 'n3'].map((nodeId) => ({ nodeId, role: 'voter', address: '' }));
     const left = asked('n1', [], { leaving: true, members, role: 'follower' });
-    const text = hints(left);
+    const text = hints({ ...left, ready: false, notReady: ['the node was removed'] });
     expect(text).toContain('! n1 was removed, and ends when the others tell it: leave it running.');
     expect(text).toContain('(quorate members remove n1)');
+    expect(text).not.toContain('is not ready');
     expect(hints(asked('n1', [], { leaving: false }))).not.toContain('was removed');
   });
 

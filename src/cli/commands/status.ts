@@ -128,10 +128,11 @@ export function hintsOf(nodes: readonly AskedNode[], from: string): string[] {
     const failure = node.status?.failure;
     if (failure !== undefined) {
       hints.push(`! ${node.status?.nodeId} has failed: ${failure.code}: ${failure.message}`);
+    } else if (node.status?.leaving === true) {
+      hints.push(leavingHint(node.status));
     } else if (node.reachable && !node.ready) {
       hints.push(`! ${node.status?.nodeId} is not ready: ${node.notReady.join('; ')}`);
     }
-    if (node.status?.leaving === true) hints.push(leavingHint(node.status));
     if (node.status?.version.includes('TEST DISK') === true) {
       hints.push(`! ${node.status.nodeId} runs version ${node.status.version}`);
     }
