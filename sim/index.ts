@@ -27,6 +27,7 @@ export {
   HistoryRecorder,
   type HistoryReport,
   type HistoryStep,
+  type HistoryViolation,
   historyReportLines,
   type Interval,
   LINEARIZABILITY_STEPS_MAX,
@@ -45,7 +46,6 @@ export {
   readHistory,
   type TxnOutput,
   UNSURE,
-  type Violation as HistoryViolation,
   writeHistory,
 } from './history/index.ts';
 export { simulate } from './own/simulate-own.ts';

@@ -20,7 +20,7 @@ export const EXPLAIN_STEPS_SHARE = 4;
 const FAR_STEPS_MAX = 100_000;
 
 /** Why a history is not linearizable, in words. */
-export interface Violation {
+export interface HistoryViolation {
   /** The return up to which everything can be explained, and with which no more; as a text. */
   readonly culprit: string;
   /** Operations of the longest order that fits, and how many have to fit. */
@@ -37,7 +37,7 @@ export function explainViolation<State, Op>(
   model: Model<State, Op>,
   intervals: readonly Interval<Op>[],
   stepsMax: number,
-): Violation {
+): HistoryViolation {
   const returns = intervals
     .filter(({ told }) => told !== undefined)
     .map((interval) => interval.return as number)
@@ -74,7 +74,7 @@ function inWords<State, Op>(
   beginning: readonly Interval<Op>[],
   best: { order: readonly Interval<Op>[]; state: State; blocked: readonly Interval<Op>[] },
   model: Model<State, Op>,
-): Violation {
+): HistoryViolation {
   const order = best.order.map(({ text }) => text);
   const blocked = best.blocked.map(({ text }) => text);
   const needed = beginning.filter(({ told }) => told !== undefined).length;

@@ -11,7 +11,7 @@ export {
   type HistoryOptions,
   type HistoryReport,
 } from './check-history.ts';
-export type { Violation } from './explain.ts';
+export type { HistoryViolation } from './explain.ts';
 export { operationLine, readHistory, writeHistory } from './json-lines.ts';
 export {
   checkLinearizable,

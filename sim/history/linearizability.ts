@@ -30,7 +30,7 @@
  *
  * The verdict is `undecided` when the bound of steps is reached. That is no approval.
  */
-import { EXPLAIN_STEPS_SHARE, explainViolation, type Violation } from './explain.ts';
+import { EXPLAIN_STEPS_SHARE, explainViolation, type HistoryViolation } from './explain.ts';
 import type { Interval, Model } from './model.ts';
 import { OrderSearch } from './order-search.ts';
 
@@ -46,7 +46,7 @@ export interface LinearizabilityOptions {
 /** There is an order that explains everything; there is none; or the search was given up. */
 export type LinearizabilityVerdict =
   | { readonly kind: 'ok'; readonly steps: number }
-  | { readonly kind: 'violation'; readonly steps: number; readonly violation: Violation }
+  | { readonly kind: 'violation'; readonly steps: number; readonly violation: HistoryViolation }
   | { readonly kind: 'undecided'; readonly steps: number };
 
 /** Operations on one object, in any order. Equal times count as simultaneous. */
