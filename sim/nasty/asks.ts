@@ -2,48 +2,17 @@
  * Requests that a script begins and does not wait for: it wants to know later whether, when and how they
  * were answered. What must be answered at once is a move (moves.ts).
  */
-import { Buffer } from 'node:buffer';
 import type { RequestId } from '../../src/consensus/index.ts';
-import { ClusterError } from '../../src/errors.ts';
 import type { KvCommand, KvResult } from '../../src/state/index.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
-import { until, utf8 } from './moves.ts';
+import { Asked } from './asked.ts';
+import { apiOf, textOf, until, utf8 } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
 /** How long a node may take over a request, if a script does not say. */
 const REQUEST_MS = 30_000;
 /** The script itself waits longer than any node may. */
 const ANSWER_MS = 120_000;
-
-/** One request under way; it never rejects by itself. */
-export class Asked<T> {
-  value: T | undefined;
-  error: Error | undefined;
-  isSettled = false;
-  readonly settled: Promise<void>;
-
-  constructor(work: Promise<T>) {
-    this.settled = work.then(
-      (value) => {
-        this.value = value;
-        this.isSettled = true;
-      },
-      (error: unknown) => {
-        this.error = error as Error;
-        this.isSettled = true;
-      },
-    );
-  }
-
-  get isAnswered(): boolean {
-    return this.isSettled && this.error === undefined;
-  }
-
-  /** The code of the error that it ended with. */
-  get code(): string | undefined {
-    return this.error instanceof ClusterError ? this.error.code : this.error?.message;
-  }
-}
 
 export function begin<T>(
   stage: NastyStage,
@@ -60,10 +29,8 @@ export function beginRead(
   key: string,
   options: { timeoutMs?: number; consistency?: 'local' } = {},
 ): Asked<string | undefined> {
-  return begin(stage, node, async ({ api }) => {
-    const answer = await api?.get(utf8(key), { timeoutMs: REQUEST_MS, ...options });
-    const value = answer?.item?.value;
-    return value === undefined ? undefined : Buffer.from(value).toString('utf8');
+  return begin(stage, node, (process) => {
+    return textOf(process, key, { timeoutMs: REQUEST_MS, ...options });
   });
 }
 
@@ -73,9 +40,8 @@ export function beginCommand(
   command: KvCommand,
   options: { timeoutMs?: number; request?: RequestId } = {},
 ): Asked<KvResult> {
-  return begin(stage, node, async ({ api }) => {
-    if (api === undefined) throw new Error(`${node} has no key-value machine`);
-    return await api.write(command, { timeoutMs: REQUEST_MS, ...options });
+  return begin(stage, node, (process) => {
+    return apiOf(process).write(command, { timeoutMs: REQUEST_MS, ...options });
   });
 }
 

@@ -4,7 +4,7 @@
  * the one that was removed; src/consensus/members.ts says what is done about that.
  */
 import { MessageType } from '../../src/raft/index.ts';
-import type { Asked } from './asks.ts';
+import type { Asked } from './asked.ts';
 import { letters, Mail } from './mail.ts';
 import { beginRemoval } from './members.ts';
 import { freeDisk, restart, statusOf, until } from './moves.ts';

@@ -1,20 +1,9 @@
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 
 import { LIST_1 } from './list-1.ts';
-import { play } from './stage.ts';
+import { playsOf } from './plays.fixture.ts';
 
-/** Scripts must not work by luck: two seeds here, five under `npm run sim -- --nasty`. */
-const SEEDS = [1, 2];
-
-async function plays(number: number): Promise<void> {
-  const scenario = LIST_1.find((it) => it.number === number);
-  if (scenario === undefined) throw new Error(`N-${number} is not in the list`);
-  for (const seed of SEEDS) {
-    const { violation, troubles } = await play(scenario, seed);
-    expect(violation, `N-${number}, seed ${seed}`).toBeUndefined();
-    expect(troubles).not.toEqual([]);
-  }
-}
+const plays = playsOf(LIST_1);
 
 it('N-1 a vote is kept when its node steps down within the term', () => plays(1));
 it('N-2 a vote leaves only once it is durable', () => plays(2));

@@ -1,22 +1,12 @@
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 
 import { LIST_2 } from './list-2.ts';
-import { play } from './stage.ts';
+import { playsOf } from './plays.fixture.ts';
 
-/** Scripts must not work by luck: two seeds here, five under `npm run sim -- --nasty`. */
-const SEEDS = [1, 2];
 /** Many lives of many nodes; on a busy machine that takes a while. */
 const LONG_MS = 90_000;
 
-async function plays(number: number): Promise<void> {
-  const scenario = LIST_2.find((it) => it.number === number);
-  if (scenario === undefined) throw new Error(`N-${number} is not in the list`);
-  for (const seed of SEEDS) {
-    const { violation, troubles } = await play(scenario, seed);
-    expect(violation, `N-${number}, seed ${seed}`).toBeUndefined();
-    expect(troubles).not.toEqual([]);
-  }
-}
+const plays = playsOf(LIST_2);
 
 it('N-21 proof of an old read does not count for a new one', () => plays(21));
 it('N-22 a read waits for the first commit of the term', () => plays(22));

@@ -7,6 +7,7 @@
  * delivered once its process is dead reaches nobody. Snapshots (bulk) and forwarded proposals are not mail.
  */
 import { type Message, MessageType } from '../../src/raft/index.ts';
+import type { AppendBatch } from '../../src/storage/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
 import { processOf, raftIdOf } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
@@ -182,6 +183,13 @@ export class Witness {
   /** What has reached the node of those. */
   received(by: string, which: Which): readonly Message[] {
     return this.#messages('received', by, which);
+  }
+
+  /** What was handed to the node's storage, or has become durable there. */
+  batches(step: 'appended' | 'durable', by: string): readonly AppendBatch[] {
+    return this.events.flatMap((event) =>
+      event.kind === step && event.node === by ? [event.batch] : [],
+    );
   }
 
   #messages(kind: 'sent' | 'received', by: string, which: Which): readonly Message[] {

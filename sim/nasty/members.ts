@@ -3,7 +3,8 @@
  */
 import type { Invitation } from '../../src/consensus/index.ts';
 import { type Entry, EntryType } from '../../src/raft/index.ts';
-import { type Asked, answered, begin } from './asks.ts';
+import type { Asked } from './asked.ts';
+import { answered, begin } from './asks.ts';
 import { isUp, statusOf, until } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
@@ -47,6 +48,17 @@ export function membersOf(stage: NastyStage, on: string): string {
     return role === 'voter' ? nodeId : `+${nodeId}`;
   });
   return names.sort(byName).join(' ');
+}
+
+/** All of them have those members. */
+export async function untilMembers(
+  stage: NastyStage,
+  names: readonly string[],
+  members: string,
+): Promise<void> {
+  await until(stage, `${names.join(', ')} have ${members}`, () => {
+    return names.every((name) => membersOf(stage, name) === members);
+  });
 }
 
 function byName(one: string, other: string): number {

@@ -5,10 +5,13 @@
  * Each move either brings about what it says or ends the scenario by name: a script must never go on
  * over a stage that is not what it believes.
  */
+import type { Api } from '../../src/api/index.ts';
 import type { NodeStatus } from '../../src/consensus/index.ts';
 import type { RaftId } from '../../src/raft/index.ts';
+import type { KvResult } from '../../src/state/index.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
 import { healthyDisk } from '../world/sim-disk.ts';
+import { Asked } from './asked.ts';
 import type { NastyStage } from './scenario.ts';
 
 /** Longer than any election with the default ticks, and than any backoff of a dialer. */
@@ -52,30 +55,32 @@ export async function until(
 
 // ---- requests -------------------------------------------------------------------------------------
 
-/** A write that is under way; nobody need wait for it, and it may fail. */
-export class Write {
-  isDone = false;
-  error: Error | undefined;
-  readonly settled: Promise<void>;
+export function apiOf({ node, api }: SimProcess): Api {
+  if (api === undefined) throw new Error(`${node} has no key-value machine`);
+  return api;
+}
 
-  constructor(work: Promise<unknown>) {
-    this.settled = work.then(
-      () => {
-        this.isDone = true;
-      },
-      (error: unknown) => {
-        this.error = error as Error;
-      },
-    );
-  }
+/** The value of a key, as that node answers it; `undefined`: it is not there. */
+export async function textOf(
+  process: SimProcess,
+  key: string,
+  options: { timeoutMs?: number; consistency?: 'local' } = {},
+): Promise<string | undefined> {
+  const { item } = await apiOf(process).get(utf8(key), options);
+  return item === undefined ? undefined : Buffer.from(item.value).toString('utf8');
 }
 
 /** Asks the node to write; goes on at once. */
-export function beginWrite(stage: NastyStage, node: string, key: string, value: string): Write {
+export function beginWrite(
+  stage: NastyStage,
+  node: string,
+  key: string,
+  value: string,
+): Asked<KvResult> {
   const command = { kind: 'put', key: utf8(key), value: utf8(value) } as const;
-  const work = async ({ api }: SimProcess): Promise<unknown> =>
-    await api?.write(command, { timeoutMs: REQUEST_MS });
-  return new Write(stage.cluster.ask(node, work, { timeoutMs: REQUEST_MS }));
+  const work = (process: SimProcess): Promise<KvResult> =>
+    apiOf(process).write(command, { timeoutMs: REQUEST_MS });
+  return new Asked(stage.cluster.ask(node, work, { timeoutMs: REQUEST_MS }));
 }
 
 /** A write that must succeed. */
@@ -87,7 +92,7 @@ export async function write(
 ): Promise<void> {
   const begun = beginWrite(stage, node, key, value);
   await stage.cluster.settled(begun.settled, 2 * REQUEST_MS);
-  stage.expect(begun.isDone, `${node} writes ${key}: ${begun.error?.message}`);
+  stage.expect(begun.isAnswered, `${node} writes ${key}: ${begun.error?.message}`);
 }
 
 /** Writes that become one entry each, and one append message each. */
@@ -95,8 +100,8 @@ export async function writeOneByOne(
   stage: NastyStage,
   node: string,
   keys: readonly string[],
-): Promise<Write[]> {
-  const writes: Write[] = [];
+): Promise<Asked<KvResult>[]> {
+  const writes: Asked<KvResult>[] = [];
   for (const key of keys) {
     writes.push(beginWrite(stage, node, key, 'done'));
     await stage.cluster.run(20);
@@ -110,11 +115,8 @@ export async function read(
   node: string,
   key: string,
 ): Promise<string | undefined> {
-  const answer = await stage.cluster.settled(
-    stage.cluster.ask(node, async ({ api }) => await api?.get(utf8(key))),
-  );
-  const value = answer?.item?.value;
-  return value === undefined ? undefined : Buffer.from(value).toString('utf8');
+  const { cluster } = stage;
+  return await cluster.settled(cluster.ask(node, (process) => textOf(process, key)));
 }
 
 // ---- who leads ------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ export async function lead(stage: NastyStage, name: string): Promise<void> {
     const leader = cluster.agreedLeader;
     if (leader !== undefined) {
       const asked = cluster.ask(leader, ({ engine }) => engine.transferLeadership(name));
-      await cluster.settled(new Write(asked).settled);
+      await cluster.settled(new Asked(asked).settled);
     }
     await cluster.until(() => cluster.agreedLeader === name, 500);
   }
@@ -143,6 +145,32 @@ export async function untilLeads(
     stage.cluster.machine(name).process?.isStarted === true &&
     processOf(stage, name).engine.isLeader;
   await until(stage, `${name} leads`, leads, withinMs);
+}
+
+/** Waits until one of them leads by its own account; which one that is. */
+export async function untilOneLeads(
+  stage: NastyStage,
+  names: readonly string[],
+  withinMs: number = PATIENCE_MS,
+): Promise<string> {
+  const found = (): string | undefined => {
+    return names.find((name) => processOf(stage, name).engine.isLeader);
+  };
+  await until(stage, `one of ${names.join(', ')} leads`, () => found() !== undefined, withinMs);
+  return found() as string;
+}
+
+/** All nodes run, and follow the same leader. */
+export async function untilWhole(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await until(stage, 'the cluster is whole', () => cluster.agreedLeader !== undefined);
+}
+
+/** The leader knows that the other one has all that it has. */
+export async function untilInStep(stage: NastyStage, leader: string, other: string): Promise<void> {
+  await until(stage, `${other} is in step with ${leader}`, () => {
+    return matchOf(stage, leader, other) === statusOf(stage, leader).lastIndex;
+  });
 }
 
 /** All logs end alike, durably, and all know what is committed. */
@@ -214,7 +242,7 @@ export async function allIsWell(stage: NastyStage, except: readonly string[] = [
     if (machine.process === undefined) cluster.start(name);
   }
   await until(stage, 'all nodes run', () => names.every((name) => isUp(stage, name)));
-  await until(stage, 'all agree on a leader', () => cluster.agreedLeader !== undefined);
+  await untilWhole(stage);
   for (const name of names) await write(stage, name, 'all is well', name);
   await until(stage, 'all nodes are in the same state', () => {
     const states = names.map((name) => statusOf(stage, name));

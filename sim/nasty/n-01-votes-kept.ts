@@ -21,19 +21,22 @@ import {
   until,
   untilLeads,
   untilLevel,
+  untilWhole,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App, Heartbeat, PreVote, PreVoteResp, Vote, VoteResp } = MessageType;
 
 /**
- * n3, which led, is dead; n1 and n2 are both about to campaign in the same term: what they still need is
- * held, and given to one of them by what this answers.
+ * n3 led, has died and is back; n1 and n2 are both about to campaign in the same term: what they still need
+ * is held, and given to one of them by what this answers.
  */
 async function twoWhoWillCampaign(
   stage: NastyStage,
   mail: Mail,
 ): Promise<(name: 'n1' | 'n2') => void> {
+  await lead(stage, 'n3');
+  await untilLevel(stage);
   const asks = letters([PreVote, Vote]);
   mail.drop(undefined, (it, to) => asks(it, to) && it.from > raftIdOf('n2'));
   const answers = {
@@ -49,6 +52,8 @@ async function twoWhoWillCampaign(
   await until(stage, 'two nodes have the pre-votes that they need', () => {
     return givers('n1') >= others && givers('n2') >= others;
   });
+  await restart(stage, 'n3');
+  await until(stage, 'n1 reaches n3', () => isConnected(stage, 'n1', 'n3'));
   return (name) => {
     for (const at of grantsOf(name)) answers[name].deliver(at);
   };
@@ -61,11 +66,7 @@ export const VOTE_IS_KEPT: NastyScenario = {
     const { cluster } = stage;
     const mail = new Mail(stage);
     const witness = new Witness(stage);
-    await lead(stage, 'n3');
-    await untilLevel(stage);
     const goOn = await twoWhoWillCampaign(stage, mail);
-    await restart(stage, 'n3');
-    await until(stage, 'n1 reaches n3', () => isConnected(stage, 'n1', 'n3'));
 
     const request = mail.hold('n2', letters(Vote, 'n1'));
     mail.drop(undefined, letters(Vote, 'n2'));
@@ -117,11 +118,7 @@ export const VOTE_IS_DURABLE: NastyScenario = {
 async function voterLosesPower(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   const mail = new Mail(stage);
-  await lead(stage, 'n3');
-  await untilLevel(stage);
   const goOn = await twoWhoWillCampaign(stage, mail);
-  await restart(stage, 'n3');
-  await until(stage, 'n1 reaches n3', () => isConnected(stage, 'n1', 'n3'));
   for (const name of ['n1', 'n2', 'n4', 'n5']) mail.drop(name, letters(Vote));
 
   const witness = new Witness(stage);
@@ -199,10 +196,8 @@ function votes(
   voter: string,
   candidate: string,
 ): number {
-  return witness.events.filter(
-    (it) =>
-      it.kind === step && it.node === voter && it.batch.hardState?.vote === raftIdOf(candidate),
-  ).length;
+  const vote = raftIdOf(candidate);
+  return witness.batches(step, voter).filter(({ hardState }) => hardState?.vote === vote).length;
 }
 
 /** Operations on the voter's door from the moment in which it hands its vote to the storage. */
@@ -222,7 +217,7 @@ export const TERM_AND_VOTE_ARE_ONE: NastyScenario = {
 
 async function dieWhileVoting(stage: NastyStage, operations: number): Promise<'old' | 'new'> {
   const { cluster } = stage;
-  await until(stage, 'the cluster is whole', () => cluster.agreedLeader !== undefined);
+  await untilWhole(stage);
   await lead(stage, 'n1');
   await untilLevel(stage);
   const before = { term: statusOf(stage, 'n1').term, vote: raftIdOf('n1') };

@@ -17,6 +17,7 @@ import {
   until,
   untilLeads,
   untilLevel,
+  untilWhole,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
@@ -90,7 +91,7 @@ export const SLOW_VOTES: NastyScenario = {
     await electAndStay(stage, 'requests to two of five arrive 1.5 s late');
     asks.clear();
     await restart(stage, 'n1');
-    await until(stage, 'the cluster is whole', () => stage.cluster.agreedLeader !== undefined);
+    await untilWhole(stage);
     await lead(stage, 'n1');
     const answers = new Mail(stage);
     for (const name of ['n3', 'n4', 'n5']) answers.delay(undefined, letters(VoteResp, name), 1_200);

@@ -9,8 +9,10 @@
  * was committed needs it once more, and is told by it what is committed where it can give no vote.
  */
 import { MessageType } from '../../src/raft/index.ts';
+import { ended } from './asks.ts';
 import { cutAndRestart, removeUnwritten } from './forgotten-removal.ts';
 import { letters, Mail, Witness } from './mail.ts';
+import { beginRemoval, endOf } from './members.ts';
 import {
   allIsWell,
   beginWrite,
@@ -21,7 +23,7 @@ import {
   statusOf,
   until,
   untilLeads,
-  Write,
+  untilOneLeads,
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -35,20 +37,11 @@ const QUIET_MS = 10_000;
 const ELECTION_MS = 1_000;
 const SEEN_OFF_WITHIN_MS = 20_000;
 
-async function remove(stage: NastyStage, name: string, askedOf: string): Promise<void> {
-  const { cluster } = stage;
-  const life = cluster.machine(name).lives;
-  cluster.tell({ kind: 'fault', node: name, life, what: 'removal' });
-  const asked = new Write(cluster.ask(askedOf, ({ engine }) => engine.removeNode(name)));
-  await cluster.settled(asked.settled);
-}
-
 async function untilTurnedAway(stage: NastyStage, name: string): Promise<void> {
-  const machine = stage.cluster.machine(name);
-  await until(stage, `the node of ${name} ends`, () => machine.process === undefined);
-  const { failure } = machine;
-  const code = failure === undefined ? undefined : (failure as { code?: string }).code;
-  stage.expect(code === 'MEMBER_REMOVED', `${name} ends because it was removed, not: ${failure}`);
+  const { cluster } = stage;
+  await until(stage, `${name} ends`, () => cluster.machine(name).process === undefined);
+  const code = endOf(stage, name);
+  stage.expect(code === 'MEMBER_REMOVED', `${name} ends because it was removed, not: ${code}`);
 }
 
 export const REMOVED_CAMPAIGNS_ON: NastyScenario = {
@@ -81,7 +74,7 @@ export const REMOVED_CAMPAIGNS_ON: NastyScenario = {
     stage.expect(isUndisturbed(), 'n1 leads in its term still');
     await write(stage, 'n2', 'while n3 campaigns', 'done');
 
-    await remove(stage, 'n3', 'n1');
+    await ended(stage, 'the removal of n3', beginRemoval(stage, 'n1', 'n3'));
     const isOut = (): boolean =>
       statusOf(stage, 'n1').members.every(({ nodeId }) => nodeId !== 'n3');
     await until(stage, 'n3 is no member', isOut);
@@ -124,20 +117,18 @@ export const REMOVED_LEADER: NastyScenario = {
     witness.clear();
     const isOut = (): boolean =>
       isUp(stage, 'n1') && statusOf(stage, 'n1').members.every(({ nodeId }) => nodeId !== 'n1');
-    const removal = remove(stage, 'n1', 'n2');
+    const removal = beginRemoval(stage, 'n2', 'n1');
     await until(stage, 'n1 has applied its removal', isOut);
     const appliedMs = cluster.nowMs;
     stage.trouble('n1, which leads and runs, has applied its own removal');
-    const successor = (): string | undefined =>
-      ['n2', 'n3'].find((name) => processOf(stage, name).engine.isLeader);
-    await until(stage, 'another one leads', () => successor() !== undefined);
+    const successor = await untilOneLeads(stage, ['n2', 'n3']);
     const gapMs = cluster.nowMs - appliedMs;
     stage.expect(gapMs < ELECTION_MS, `no election timeout is waited for: ${gapMs} ms`);
-    await removal;
+    await ended(stage, 'the removal of n1', removal);
     await untilTurnedAway(stage, 'n1');
     cluster.start('n1');
     await untilTurnedAway(stage, 'n1');
-    await untilLeads(stage, successor() ?? 'n2');
+    await untilLeads(stage, successor);
     await cluster.run(QUIET_MS);
     const campaigns = witness.sent('n1', letters([Vote, PreVote]));
     stage.expect(campaigns.length === 0, 'n1 has asked nobody for a vote');

@@ -19,6 +19,8 @@ import {
   until,
   untilLeads,
   untilLevel,
+  untilOneLeads,
+  untilWhole,
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -38,7 +40,7 @@ export const PRE_VOTE_DEADLOCK: NastyScenario = {
     const machine = stage.cluster.machine('n2');
     machine.tuning = { ...machine.tuning, preVote: false };
     await restart(stage, 'n2');
-    await until(stage, 'the cluster is whole', () => stage.cluster.agreedLeader !== undefined);
+    await untilWhole(stage);
     await longestLogLowestTerm(stage);
     await allIsWell(stage);
   },
@@ -168,8 +170,6 @@ async function leaderHearsNobody(stage: NastyStage): Promise<void> {
   stage.trouble('n1 leads, is heard, and hears nobody');
   const stepsDown = (): boolean => !processOf(stage, 'n1').engine.isLeader;
   await until(stage, 'n1 steps down', stepsDown, cutMs + STEPS_DOWN_WITHIN_MS - cluster.nowMs);
-  const isReplaced = (): boolean =>
-    ['n2', 'n3'].some((name) => processOf(stage, name).engine.isLeader);
-  await until(stage, 'another one leads', isReplaced, ELECTED_WITHIN_MS);
+  await untilOneLeads(stage, ['n2', 'n3'], ELECTED_WITHIN_MS);
   await write(stage, 'n2', 'without n1', 'done');
 }

@@ -8,11 +8,10 @@
  * let the old one pass and stop the new one.
  */
 import { type LogIndex, type Message, MessageType, type Term } from '../../src/raft/index.ts';
-import { letters, Mail } from './mail.ts';
+import { letters } from './mail.ts';
 import {
   allIsWell,
   beginWrite,
-  lead,
   matchOf,
   raftIdOf,
   read,
@@ -20,9 +19,9 @@ import {
   statusOf,
   until,
   untilLeads,
-  untilLevel,
   write,
 } from './moves.ts';
+import { prepare } from './prepared.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App } = MessageType;
@@ -45,11 +44,7 @@ export const FIGURE_EIGHT: NastyScenario = {
   cluster: { tuning: { maxBytesPerMessage: 1 } },
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    await lead(stage, 'n1');
-    await write(stage, 'n1', 'before', 'done');
-    await untilLevel(stage);
-    const { lastIndex, term: firstTerm } = statusOf(stage, 'n1');
+    const { mail, lastIndex, term: firstTerm } = await prepare(stage, 'n1');
     const place = lastIndex + 1;
     const holders = holdersOf(stage, place, () => firstTerm);
 
@@ -103,7 +98,7 @@ export const FIGURE_EIGHT: NastyScenario = {
     others.end();
     await write(stage, 'n5', 'after', 'done');
     stage.expect((await read(stage, 'n5', 'figure 8')) === undefined, 'the old entry is gone');
-    stage.expect(!old.isDone, 'nobody was told that it was written');
+    stage.expect(!old.isAnswered, 'nobody was told that it was written');
     await allIsWell(stage);
     stage.expect(
       statusOf(stage, 'n1').raftId === raftIdOf('n1'),

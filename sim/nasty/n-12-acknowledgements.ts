@@ -12,20 +12,21 @@
  * and an append that is short of the follower's log is one that comes twice.
  */
 import { type LogIndex, MessageType, type Term } from '../../src/raft/index.ts';
-import { letters, Mail, Witness } from './mail.ts';
+import { letters } from './mail.ts';
 import {
   allIsWell,
   isolate,
-  lead,
   matchOf,
   rejoin,
   statusOf,
   until,
+  untilInStep,
   untilLeads,
   untilLevel,
   write,
   writeOneByOne,
 } from './moves.ts';
+import { prepare } from './prepared.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App, AppResp, Heartbeat } = MessageType;
@@ -54,14 +55,10 @@ export const ACKNOWLEDGED_WAS_COMPARED: NastyScenario = {
   title: 'A follower with a longer tail acknowledges what was compared, not where its log ends',
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    const witness = new Witness(stage);
-    await lead(stage, 'n3');
-    await write(stage, 'n3', 'before', 'done');
-    await untilLevel(stage);
+    const { mail, witness, lastIndex: shared } = await prepare(stage, 'n3');
     const tooFar = watchAcknowledgements(stage, 'n3');
     mail.drop(undefined, letters(App, 'n3'));
-    const { lastIndex: shared, commitIndex } = statusOf(stage, 'n3');
+    const { commitIndex } = statusOf(stage, 'n3');
     const tail = await writeOneByOne(stage, 'n3', [
       'tail 1',
       'tail 2',
@@ -120,12 +117,7 @@ export const LATE_REFUSAL: NastyScenario = {
   title: 'A refusal that comes late puts nobody back',
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    const witness = new Witness(stage);
-    await lead(stage, 'n1');
-    await write(stage, 'n1', 'before', 'done');
-    await untilLevel(stage);
-    const isLevel = (): boolean => matchOf(stage, 'n1', 'n3') === statusOf(stage, 'n1').lastIndex;
+    const { mail, witness } = await prepare(stage, 'n1');
     const refusals = mail.copy(
       'n1',
       letters(AppResp, 'n3', (it) => it.reject),
@@ -140,7 +132,7 @@ export const LATE_REFUSAL: NastyScenario = {
     await write(stage, 'n1', 'refused', 'done');
     await until(stage, 'n3 refuses what comes behind', () => refusals.messages.length > 0);
     await write(stage, 'n1', 'after', 'done');
-    await until(stage, 'n3 is in step again', isLevel);
+    await untilInStep(stage, 'n1', 'n3');
 
     const match = matchOf(stage, 'n1', 'n3');
     const refused = refusals.messages[0]?.index ?? 0;
@@ -188,12 +180,7 @@ export const ACKNOWLEDGED_OUT_OF_ORDER: NastyScenario = {
   title: 'Acknowledgements that overtake one another never lower the match',
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    const witness = new Witness(stage);
-    await lead(stage, 'n1');
-    await write(stage, 'n1', 'before', 'done');
-    await untilLevel(stage);
-    const { lastIndex } = statusOf(stage, 'n1');
+    const { mail, witness, lastIndex } = await prepare(stage, 'n1');
     mail.drop('n2', letters(App, 'n1'));
     const answers = mail.hold(
       'n1',
@@ -217,7 +204,7 @@ export const ACKNOWLEDGED_OUT_OF_ORDER: NastyScenario = {
     }
     for (const { settled } of writes) await cluster.settled(settled);
     stage.expect(
-      writes.every(({ isDone }) => isDone),
+      writes.every(({ isAnswered }) => isAnswered),
       'all three are written: two of three have them',
     );
     answers.end();

@@ -6,18 +6,9 @@
  * the leader dies, and the node that got the late append is the only one left that has the entries.
  */
 import { MessageType } from '../../src/raft/index.ts';
-import { letters, Mail, Witness } from './mail.ts';
-import {
-  allIsWell,
-  lead,
-  read,
-  statusOf,
-  until,
-  untilLeads,
-  untilLevel,
-  write,
-  writeOneByOne,
-} from './moves.ts';
+import { letters } from './mail.ts';
+import { allIsWell, read, statusOf, until, untilLeads, writeOneByOne } from './moves.ts';
+import { prepare } from './prepared.ts';
 import type { NastyScenario } from './scenario.ts';
 
 const { App, AppResp } = MessageType;
@@ -27,12 +18,7 @@ export const LATE_APPEND: NastyScenario = {
   title: 'An append that comes late cuts nothing off, committed or not',
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    const witness = new Witness(stage);
-    await lead(stage, 'n1');
-    await write(stage, 'n1', 'before', 'done');
-    await untilLevel(stage);
-    const { lastIndex } = statusOf(stage, 'n1');
+    const { mail, witness, lastIndex } = await prepare(stage, 'n1');
     mail.drop('n2', letters(App, 'n1'));
     const appends = mail.copy(
       'n3',
@@ -52,10 +38,9 @@ export const LATE_APPEND: NastyScenario = {
       stage.trouble(`append ${at + 1} of 3 comes to n3 once more, ${what}`);
       appends.deliver(at);
       await cluster.run(60);
-      const written = witness.events.some(
-        (it) => it.kind === 'appended' && it.node === 'n3' && it.batch.entries.length > 0,
-      );
-      stage.expect(!written, 'n3 writes no entry because of it');
+      const batches = witness.batches('appended', 'n3');
+      const isWritten = batches.some(({ entries }) => entries.length > 0);
+      stage.expect(!isWritten, 'n3 writes no entry because of it');
       const { lastIndex: last, durableIndex } = statusOf(stage, 'n3');
       stage.expect(last === end && durableIndex === end, `the log of n3 ends at ${last} still`);
     };
@@ -64,7 +49,7 @@ export const LATE_APPEND: NastyScenario = {
     answers.release();
     for (const { settled } of writes) await cluster.settled(settled);
     stage.expect(
-      writes.every(({ isDone }) => isDone),
+      writes.every(({ isAnswered }) => isAnswered),
       'n1 and n3 have committed all three',
     );
     await until(stage, 'n3 knows it', () => statusOf(stage, 'n3').commitIndex >= end);

@@ -13,10 +13,10 @@ import {
   allIsWell,
   isUp,
   lead,
-  matchOf,
   restart,
   statusOf,
   until,
+  untilInStep,
   untilLeads,
   untilLevel,
   write,
@@ -48,14 +48,10 @@ export const DIVERGENT_TAIL: NastyScenario = {
     stage.expect(tail >= TERMS * KEYS.length, 'n1 has a long tail');
     const witness = new Witness(stage);
     mail.clear();
-    await until(stage, 'n2 is in step', () => {
-      return matchOf(stage, 'n1', 'n2') === statusOf(stage, 'n1').lastIndex;
-    });
+    await untilInStep(stage, 'n1', 'n2');
     await restart(stage, 'n3');
     stage.expect(statusOf(stage, 'n3').lastIndex - lastIndex >= tail - TERMS, 'n3 has one, too');
-    await until(stage, 'n3 is in step', () => {
-      return matchOf(stage, 'n1', 'n3') === statusOf(stage, 'n1').lastIndex;
-    });
+    await untilInStep(stage, 'n1', 'n3');
     const refused = witness.sent(
       'n3',
       letters(AppResp, 'n3', (it) => it.reject && it.index > 0),
@@ -140,9 +136,7 @@ async function goOnBehindSnapshot(
     return asked().some(({ entries }) => entries.length > 0);
   });
   stage.trouble(`the entry before the append is ${index}, the snapshot itself; n3 ${how}`);
-  await until(stage, 'n3 is in step', () => {
-    return matchOf(stage, 'n1', 'n3') === statusOf(stage, 'n1').lastIndex;
-  });
+  await untilInStep(stage, 'n1', 'n3');
   const refused = witness.sent(
     'n3',
     letters(AppResp, 'n3', (it) => it.reject && it.index === index),

@@ -37,6 +37,7 @@ import {
   utf8,
   write,
 } from './moves.ts';
+import { prepare } from './prepared.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const { App, AppResp, Heartbeat, StorageAppend, StorageApply } = MessageType;
@@ -57,24 +58,21 @@ export const REPLACED_WHILE_WRITTEN: NastyScenario = {
   },
 };
 
+type WhichEntry = (entry: Entry) => boolean;
+
+/** Whether n3 was given such an entry to store, or has stored it. */
+function hasStored(witness: Witness, step: 'appended' | 'durable', which: WhichEntry): boolean {
+  return witness.batches(step, 'n3').some(({ entries }) => entries.some(which));
+}
+
 async function replacedOnce(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
-  const mail = new Mail(stage);
-  const witness = new Witness(stage);
-  await lead(stage, 'n1');
-  await write(stage, 'n1', 'before', 'done');
-  await untilLevel(stage);
-  const { lastIndex, term: firstTerm } = statusOf(stage, 'n1');
+  const { mail, witness, lastIndex, term: firstTerm } = await prepare(stage, 'n1');
   const place = lastIndex + 1;
-  const has = (step: 'appended' | 'durable', isTerm: (term: number) => boolean): boolean =>
-    witness.events.some(
-      (it) =>
-        it.kind === step &&
-        it.node === 'n3' &&
-        it.batch.entries.some(({ index, term }) => index === place && isTerm(term)),
-    );
-  const isFirst = (term: number): boolean => term === firstTerm;
-  const isSecond = (term: number): boolean => term > firstTerm;
+  const isFirst: WhichEntry = ({ index, term }) => index === place && term === firstTerm;
+  const isSecond: WhichEntry = ({ index, term }) => index === place && term > firstTerm;
+  const has = (step: 'appended' | 'durable', which: WhichEntry): boolean =>
+    hasStored(witness, step, which);
 
   holdSyncs(stage, 'n3', SYNC_MS);
   for (const name of ['n2', 'n4', 'n5']) mail.drop(name, letters(App, 'n1'));
@@ -95,7 +93,7 @@ async function replacedOnce(stage: NastyStage): Promise<void> {
   const acknowledged = () =>
     witness.sent(
       'n3',
-      letters(AppResp, 'n3', (it) => isSecond(it.term) && it.index >= place),
+      letters(AppResp, 'n3', (it) => it.term > firstTerm && it.index >= place),
     );
   const applied = witness.events.some(
     (it) => it.kind === 'applied' && it.node === 'n3' && it.index >= place,
@@ -117,14 +115,7 @@ async function replacedInQueue(stage: NastyStage): Promise<void> {
   const { lastIndex, term: firstTerm } = statusOf(stage, 'n1');
   const place = lastIndex + 2;
   const has = (step: 'appended' | 'durable', index: number, isSecond: boolean): boolean =>
-    witness.events.some(
-      (it) =>
-        it.kind === step &&
-        it.node === 'n3' &&
-        it.batch.entries.some(
-          (entry) => entry.index === index && entry.term > firstTerm === isSecond,
-        ),
-    );
+    hasStored(witness, step, (it) => it.index === index && it.term > firstTerm === isSecond);
 
   holdSyncs(stage, 'n3', SYNC_MS);
   await write(stage, 'n1', 'stays', 'everywhere');

@@ -7,23 +7,23 @@
  */
 import { MessageType } from '../../src/raft/index.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
-import { letters, Mail, Witness } from './mail.ts';
+import { Asked } from './asked.ts';
+import { letters } from './mail.ts';
 import {
   allIsWell,
+  apiOf,
   beginWrite,
   freeDisk,
   holdSyncs,
-  lead,
   read,
   restart,
   statusOf,
   until,
   untilLeads,
-  untilLevel,
+  untilWhole,
   utf8,
-  Write,
-  write,
 } from './moves.ts';
+import { prepare } from './prepared.ts';
 import type { NastyScenario } from './scenario.ts';
 
 const { App, AppResp, Heartbeat } = MessageType;
@@ -36,12 +36,7 @@ export const ACKNOWLEDGED_FROM_MEMORY: NastyScenario = {
   title: 'Messages that come again make nobody acknowledge what is being synced',
   async run(stage) {
     const { cluster } = stage;
-    const mail = new Mail(stage);
-    const witness = new Witness(stage);
-    await lead(stage, 'n1');
-    await write(stage, 'n1', 'before', 'done');
-    await untilLevel(stage);
-    const { lastIndex } = statusOf(stage, 'n1');
+    const { mail, witness, lastIndex } = await prepare(stage, 'n1');
     const place = lastIndex + 1;
     for (const name of FOLLOWERS) holdSyncs(stage, name, SYNC_MS);
     const appends = FOLLOWERS.map((name) =>
@@ -52,12 +47,9 @@ export const ACKNOWLEDGED_FROM_MEMORY: NastyScenario = {
     );
     const begun = beginWrite(stage, 'n1', 'in memory', 'done');
     const isWriting = (name: string): boolean =>
-      witness.events.some(
-        (it) =>
-          it.kind === 'appended' &&
-          it.node === name &&
-          it.batch.entries.some(({ index }) => index === place),
-      );
+      witness
+        .batches('appended', name)
+        .some(({ entries }) => entries.some(({ index }) => index === place));
     await until(stage, 'both followers write the entry', () => FOLLOWERS.every(isWriting), 500);
     witness.clear();
     for (let times = 0; times < 3; times++) {
@@ -85,7 +77,7 @@ export const ACKNOWLEDGED_FROM_MEMORY: NastyScenario = {
     stage.expect(statusOf(stage, 'n1').durableIndex >= place, 'the leader has it on its disk');
     stage.trouble('both followers are asked again for an entry that they are syncing');
     stage.expect(statusOf(stage, 'n1').commitIndex < place, 'n1 does not call it committed');
-    stage.expect(!begun.isDone, 'the client has no answer');
+    stage.expect(!begun.isAnswered, 'the client has no answer');
     for (const name of FOLLOWERS) {
       cluster.cutPower(name);
       cluster.network.resetAll('n1', name);
@@ -94,7 +86,7 @@ export const ACKNOWLEDGED_FROM_MEMORY: NastyScenario = {
     cluster.kill('n1');
     for (const name of FOLLOWERS) freeDisk(stage, name);
     for (const name of FOLLOWERS) cluster.start(name);
-    await until(stage, 'one of the two leads', () => cluster.agreedLeader !== undefined);
+    await untilWhole(stage);
     stage.expect((await read(stage, 'n2', 'before')) === 'done', 'what was acknowledged is there');
     await allIsWell(stage);
   },
@@ -111,12 +103,12 @@ export const ALONE: NastyScenario = {
     for (let round = 0; round < ROUNDS; round++) {
       await untilLeads(stage, 'n1');
       let isAnswered = false;
-      const writeAndDie = async ({ api }: SimProcess): Promise<void> => {
-        await api?.write({ kind: 'put', key: utf8(`key ${round}`), value: utf8('done') });
+      const writeAndDie = async (process: SimProcess): Promise<void> => {
+        await apiOf(process).write({ kind: 'put', key: utf8(`key ${round}`), value: utf8('done') });
         isAnswered = true;
         cluster.cutPower('n1');
       };
-      const asked = new Write(cluster.ask('n1', writeAndDie, { timeoutMs: 1_000 }));
+      const asked = new Asked(cluster.ask('n1', writeAndDie, { timeoutMs: 1_000 }));
       await cluster.settled(asked.settled);
       stage.expect(isAnswered && cluster.machine('n1').process === undefined, 'it died answering');
       stage.trouble('the power fails in the moment of the answer');
@@ -130,7 +122,7 @@ export const ALONE: NastyScenario = {
     const begun = beginWrite(stage, 'n1', 'not synced', 'perhaps');
     await cluster.run(700);
     stage.trouble('a write is not synced for 700 ms');
-    stage.expect(!begun.isDone, 'it is not answered');
+    stage.expect(!begun.isAnswered, 'it is not answered');
     cluster.cutPower('n1');
     await allIsWell(stage);
   },

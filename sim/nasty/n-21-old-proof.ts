@@ -10,7 +10,16 @@
 import { MessageType } from '../../src/raft/index.ts';
 import { answered, beginRead, ended } from './asks.ts';
 import { letters, Mail } from './mail.ts';
-import { allIsWell, isolate, lead, processOf, rejoin, until, write } from './moves.ts';
+import {
+  allIsWell,
+  isolate,
+  lead,
+  processOf,
+  rejoin,
+  until,
+  untilOneLeads,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const PAUSE_MS = 5_000;
@@ -33,7 +42,7 @@ async function run(stage: NastyStage): Promise<void> {
   const count = proofs.messages.length;
   isolate(stage, 'n1');
   cluster.pause('n1', PAUSE_MS);
-  const next = await newLeader(stage);
+  const next = await untilOneLeads(stage, ['n2', 'n3'], PAUSE_MS - 500);
   await write(stage, next, 'x', 'new');
   const old = processOf(stage, 'n1');
   await until(stage, 'n1 goes on', () => !old.loop.isBlocked);
@@ -59,12 +68,6 @@ async function run(stage: NastyStage): Promise<void> {
   await ended(stage, 'the second read', second);
   stage.expect(second.value !== 'old', 'the second read gives the new value, or an error');
   await allIsWell(stage);
-}
-
-async function newLeader(stage: NastyStage): Promise<string> {
-  const leads = (name: string): boolean => processOf(stage, name).engine.isLeader;
-  await until(stage, 'n2 or n3 leads', () => leads('n2') || leads('n3'), PAUSE_MS - 500);
-  return leads('n2') ? 'n2' : 'n3';
 }
 
 export const OLD_PROOF: NastyScenario = {

@@ -9,7 +9,17 @@
 import { MessageType } from '../../src/raft/index.ts';
 import { answered, beginRead } from './asks.ts';
 import { letters, Mail } from './mail.ts';
-import { allIsWell, isUp, lead, matchOf, processOf, statusOf, until, write } from './moves.ts';
+import {
+  allIsWell,
+  isUp,
+  lead,
+  matchOf,
+  processOf,
+  statusOf,
+  until,
+  untilOneLeads,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
 const LOOK_MS = 700;
@@ -36,16 +46,14 @@ async function run(stage: NastyStage): Promise<void> {
   const answers = mail.hold(undefined, isAnswer);
   cluster.kill('n1');
 
-  const leads = (name: string): boolean => processOf(stage, name).engine.isLeader;
-  await until(stage, 'n2 or n3 leads', () => leads('n2') || leads('n3'));
-  const [leader, follower] = leads('n2') ? ['n2', 'n3'] : ['n3', 'n2'];
-  const reads = [leader, follower].map((name) => beginRead(stage, name, 'x'));
+  const leader = await untilOneLeads(stage, ['n2', 'n3']);
+  const reads = [leader, leader === 'n2' ? 'n3' : 'n2'].map((name) => beginRead(stage, name, 'x'));
   await until(stage, 'its first entry is acknowledged', () => answers.messages.length > 0);
   const { commitIndex } = statusOf(stage, leader);
   stage.expect(commitIndex < index, `${leader} knows only that ${commitIndex} is committed`);
   stage.trouble(`${leader} leads, and does not know that entry ${index} is committed and answered`);
   await cluster.run(LOOK_MS);
-  stage.expect(leads(leader), `${leader} leads all the while`);
+  stage.expect(processOf(stage, leader).engine.isLeader, `${leader} leads all the while`);
   for (const { isAnswered, value } of reads) {
     stage.expect(!isAnswered, `reads wait for the first commit of the term; one gave ${value}`);
   }

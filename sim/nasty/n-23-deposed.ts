@@ -8,19 +8,20 @@
  * jumps back while the process stands still, and the read is the first thing that it hears.
  */
 import { begin, beginRead, ended } from './asks.ts';
-import { allIsWell, isolate, lead, processOf, read, rejoin, until, utf8, write } from './moves.ts';
+import {
+  allIsWell,
+  isolate,
+  lead,
+  processOf,
+  read,
+  rejoin,
+  textOf,
+  until,
+  untilOneLeads,
+  untilWhole,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
-
-async function electedOf(
-  stage: NastyStage,
-  names: readonly string[],
-  withinMs = 30_000,
-): Promise<string> {
-  const found = (): string | undefined => names.find((it) => processOf(stage, it).engine.isLeader);
-  const what = `one of ${names.join(', ')} leads`;
-  await until(stage, what, () => found() !== undefined, withinMs);
-  return found() as string;
-}
 
 async function cutOff(stage: NastyStage): Promise<void> {
   const { network } = stage.cluster;
@@ -30,7 +31,7 @@ async function cutOff(stage: NastyStage): Promise<void> {
     ['n1', 'n2'],
     ['n3', 'n4', 'n5'],
   ]);
-  const next = await electedOf(stage, ['n3', 'n4', 'n5']);
+  const next = await untilOneLeads(stage, ['n3', 'n4', 'n5']);
   await write(stage, next, 'x', 'new');
   const isDeluded = (): boolean => {
     const [leader, follower] = ['n1', 'n2'].map((name) => processOf(stage, name).engine);
@@ -85,14 +86,14 @@ async function standStill(
   const { term } = engine.status();
   cluster.pause('n1', PAUSE_MS);
   if (isCutOff) isolate(stage, 'n1');
-  const next = await electedOf(stage, ['n2', 'n3'], PAUSE_MS - 1_000);
+  const next = await untilOneLeads(stage, ['n2', 'n3'], PAUSE_MS - 1_000);
   await write(stage, next, 'x', fresh);
   cluster.skewWallClock('n1', -3_600_000);
   let belief = '';
-  const asked = begin(stage, 'n1', async ({ api }) => {
+  const asked = begin(stage, 'n1', (process) => {
     const status = engine.status();
     belief = `${engine.isLeader ? 'leads' : 'does not lead'} term ${status.term}`;
-    return Buffer.from((await api?.get(utf8('x')))?.item?.value ?? []).toString('utf8');
+    return textOf(process, 'x');
   });
   stage.expect(loop.isBlocked, 'n1 stands still while another one leads and takes a write');
   await until(stage, 'the read reaches n1', () => belief !== '');
@@ -105,7 +106,7 @@ async function standStill(
   const came = asked.error === undefined ? asked.value : asked.code;
   const isRight = asked.value === fresh || asked.error !== undefined;
   stage.expect(isRight, `the read gives the new value or an error, not ${came}`);
-  await until(stage, 'n1 follows', () => cluster.agreedLeader !== undefined);
+  await untilWhole(stage);
   cluster.skewWallClock('n1', 0);
 }
 

@@ -13,7 +13,8 @@
  * what does not come about ends within an election timeout, with the old leader serving again.
  */
 import { MessageType } from '../../src/raft/index.ts';
-import { type Asked, answered, begin, beginCommand, beginRead, ended } from './asks.ts';
+import type { Asked } from './asked.ts';
+import { answered, begin, beginCommand, beginRead, ended } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,

@@ -14,26 +14,20 @@
 import { FrameKind } from '../../src/consensus/forwarding.ts';
 import { MessageType } from '../../src/raft/index.ts';
 import type { KvResult } from '../../src/state/index.ts';
-import {
-  type Asked,
-  answered,
-  beginCommand,
-  beginRead,
-  ended,
-  increment,
-  openSession,
-} from './asks.ts';
+import type { Asked } from './asked.ts';
+import { answered, beginCommand, beginRead, ended, increment, openSession } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
   lead,
-  matchOf,
   processOf,
   raftIdOf,
   read,
   restart,
   statusOf,
   until,
+  untilInStep,
+  untilLeads,
   utf8,
   write,
 } from './moves.ts';
@@ -112,8 +106,7 @@ async function run(stage: NastyStage): Promise<void> {
 async function handOver(stage: NastyStage, from: string, to: string): Promise<void> {
   const { engine } = processOf(stage, from);
   void stage.cluster.ask(from, () => engine.transferLeadership(to)).catch(() => undefined);
-  const leads = (): boolean => processOf(stage, to).engine.isLeader;
-  await until(stage, `${to} leads`, leads, ON_THE_WAY_MS / 2);
+  await untilLeads(stage, to, ON_THE_WAY_MS / 2);
   // It tells the others; n3 must know before what it sent comes back.
   await until(stage, `n3 follows ${to}`, () => processOf(stage, 'n3').engine.leader?.nodeId === to);
 }
@@ -151,7 +144,7 @@ async function unanswered(stage: NastyStage): Promise<void> {
   await lead(stage, 'n1');
   const request = { session: await openSession(stage, 'n3'), sequence: 1 };
   const end = statusOf(stage, 'n1').lastIndex;
-  await until(stage, 'n1 knows what n2 has', () => matchOf(stage, 'n1', 'n2') === end);
+  await untilInStep(stage, 'n1', 'n2');
   const mail = new Mail(stage);
   mail.drop('n1', letters(MessageType.AppResp));
   cluster.network.cutBoth('n2', 'n3');

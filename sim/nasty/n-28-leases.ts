@@ -30,6 +30,7 @@ import {
   rejoin,
   statusOf,
   until,
+  untilOneLeads,
   utf8,
   write,
 } from './moves.ts';
@@ -101,11 +102,7 @@ async function deposedEnds(stage: NastyStage): Promise<void> {
   });
   await until(stage, 'n1 decides that the session is idle', () => decided !== undefined);
   forget();
-  const found = (): string | undefined => {
-    return ['n2', 'n3'].find((name) => processOf(stage, name).engine.isLeader);
-  };
-  await until(stage, 'n2 or n3 leads', () => found() !== undefined, 4_000);
-  const next = found() as string;
+  const next = await untilOneLeads(stage, ['n2', 'n3'], 4_000);
   const renewed = await increment(stage, next, 'count', { session, sequence: 3 });
   stage.expect(renewed === 3n, `${next} takes a use of the session, and counts ${renewed}`);
   const { term } = statusOf(stage, next);

@@ -8,9 +8,18 @@
  * do by its own count, and shows that neither gets anywhere.
  */
 import { MessageType, type Term } from '../../src/raft/index.ts';
-import { type Asked, answered, ended } from './asks.ts';
+import type { Asked } from './asked.ts';
+import { answered, ended } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { addLearner, beginPromotion, beginRemoval, endOf, membersOf, Written } from './members.ts';
+import {
+  addLearner,
+  beginPromotion,
+  beginRemoval,
+  endOf,
+  membersOf,
+  untilMembers,
+  Written,
+} from './members.ts';
 import { allIsWell, lead, statusOf, until, untilLeads, write } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
@@ -30,9 +39,7 @@ interface Changes {
 async function run(stage: NastyStage): Promise<void> {
   await lead(stage, 'n1');
   await addLearner(stage, 'n1', 'n5');
-  await until(stage, 'all know of n5', () => {
-    return ['n2', 'n3', 'n4', 'n5'].every((name) => membersOf(stage, name) === BEFORE);
-  });
+  await untilMembers(stage, ['n2', 'n3', 'n4', 'n5'], BEFORE);
   const changes = await writeBoth(stage);
   await tryBoth(stage, changes.term);
   await settleBoth(stage, changes);
@@ -107,9 +114,7 @@ async function settleBoth(stage: NastyStage, { promotion, removal }: Changes): P
   await ended(stage, 'the promotion', promotion);
   stage.expect(!promotion.isAnswered, 'the promotion of the first leader came to nothing');
   await until(stage, 'n1 is told', () => endOf(stage, 'n1') === 'MEMBER_REMOVED');
-  for (const name of ['n2', 'n3', 'n4', 'n5']) {
-    await until(stage, `${name} knows`, () => membersOf(stage, name) === 'n2 n3 n4 +n5');
-  }
+  await untilMembers(stage, ['n2', 'n3', 'n4', 'n5'], 'n2 n3 n4 +n5');
   await write(stage, 'n3', 'x', 'they go on');
   const second = beginPromotion(stage, 'n2', 'n5');
   await answered(stage, 'a promotion now', second);

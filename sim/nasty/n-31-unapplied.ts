@@ -9,9 +9,17 @@
  *   members that are history.
  */
 import { MessageType } from '../../src/raft/index.ts';
-import { type Asked, answered } from './asks.ts';
+import { answered } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { addLearner, beginPromotion, beginRemoval, endOf, membersOf, Written } from './members.ts';
+import {
+  addLearner,
+  beginPromotion,
+  beginRemoval,
+  endOf,
+  membersOf,
+  untilMembers,
+  Written,
+} from './members.ts';
 import {
   allIsWell,
   freeDisk,
@@ -19,11 +27,11 @@ import {
   isolate,
   lead,
   matchOf,
-  processOf,
   rejoin,
   restart,
   statusOf,
   until,
+  untilOneLeads,
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -63,8 +71,8 @@ async function votesUnaware(stage: NastyStage): Promise<void> {
   });
   const witness = new Witness(stage);
   cluster.kill('n1');
-  const leads = (name: string): boolean => processOf(stage, name).engine.isLeader;
-  await until(stage, 'n2 or n3 leads, by the vote of n4', () => leads('n2') || leads('n3'), 10_000);
+  // By the vote of n4: without it nobody has three of four.
+  await untilOneLeads(stage, ['n2', 'n3'], 10_000);
   forget();
   stage.expect(believed === 'n1 n2 n3 +n4 +n5', `when it was asked n4 believed in ${believed}`);
   const granted = witness.sent(
@@ -83,11 +91,7 @@ async function votesUnaware(stage: NastyStage): Promise<void> {
 /** n4 is removed, which nobody has applied, and n5 is to be promoted. */
 async function secondChange(stage: NastyStage): Promise<void> {
   const mail = new Mail(stage);
-  await until(stage, 'all agree', () => {
-    return ['n1', 'n2', 'n3', 'n4', 'n5'].every((name) => {
-      return membersOf(stage, name) === 'n1 n2 n3 n4 +n5';
-    });
-  });
+  await untilMembers(stage, ['n1', 'n2', 'n3', 'n4', 'n5'], 'n1 n2 n3 n4 +n5');
   const written = new Written(stage);
   const held = mail.hold('n1', letters(AppResp));
   const removal = beginRemoval(stage, 'n1', 'n4');
@@ -117,7 +121,7 @@ async function standsForNothing(stage: NastyStage): Promise<void> {
   });
   holdSyncs(stage, 'n3', 3 * ELECTION_MS);
   const index = statusOf(stage, 'n1').lastIndex + 1;
-  const promotion: Asked<void> = beginPromotion(stage, 'n1', 'n6');
+  const promotion = beginPromotion(stage, 'n1', 'n6');
   await answered(stage, 'the promotion', promotion);
   await write(stage, 'n2', 'behind', 'it');
   await until(stage, 'n3 knows that it is committed', () => {

@@ -15,12 +15,12 @@ import { addLearner, beginRemoval, endOf } from './members.ts';
 import {
   allIsWell,
   lead,
-  matchOf,
   processOf,
   read,
   restart,
   statusOf,
   until,
+  untilInStep,
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
@@ -90,9 +90,7 @@ async function oldPicture(stage: NastyStage): Promise<void> {
   const picture = machine.disk.clone();
   await restart(stage, 'n3');
   for (const at of [1, 2, 3]) await write(stage, 'n1', 'x', `acknowledged ${at}`);
-  await until(stage, 'n3 has acknowledged all', () => {
-    return matchOf(stage, 'n1', 'n3') === statusOf(stage, 'n1').lastIndex;
-  });
+  await untilInStep(stage, 'n1', 'n3');
   const { term } = statusOf(stage, 'n1');
   cluster.kill('n3');
   machine.disk = picture;

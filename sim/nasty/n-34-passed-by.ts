@@ -7,8 +7,25 @@
  * with members that are history, and starts anew from its own snapshot.
  */
 import { ended } from './asks.ts';
-import { addLearner, beginPromotion, beginRemoval, membersOf, Written } from './members.ts';
-import { allIsWell, isolate, lead, processOf, rejoin, restart, until, write } from './moves.ts';
+import {
+  addLearner,
+  beginPromotion,
+  beginRemoval,
+  membersOf,
+  untilMembers,
+  Written,
+} from './members.ts';
+import {
+  allIsWell,
+  isolate,
+  lead,
+  rejoin,
+  restart,
+  until,
+  untilLeads,
+  untilOneLeads,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 import { compactBeyond, OFTEN, SnapshotNews, untilCaughtUp } from './snapshots.ts';
 
@@ -18,19 +35,13 @@ async function run(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   await lead(stage, 'n3');
   await addLearner(stage, 'n3', 'n4');
-  await until(stage, 'all know of n4', () => {
-    return ['n1', 'n2', 'n3'].every((name) => membersOf(stage, name) === 'n1 n2 n3 +n4');
-  });
+  await untilMembers(stage, ['n1', 'n2', 'n3'], 'n1 n2 n3 +n4');
   const written = new Written(stage);
   isolate(stage, 'n3');
   const promotion = beginPromotion(stage, 'n3', 'n4');
   await until(stage, 'n3 has written a change', () => written.changesBy('n3').length === 1);
   const index = written.changesBy('n3').at(-1)?.index ?? 0;
-  const found = (): string | undefined => {
-    return ['n1', 'n2'].find((name) => processOf(stage, name).engine.isLeader);
-  };
-  await until(stage, 'n1 or n2 leads', () => found() !== undefined);
-  const leader = found() as string;
+  const leader = await untilOneLeads(stage, ['n1', 'n2']);
   const removal = beginRemoval(stage, leader, 'n4');
   await ended(stage, 'the removal of n4', removal);
   await addLearner(stage, leader, 'n5');
@@ -52,9 +63,7 @@ async function run(stage: NastyStage): Promise<void> {
 
   await lead(stage, 'n3');
   cluster.kill(leader);
-  await until(stage, 'n3 leads on with the other one', () => {
-    return processOf(stage, 'n3').engine.isLeader;
-  });
+  await untilLeads(stage, 'n3');
   await write(stage, 'n3', 'x', 'by a majority of the three');
   await restart(stage, leader);
   cluster.kill('n3');

@@ -15,7 +15,6 @@ import {
   freeDisk,
   holdSyncs,
   lead,
-  processOf,
   rejoin,
   restart,
   statusOf,
@@ -23,7 +22,14 @@ import {
   write,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
-import { leaveBehind, OFTEN, onShipped, SnapshotNews, untilCaughtUp } from './snapshots.ts';
+import {
+  leaveBehind,
+  OFTEN,
+  onShipped,
+  rejoinByShipment,
+  SnapshotNews,
+  untilCaughtUp,
+} from './snapshots.ts';
 
 /** An install takes about fifty operations, disk and network; behind that the log follows. */
 const ROUNDS = 26;
@@ -106,17 +112,10 @@ async function dieInstalling(
   await leaveBehind(stage, 'n1', 'n3');
   const { lastIndex } = statusOf(stage, 'n3');
   const news = new SnapshotNews(stage, 'n3');
-  let isShipped = false;
-  const forget = onShipped(stage, 'n3', () => {
-    if (isShipped) return;
-    isShipped = true;
-    cluster.dieAfter('n3', operations, how);
-  });
-  rejoin(stage, 'n3');
-  await until(stage, 'a snapshot leaves for n3', () => isShipped);
-  forget();
+  await rejoinByShipment(stage, 'n3', () => cluster.dieAfter('n3', operations, how));
   await until(stage, 'n3 dies or has caught up', () => {
-    return machine.process === undefined || hasCaughtUp(stage);
+    if (machine.process === undefined) return true;
+    return statusOf(stage, 'n3').appliedIndex === statusOf(stage, 'n1').lastIndex;
   });
   const isDead = machine.process === undefined;
   const isInstalled = news.installed.length > 0;
@@ -128,11 +127,6 @@ async function dieInstalling(
   if (isInstalled) stage.expect(snapshotIndex > lastIndex, 'what was installed is there');
   await untilCaughtUp(stage, 'n1', 'n3');
   return isDead ? isInstalled : undefined;
-}
-
-function hasCaughtUp(stage: NastyStage): boolean {
-  const { appliedIndex } = processOf(stage, 'n3').engine.status();
-  return appliedIndex === statusOf(stage, 'n1').lastIndex;
 }
 
 export const INSTALL_CRASHES: NastyScenario = {

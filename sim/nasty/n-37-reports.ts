@@ -10,11 +10,11 @@ import {
   allIsWell,
   isConnected,
   lead,
-  processOf,
   rejoin,
   restart,
   statusOf,
   until,
+  untilLeads,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 import {
@@ -22,6 +22,7 @@ import {
   leaveBehind,
   OFTEN,
   onShipped,
+  rejoinByShipment,
   SnapshotNews,
   untilCaughtUp,
 } from './snapshots.ts';
@@ -79,13 +80,11 @@ async function otherLeader(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   await leaveBehind(stage, 'n1', 'n3');
   const { term } = statusOf(stage, 'n1');
-  const forget = onShipped(stage, 'n3', (by) => {
-    forget();
+  await rejoinByShipment(stage, 'n3', (by) => {
     cluster.kernel.nature.after(0.5, () => cluster.kill(by));
   });
-  rejoin(stage, 'n3');
   await until(stage, 'n1 dies', () => cluster.machine('n1').process === undefined);
-  await until(stage, 'n2 leads', () => processOf(stage, 'n2').engine.isLeader);
+  await untilLeads(stage, 'n2');
   stage.trouble(`a snapshot left n1 in term ${term}, and n2 leads ${statusOf(stage, 'n2').term}`);
   await untilCaughtUp(stage, 'n2', 'n3', SOON_MS);
   await restart(stage, 'n1');

@@ -8,8 +8,9 @@
  * answer, at another node each time. So the answer to the nth request is n, whatever happened in between.
  */
 import type { SimProcess } from '../cluster/sim-process.ts';
-import { Asked, openSession } from './asks.ts';
-import { allIsWell, isUp, lead, read, statusOf, until, utf8 } from './moves.ts';
+import { Asked } from './asked.ts';
+import { openSession } from './asks.ts';
+import { allIsWell, apiOf, isUp, lead, read, statusOf, until, utf8 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 import { OFTEN } from './snapshots.ts';
 
@@ -76,9 +77,9 @@ async function countUp(
 ): Promise<bigint> {
   const { cluster, random } = stage;
   const command = { kind: 'increment', key: utf8('count'), by: 1n } as const;
-  const work = async ({ api }: SimProcess): Promise<bigint> => {
-    const result = await api?.write(command, { timeoutMs: ATTEMPT_MS, request });
-    if (result?.kind !== 'increment') throw new Error(`an increment gave ${result?.kind}`);
+  const work = async (process: SimProcess): Promise<bigint> => {
+    const result = await apiOf(process).write(command, { timeoutMs: ATTEMPT_MS, request });
+    if (result.kind !== 'increment') throw new Error(`an increment gave ${result.kind}`);
     return result.value;
   };
   for (let at = 0; at < ATTEMPTS_MAX; at++) {

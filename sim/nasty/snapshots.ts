@@ -3,7 +3,7 @@
  * told of snapshots.
  */
 import type { RaftNodeConfig } from '../../src/consensus/index.ts';
-import { isolate, matchOf, statusOf, until, write } from './moves.ts';
+import { isolate, matchOf, rejoin, statusOf, until, write } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
 /** Snapshots often, and little log behind them. */
@@ -75,6 +75,23 @@ export function onShipped(
     if (process?.isStarted !== true || process.engine.status().raftId !== event.message.to) return;
     told(event.node, event.message.snapshot.metadata.index);
   });
+}
+
+/** The machine's links work again, and it needs a snapshot: calls back once, when the first leaves for it. */
+export async function rejoinByShipment(
+  stage: NastyStage,
+  name: string,
+  told: (by: string) => void,
+): Promise<void> {
+  let isShipped = false;
+  const forget = onShipped(stage, name, (by) => {
+    if (isShipped) return;
+    isShipped = true;
+    told(by);
+  });
+  rejoin(stage, name);
+  await until(stage, `a snapshot leaves for ${name}`, () => isShipped);
+  forget();
 }
 
 /** Snapshots of that machine's state: taken by itself, and come from a peer. */
