@@ -63,11 +63,8 @@ function checkRequest(request: RequestId): void {
   const { session, sequence, acknowledgedBelow } = request;
   if (!isCount(session)) throw badField('request.session', session, COUNT);
   if (!isCount(sequence)) throw badField('request.sequence', sequence, COUNT);
-  if (acknowledgedBelow === undefined) return;
-  // One beyond it says that the caller is done with what he asks for now: it would never be applied.
-  if (isCount(acknowledgedBelow) && acknowledgedBelow <= sequence) return;
-  const rule = `a whole number from 1 to the sequence, ${sequence}`;
-  throw badField('request.acknowledgedBelow', acknowledgedBelow, rule);
+  if (acknowledgedBelow === undefined || isCount(acknowledgedBelow)) return;
+  throw badField('request.acknowledgedBelow', acknowledgedBelow, COUNT);
 }
 
 /** @throws ClusterError REQUEST_INVALID. */
