@@ -1,6 +1,7 @@
 /**
  * The node's side of the transport: whom it knows, and what follows when a peer comes, goes or refuses.
- * The transport knows exactly the members of the replicated state. Where the configuration gives the
+ * The transport knows the members of the replicated state, those of them that leave, and those who came and
+ * may be members that the log has not named here yet (admission.ts). Where the configuration gives the
  * address of one that was there when the node started, that is taken instead: it is newer than what the
  * log said then. What the log says while the node runs is newer than the configuration.
  */

@@ -250,7 +250,7 @@ export class NodeLife implements PartsOwner {
 
   /** Resolves when the condition holds, or this node takes no part any more, at the latest at `until`. */
   async waitUntil(condition: () => boolean, until: number): Promise<void> {
-    await this.pauses.until(condition, until, () => this.takesPart);
+    await this.pauses.until(condition, until);
   }
 
   /** A fault that can not be mended here: this node stops taking part, for good. */

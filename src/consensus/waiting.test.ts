@@ -27,19 +27,11 @@ it('a pause ends with its timer', async () => {
 it('leaves no timer when the node ends, and begins none afterwards', async () => {
   const { clock, timers } = new StillClock();
   const pauses = new Pauses(clock);
-  let isWanted = true;
-  const waits = [
-    pauses.pause(5),
-    pauses.until(
-      () => false,
-      100,
-      () => isWanted,
-    ),
-  ];
+  const waits = [pauses.pause(5), pauses.until(() => false, 100)];
   expect(timers.size).toBe(2);
-  isWanted = false;
   pauses.end();
   await Promise.all(waits);
   await pauses.pause(5);
+  await pauses.until(() => false, 100);
   expect(timers.size).toBe(0);
 });

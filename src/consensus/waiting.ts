@@ -38,9 +38,9 @@ export class Pauses {
     for (const end of [...this.#running]) end();
   }
 
-  /** Resolves when the condition holds, or nobody wants to know any more, at the latest at `until`. */
-  async until(condition: () => boolean, until: number, isWanted: () => boolean): Promise<void> {
-    while (isWanted() && !condition() && this.#clock.now() < until) {
+  /** Resolves when the condition holds, or all pauses end, at the latest at `until`. */
+  async until(condition: () => boolean, until: number): Promise<void> {
+    while (!this.#isOver && !condition() && this.#clock.now() < until) {
       await this.pause(WATCH_INTERVAL_MS);
     }
   }
