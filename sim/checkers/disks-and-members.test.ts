@@ -289,6 +289,20 @@ describe('ends', () => {
     }
   });
 
+  it('N-32 a disk that was put back excuses a broken rule in the life that finds it, and in no later one', () => {
+    const { n1 } = new Scene(new ExplainedEnds()).found();
+    n1.end('killed').suffer('roll-back').reopen(base).end('failed', failure('INVARIANT'));
+    const message = violationOf(() => n1.reopen(base).end('failed', failure('INVARIANT')));
+    expect(message).toContain('ended by itself with INVARIANT');
+  });
+
+  it('one that fails while it stops is judged as one that fails by itself', () => {
+    const { n1 } = new Scene(new ExplainedEnds()).found();
+    const message = violationOf(() => n1.end('stopped', failure('INVARIANT')));
+    expect(message).toContain('failed in its stop with INVARIANT');
+    n1.suffer('disk-failing').end('stopped', failure('DISK_FAILED'));
+  });
+
   it('a stop in good order leaves nothing', () => {
     const { n1 } = new Scene(new NothingLeft()).found();
     const disk = { answers: 0, forMs: 0 };

@@ -89,7 +89,9 @@ export class Caller {
         }
         pending = { process, broken: () => answer(fail('broken', 'the process died')) };
         if (!isOver) this.#pending.add(pending);
+        process.callsWaiting += 1;
         process.loop.io(0, () => {
+          process.callsWaiting -= 1;
           work(process).then(
             (value) => answer(() => finish(() => resolve(value))),
             (error: unknown) => answer(() => finish(() => reject(error as Error))),

@@ -18,9 +18,9 @@ import { type LogFields, type Logger, nullLogger } from '../../src/world/index.t
 import { Kernel } from '../world/kernel.ts';
 import { MemoryDisk, type PowerCut } from '../world/memory-disk.ts';
 import { MemoryNetwork } from '../world/memory-network.ts';
-import { calmMangling, mangle } from '../world/message-mangler.ts';
+import { calmMangling, type Mangling, mangle } from '../world/message-mangler.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
-import { healthyDisk, SimDisk } from '../world/sim-disk.ts';
+import { healthyDisk, nothingStruck, SimDisk } from '../world/sim-disk.ts';
 import { Trace } from '../world/trace.ts';
 import { Caller, type CallOptions } from './caller.ts';
 import type { EndOfLife, Leftovers, Listener } from './events.ts';
@@ -112,6 +112,8 @@ export class SimCluster {
       wallSkewMs: 0,
       diskConditions: healthyDisk(),
       mangling: calmMangling(),
+      struck: nothingStruck(),
+      mangled: { dropped: 0, duplicated: 0, delayed: 0 },
       intercept: undefined,
     };
     this.machines.set(name, machine);
@@ -147,6 +149,7 @@ export class SimCluster {
       loop,
       random: random.stream('disk'),
       conditions: machine.diskConditions,
+      struck: machine.struck,
       trace: (what, first, second) => this.trace.note(`${name} ${what}`, this.nowMs, first, second),
     });
     const process: SimProcess = new SimProcess({
@@ -169,7 +172,11 @@ export class SimCluster {
       machine: this.#options.machine?.() ?? new KvMachine(),
       mangle: (transport) => {
         const dice = random.stream('mangle');
-        const mangled = mangle(transport, { random: dice, loop, conditions: machine.mangling });
+        const count = (what: Mangling): void => {
+          machine.mangled[what] += 1;
+        };
+        const conditions = machine.mangling;
+        const mangled = mangle(transport, { random: dice, loop, conditions, count });
         return intercept(
           mangled,
           () => machine.intercept,
@@ -203,13 +210,27 @@ export class SimCluster {
     this.#end(this.machine(name), 'power-cut', undefined, how);
   }
 
-  /** It dies at the `operations`th operation on its door from now on: before or after it, as it falls. */
-  dieAfter(name: string, operations: number, how: 'killed' | 'power-cut'): void {
+  /**
+   * It dies at the `operations`th operation on its door from now on: before or after it, as it falls; and
+   * `onDeath` is called, unless it ended before for another reason.
+   */
+  dieAfter(
+    name: string,
+    operations: number,
+    how: 'killed' | 'power-cut',
+    onDeath: () => void = () => undefined,
+  ): void {
     const machine = this.machine(name);
-    machine.process?.loop.dieAfter(operations, () => this.#end(machine, how, undefined));
+    machine.process?.loop.dieAfter(operations, () => {
+      this.#end(machine, how, undefined);
+      onDeath();
+    });
   }
 
-  /** Asks the node to stop in good order; resolves when its process is gone, however that came. */
+  /**
+   * Asks the node to stop in good order; resolves when its process is gone, however that came. A failure
+   * meanwhile is told with its end.
+   */
   async stop(name: string): Promise<void> {
     const machine = this.machine(name);
     const { process } = machine;
@@ -223,10 +244,14 @@ export class SimCluster {
         resolve();
       });
       process.loop.io(0, () => {
-        const ended = (): void => {
-          if (machine.process === process) this.#end(machine, 'stopped', undefined);
+        const ended = (error?: Error): void => {
+          if (machine.process !== process) return;
+          this.#end(machine, 'stopped', error ?? process.failedInStop);
         };
-        process.engine.stop().then(ended, ended);
+        process.engine.stop().then(
+          () => ended(),
+          (error: Error) => ended(error),
+        );
       });
     });
   }
@@ -335,10 +360,10 @@ export class SimCluster {
     for (const caller of this.#callers.values()) caller.lost(process, how);
   }
 
-  #leftovers({ node, loop, disk }: SimProcess): Leftovers {
+  #leftovers({ node, loop, disk, callsWaiting }: SimProcess): Leftovers {
     const { answers, owesForMs } = disk.lanes;
     return {
-      waiting: loop.waiting,
+      waiting: loop.waiting - callsWaiting,
       openFiles: disk.openFiles + disk.locks,
       sockets: this.network.openEnds(node) + this.network.listeningPorts(node).length,
       disk: { answers, forMs: owesForMs },

@@ -5,8 +5,8 @@
 import type { RaftNodeConfig } from '../../src/consensus/index.ts';
 import type { DiskStorageTuning } from '../../src/storage/index.ts';
 import type { MemoryDisk } from '../world/memory-disk.ts';
-import type { ManglerConditions } from '../world/message-mangler.ts';
-import type { DiskConditions } from '../world/sim-disk.ts';
+import type { ManglerConditions, Mangling } from '../world/message-mangler.ts';
+import type { DiskConditions, DiskStruck } from '../world/sim-disk.ts';
 import type { Interceptor } from './intercept.ts';
 import type { SimProcess } from './sim-process.ts';
 
@@ -29,6 +29,10 @@ export interface SimMachine {
   wallSkewMs: number;
   readonly diskConditions: DiskConditions;
   readonly mangling: ManglerConditions;
+  /** What its disk refused or took long for, in all of its lives. */
+  readonly struck: DiskStruck;
+  /** Messages to its processes that were tampered with, in all of its lives. */
+  readonly mangled: Record<Mangling, number>;
   /** A script's hand on the raft messages that its processes receive. */
   intercept: Interceptor | undefined;
 }

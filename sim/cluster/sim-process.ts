@@ -50,6 +50,10 @@ export class SimProcess {
   isStarted = false;
   /** It was asked to stop in good order. */
   isStopping = false;
+  /** Calls from outside that its loop has not come to: they are the callers', not its own. */
+  callsWaiting = 0;
+  /** What its node failed of while it stopped. */
+  failedInStop: Error | undefined;
   readonly #parts: ProcessParts;
 
   constructor(parts: ProcessParts) {
@@ -86,7 +90,10 @@ export class SimProcess {
     const fail = (error: unknown): void => {
       if (!this.loop.isDead && !this.isStopping) this.#parts.onFailed(error as Error);
     };
-    this.engine.failed.then(fail, fail);
+    this.engine.failed.then((error) => {
+      if (this.isStopping) this.failedInStop ??= error;
+      fail(error);
+    }, fail);
     this.engine.start().then(() => {
       this.isStarted = true;
     }, fail);
