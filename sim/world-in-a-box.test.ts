@@ -76,11 +76,16 @@ describe('faults', () => {
 });
 
 describe('quiet phases in which progress is demanded', () => {
-  const full = planRun(1, { mode: 'calm', workload: 'plain', nodes: 3 });
+  const { minimum, ...full } = planRun(1, { mode: 'calm', workload: 'plain', nodes: 3 });
   const plan: RunPlan = { ...full, rounds: [{ faultMs: 2_000, faults: [] }], operations: [] };
 
   it('a cluster that is well makes it', async () => {
     expect((await runPlan(plan)).violation).toBeUndefined();
+  });
+
+  it('each seed at least 60 simulated seconds, 500 operations and 10 faults: a smaller one fails', async () => {
+    expect(minimum).toEqual({ simulatedMs: 60_000, operations: 500, faults: 10 });
+    expect((await runPlan({ ...plan, minimum })).violation?.checker).toBe('enough happened');
   });
 
   it('a leader within the stated bound: one that nothing can have is a violation', async () => {
@@ -151,6 +156,25 @@ describe('no timer or socket left after stop', () => {
     expect(waiting).toBe(disk.answers);
     expect(openFiles).toBeGreaterThan(0);
     expect(disk.forMs).toBeGreaterThanOrEqual(stopTimeoutMs);
+  });
+
+  it('nor for calls of others that come in while it stands still', async () => {
+    const cluster = await founded(2);
+    const leader = cluster.agreedLeader ?? 'n1';
+    const name = cluster.founders.find((node) => node !== leader) ?? 'n2';
+    cluster.machine(name).diskConditions.sync = { typicalMs: 60_000, maxMs: 60_000 };
+    cluster.ask(leader, ({ engine }) => engine.openSession()).catch(() => undefined);
+    await cluster.run(5);
+    // Its stop gives up the disk after 3 s: then it stands still, and the call waits behind that.
+    cluster.kernel.nature.after(2_900, () => cluster.pause(name, 500));
+    cluster.kernel.nature.after(3_000, () => {
+      cluster.ask(name, ({ engine }) => engine.readBarrier()).catch(() => undefined);
+    });
+    const end = await endOf(cluster, name);
+    if (end.kind !== 'ended' || end.leftovers === undefined) throw new Error('it did not stop');
+    const { waiting, disk } = end.leftovers;
+    expect(disk.forMs).toBeGreaterThan(3_200);
+    expect(waiting).toBe(disk.answers);
   });
 });
 

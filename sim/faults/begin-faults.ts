@@ -2,9 +2,12 @@
  * Brings the planned faults upon a cluster, each at its time, and takes them off it again. A run may do
  * so several times, one stretch of faults after the other: what is behind the scenes (who was removed,
  * who starts what died) belongs to the cluster and goes on.
+ *
+ * Counted is what really struck: an error that no operation ran into, a death that never came are none.
+ * Spare faults come last, and strike only while fewer than the wanted number have.
  */
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import type { FaultRun, PlannedFault } from './fault.ts';
+import type { BeginFaults } from './fault.ts';
 import { kindOf } from './kinds.ts';
 import { Stage } from './stage.ts';
 
@@ -20,17 +23,25 @@ function stageOf(cluster: SimCluster): Stage {
 }
 
 /** @throws Error for a kind of fault that there is not. */
-export function beginFaults(cluster: SimCluster, faults: readonly PlannedFault[]): FaultRun {
+export const beginFaults: BeginFaults = (cluster, faults, atLeast = 0) => {
   const stage = stageOf(cluster);
   const struck = new Map<string, number>();
   stage.open();
-  for (const { atMs, kind: name, args } of faults) {
+  const total = (): number => [...struck.values()].reduce((sum, count) => sum + count, 0);
+  for (const { atMs, kind: name, args, isSpare } of faults) {
     const kind = kindOf(name);
     cluster.kernel.nature.after(Math.max(0, atMs - cluster.nowMs), () => {
+      if (isSpare === true && total() >= atLeast) return;
       stage.open();
-      const hasStruck = kind.strike(stage.scene(`${name} at ${atMs}`), args);
-      cluster.say('****', `${name}${hasStruck ? '' : ': nobody to strike'}`, args);
-      if (hasStruck) struck.set(name, (struck.get(name) ?? 0) + 1);
+      let isCounted = false;
+      const count = (): void => {
+        if (isCounted) return;
+        isCounted = true;
+        struck.set(name, (struck.get(name) ?? 0) + 1);
+      };
+      const hasStruck = kind.strike(stage.scene(`${name} at ${atMs}`, count), args);
+      cluster.say('****', `${name}${hasStruck === false ? ': nobody to strike' : ''}`, args);
+      if (hasStruck === true) count();
     });
   }
   return {
@@ -42,5 +53,8 @@ export function beginFaults(cluster: SimCluster, faults: readonly PlannedFault[]
     get isHealed(): boolean {
       return stage.isHealed;
     },
+    get hasMajority(): boolean {
+      return stage.hasMajority;
+    },
   };
-}
+};

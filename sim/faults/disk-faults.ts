@@ -13,7 +13,8 @@
  * data-budget.ts.
  */
 import type { Excuse } from '../cluster/events.ts';
-import type { DiskConditions } from '../world/disk-conditions.ts';
+import type { DiskConditions, DiskStruck } from '../world/disk-conditions.ts';
+import type { Effect } from './conditions.ts';
 import {
   amount,
   anybody,
@@ -21,6 +22,7 @@ import {
   type FaultKind,
   lasting,
   type Scene,
+  untilRisen,
   worsen,
 } from './kind.ts';
 import { isFree, keepDown, replace } from './process-faults.ts';
@@ -31,14 +33,21 @@ function onDisk(
   args: FaultArgs,
   excuse: Excuse | undefined,
   change: (disk: DiskConditions) => void,
-): boolean {
+  gauge?: keyof DiskStruck,
+): boolean | 'later' {
   const one = args['who'] === 'all' ? undefined : target(scene, args['who']);
   const whom = one !== undefined ? [one] : args['who'] === 'all' ? present(scene) : [];
   if (excuse !== undefined) for (const { name } of whom) scene.excuse(name, excuse);
-  worsen(scene, amount(args, 'ms'), (world) => {
+  const effect: Effect = (world) => {
     for (const { name } of whom) change(world.disk(name));
-  });
-  return whom.length > 0;
+  };
+  if (gauge === undefined) {
+    worsen(scene, amount(args, 'ms'), effect);
+    return whom.length > 0;
+  }
+  const count = (): number => whom.reduce((sum, { struck }) => sum + struck[gauge], 0);
+  worsen(scene, amount(args, 'ms'), effect, count);
+  return whom.length > 0 && 'later';
 }
 
 const SLOW: readonly FaultKind[] = [
@@ -50,9 +59,15 @@ const SLOW: readonly FaultKind[] = [
       ms: lasting(random, intensity, 3_000),
     }),
     strike: (scene, args) =>
-      onDisk(scene, args, undefined, (disk) => {
-        disk.extraMs = Math.max(disk.extraMs, amount(args, 'extraMs'));
-      }),
+      onDisk(
+        scene,
+        args,
+        undefined,
+        (disk) => {
+          disk.extraMs = Math.max(disk.extraMs, amount(args, 'extraMs'));
+        },
+        'slow',
+      ),
   },
   {
     name: 'stuck-sync',
@@ -62,24 +77,28 @@ const SLOW: readonly FaultKind[] = [
       ms: lasting(random, intensity, 1_000),
     }),
     strike: (scene, args) =>
-      onDisk(scene, args, undefined, (disk) => {
-        const typicalMs = Math.max(disk.sync.typicalMs, amount(args, 'syncMs'));
-        disk.sync = { typicalMs, maxMs: Math.max(disk.sync.maxMs, typicalMs) };
-      }),
+      onDisk(
+        scene,
+        args,
+        undefined,
+        (disk) => {
+          const typicalMs = Math.max(disk.sync.typicalMs, amount(args, 'syncMs'));
+          disk.sync = { typicalMs, maxMs: Math.max(disk.sync.maxMs, typicalMs) };
+        },
+        'stuckSyncs',
+      ),
   },
 ];
 
 const FAILING: readonly FaultKind[] = [
-  failing('write-errors', (disk, parts) => {
+  failing('write-errors', 'writeErrors', (disk, parts) => {
     disk.failWrites = Math.max(disk.failWrites, parts);
   }),
-  failing('sync-errors', (disk, parts) => {
+  failing('sync-errors', 'syncErrors', (disk, parts) => {
     disk.failSyncs = Math.max(disk.failSyncs, parts);
   }),
-  failing('read-errors', (disk, parts) => {
-    disk.failReads = Math.max(disk.failReads, parts);
-  }),
-  failing('name-errors', (disk, parts) => {
+  readErrors(),
+  failing('name-errors', 'nameErrors', (disk, parts) => {
     disk.failNames = Math.max(disk.failNames, parts);
   }),
   {
@@ -94,23 +113,37 @@ const FAILING: readonly FaultKind[] = [
       if (machine === undefined) return false;
       scene.excuse(machine.name, 'disk-full');
       machine.disk.capacityBytes = machine.disk.usedBytes + amount(args, 'freeBytes');
-      scene.passing.for(amount(args, 'ms'), () => {
+      const end = (): void => {
         machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
-      });
-      return true;
+      };
+      scene.passing.for(
+        amount(args, 'ms'),
+        untilRisen(scene, end, () => machine.struck.full),
+      );
+      return 'later';
     },
   },
   {
     name: 'read-only-disk',
     draw: (random, intensity) => ({ who: anybody(random), ms: lasting(random, intensity, 1_500) }),
     strike: (scene, args) =>
-      onDisk(scene, args, 'disk-failing', (disk) => {
-        disk.isReadOnly = true;
-      }),
+      onDisk(
+        scene,
+        args,
+        'disk-failing',
+        (disk) => {
+          disk.isReadOnly = true;
+        },
+        'readOnly',
+      ),
   },
 ];
 
-function failing(name: string, change: (disk: DiskConditions, parts: number) => void): FaultKind {
+function failing(
+  name: string,
+  gauge: keyof DiskStruck,
+  change: (disk: DiskConditions, parts: number) => void,
+): FaultKind {
   return {
     name,
     draw: (random, intensity) => ({
@@ -120,7 +153,28 @@ function failing(name: string, change: (disk: DiskConditions, parts: number) => 
       ms: lasting(random, intensity, 800),
     }),
     strike: (scene, args) =>
-      onDisk(scene, args, 'disk-failing', (disk) => change(disk, amount(args, 'parts'))),
+      onDisk(scene, args, 'disk-failing', (disk) => change(disk, amount(args, 'parts')), gauge),
+  };
+}
+
+/** A node that runs hardly reads: mostly it is killed, and meets them when it starts. */
+function readErrors(): FaultKind {
+  const kind = failing('read-errors', 'readErrors', (disk, parts) => {
+    disk.failReads = Math.max(disk.failReads, parts);
+  });
+  return {
+    ...kind,
+    draw: (random, intensity) => ({
+      ...kind.draw(random, intensity),
+      restarts: random.chance(70) ? 1 : 0,
+    }),
+    strike(scene, args) {
+      const name = target(scene, args['who'])?.name;
+      if (name === undefined) return false;
+      const hasStruck = kind.strike(scene, { ...args, who: name });
+      if (args['restarts'] === 1) scene.cluster.kill(name);
+      return hasStruck;
+    },
   };
 }
 

@@ -17,6 +17,8 @@ export interface PlannedFault {
   readonly kind: string;
   /** What it does, in its own words: targets, durations in ms, strengths. */
   readonly args: Readonly<Record<string, string | number>>;
+  /** It strikes only when too few of the others have: see `beginFaults`. */
+  readonly isSpare?: true;
 }
 
 export interface FaultPlanOptions {
@@ -33,6 +35,8 @@ export interface FaultPlanOptions {
 export interface FaultMode {
   readonly name: string;
   plan(options: FaultPlanOptions): readonly PlannedFault[];
+  /** As many spare ones, of kinds that find somebody at any time. */
+  spares(random: SeededRandom, times: readonly number[]): readonly PlannedFault[];
 }
 
 /** Brings planned faults upon a cluster, and takes them off it again. */
@@ -49,6 +53,13 @@ export interface FaultRun {
   heal(): void;
   /** True when what `heal` began is done: every machine that should run has a node that has started. */
   readonly isHealed: boolean;
+  /** Of the voters that there are now, more than half run with the data that they should have. */
+  readonly hasMajority: boolean;
 }
 
-export type BeginFaults = (cluster: SimCluster, faults: readonly PlannedFault[]) => FaultRun;
+/** Spare ones strike while fewer than `atLeast` (default 0) have; so those come last. */
+export type BeginFaults = (
+  cluster: SimCluster,
+  faults: readonly PlannedFault[],
+  atLeast?: number,
+) => FaultRun;

@@ -7,7 +7,7 @@ import { SimCluster } from '../cluster/sim-cluster.ts';
 import { healthyDisk } from '../world/disk-conditions.ts';
 import { calmMangling } from '../world/message-mangler.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
-import { beginFaults, FAULT_KINDS } from './index.ts';
+import { beginFaults, FAULT_KINDS, type PlannedFault } from './index.ts';
 
 const HEALED_WITHIN_MS = 60_000;
 const TUNING = { snapshotIntervalEntries: 20, snapshotCatchUpEntries: 5 };
@@ -89,6 +89,66 @@ describe('each kind of fault strikes and is healed', () => {
       expectNothingLeft(cluster);
     }
     expect(struck).toBeGreaterThan(0);
+  });
+});
+
+describe('what is counted', () => {
+  const struckOf = async (
+    faults: readonly (readonly [kind: string, args: PlannedFault['args']])[],
+  ): Promise<unknown> => {
+    const cluster = await founded(9);
+    // Nobody asks for anything: heartbeats are all that there is.
+    const run = beginFaults(
+      cluster,
+      faults.map(([kind, args], at) => ({ atMs: cluster.nowMs + 100 + at, kind, args })),
+    );
+    await cluster.run(3_000);
+    run.heal();
+    return Object.fromEntries(run.struck);
+  };
+  const ms = 500;
+
+  it.each<[string, PlannedFault['args']]>([
+    ['write-errors', { who: 'leader', parts: 10_000, ms }],
+    ['sync-errors', { who: 'leader', parts: 10_000, ms }],
+    ['name-errors', { who: 'leader', parts: 10_000, ms }],
+    ['read-errors', { who: 'leader', parts: 10_000, ms, restarts: 0 }],
+    ['slow-disk', { who: 'leader', extraMs: 20, ms }],
+    ['stuck-sync', { who: 'leader', syncMs: 300, ms }],
+    ['disk-full', { who: 'leader', freeBytes: 0, ms }],
+    ['read-only-disk', { who: 'leader', ms }],
+    ['kill-at-operation', { who: 'leader', operations: 100_000, power: 0, downMs: 0 }],
+    ['reset', { who: 'leader', times: 1, bytes: 1, everyMs: 0 }],
+    ['lost-messages', { who: 'all', drop: 0, ms }],
+  ])('is not %s that nothing ran into', async (kind, args) => {
+    expect(await struckOf([[kind, args]])).toEqual({});
+  });
+
+  it('is what heartbeats run into, once each', async () => {
+    const struck = await struckOf([
+      ['lost-messages', { who: 'all', drop: 50, ms: 2_000 }],
+      ['repeated-messages', { who: 'all', duplicate: 50, ms: 2_000 }],
+      ['reordered-messages', { who: 'all', delay: 50, maxMs: 20, ms: 2_000 }],
+      ['loss', { who: 'all', percent: 50, ms: 2_000 }],
+      ['reset', { who: 'leader', times: 3, bytes: 20, everyMs: 500 }],
+    ]);
+    expect(struck).toEqual({
+      'lost-messages': 1,
+      'repeated-messages': 1,
+      'reordered-messages': 1,
+      loss: 1,
+      reset: 1,
+    });
+  });
+
+  it('is a kill at an operation when it kills', async () => {
+    const kill = { who: 'leader', operations: 1, power: 0, downMs: 0 };
+    // The second one starts whoever died, and finds the wire's and the disk's operations there.
+    const struck = await struckOf([
+      ['kill', { who: 'follower', downMs: 0 }],
+      ['kill-at-operation', kill],
+    ]);
+    expect(struck).toEqual({ kill: 1, 'kill-at-operation': 1 });
   });
 });
 

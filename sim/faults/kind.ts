@@ -36,6 +36,8 @@ export interface Scene {
   readonly budget: DataBudget;
   /** Deeds that take a while; they are waited for when all is healed. */
   begin(deed: () => Promise<void>): void;
+  /** It has come to bite, after a `strike` that could only lay it out. Counts once. */
+  struck(): void;
   /** Tells the checkers what a node of this machine may rightly end of from now on. */
   excuse(machine: string, what: Excuse): void;
 }
@@ -45,8 +47,11 @@ export interface FaultKind {
   /** It destroys data that was durable: see data-budget.ts. */
   readonly destroysData?: true;
   draw(random: SeededRandom, intensity: Intensity): FaultArgs;
-  /** False: there was nobody whom it could befall, or it is not allowed now. */
-  strike(scene: Scene, args: FaultArgs): boolean;
+  /**
+   * False: there was nobody whom it could befall, or it is not allowed now. `later`: it waits for a victim,
+   * and calls `scene.struck` when it has hit one.
+   */
+  strike(scene: Scene, args: FaultArgs): boolean | 'later';
 }
 
 /** An argument that is a number. @throws Error when the plan does not have it. */
@@ -56,9 +61,22 @@ export function amount(args: FaultArgs, name: string): number {
   return value;
 }
 
-/** Makes the world worse for `ms`. */
-export function worsen({ conditions, passing }: Scene, ms: number, effect: Effect): void {
-  passing.for(ms, conditions.add(effect));
+/**
+ * Makes the world worse for `ms`. With `gauge` it has struck only when what that counts has risen by then:
+ * an error that no operation ran into was none.
+ */
+export function worsen(scene: Scene, ms: number, effect: Effect, gauge?: () => number): void {
+  const end = scene.conditions.add(effect);
+  scene.passing.for(ms, gauge === undefined ? end : untilRisen(scene, end, gauge));
+}
+
+/** `end`, and then: has the gauge risen since now? Ends are called once. */
+export function untilRisen(scene: Scene, end: () => void, gauge: () => number): () => void {
+  const before = gauge();
+  return () => {
+    end();
+    if (gauge() > before) scene.struck();
+  };
 }
 
 /** How long a fault lasts: mostly short, now and then as long as may be. */

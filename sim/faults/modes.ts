@@ -119,6 +119,28 @@ const WEIGHTS: Readonly<Record<string, Weights>> = {
   all: together([GENTLE, LOSSY, PARTITIONED, CRASHING, DISK_RIDDEN, MEMBERS, SLOW]),
 };
 
+/** Half of what befalls a network needs two nodes; one that is alone meets these as well. */
+const ALONE: Weights = {
+  'cut-clients': 4,
+  pause: 4,
+  'slow-loop': 2,
+  'slow-disk': 4,
+  restart: 3,
+  kill: 3,
+  'add-member': 2,
+};
+/** Of those that it meets many find it down. */
+const ALONE_SPARE_PERCENT = 170;
+
+/** Always possible, whoever is there: a clock is set wrong; a machine loses its power, on or off. */
+const SPARES: Readonly<Record<string, readonly string[]>> = {
+  crashing: ['power-cut'],
+  'disk-ridden': ['power-cut'],
+  all: ['power-cut', 'wrong-clock'],
+};
+const SPARES_ELSEWHERE: readonly string[] = ['wrong-clock'];
+const SPARE_INTENSITY: Intensity = { strength: 1, longestMs: 1_500 };
+
 /** A run in the mode of this name draws the intensity and the number of its faults no higher than that. */
 const STRONGEST = 3;
 /** Some can not strike when their time has come: nobody leads, nobody runs. */
@@ -145,7 +167,15 @@ function together(all: readonly Weights[]): Weights {
 }
 
 function modeOf(name: string, weights: Weights): FaultMode {
-  return { name, plan: (options) => plan(options, name === 'calm', weights) };
+  return {
+    name,
+    plan: (options) => plan(options, name === 'calm', weights),
+    spares: (random, times) =>
+      times.map((atMs) => {
+        const { name: kind, draw } = kindOf(random.pick(SPARES[name] ?? SPARES_ELSEWHERE));
+        return { atMs, kind, args: draw(random, SPARE_INTENSITY), isSpare: true };
+      }),
+  };
 }
 
 export const MODES: Readonly<Record<string, FaultMode>> = Object.fromEntries(
@@ -160,8 +190,11 @@ function plan(options: FaultPlanOptions, isCalm: boolean, weights: Weights): Pla
   };
   // Strong ones are few, mild ones many; and the other way round, now and then.
   const more = random.pick([0, 0, 1, 2]) * (STRONGEST + 1 - intensity.strength);
-  const count = Math.ceil((faults * (100 + SPARE_PERCENT)) / 100) + (isCalm ? 0 : more * 2);
-  const kinds = drawKinds(random, weights, count, nodes.length);
+  const isAlone = nodes.length === 1;
+  const sparePercent = isAlone ? ALONE_SPARE_PERCENT : SPARE_PERCENT;
+  const count = Math.ceil((faults * (100 + sparePercent)) / 100) + (isCalm ? 0 : more * 2);
+  const met = isAlone && !isCalm ? together([weights, ALONE]) : weights;
+  const kinds = drawKinds(random, met, count, nodes.length);
   const times = drawTimes(random, kinds.length, fromMs, untilMs);
   return kinds.map((kind, at) => ({
     atMs: times[at] as number, // as many as kinds

@@ -10,6 +10,9 @@
  * Clients are hosts, too (`c1` ...): cut off with a leader they go on asking it, which is how stale reads
  * are found.
  */
+import type { Mangling } from '../world/message-mangler.ts';
+import type { LinkConditions, LinkState } from '../world/network-weather.ts';
+import type { Effect } from './conditions.ts';
 import {
   amount,
   anybody,
@@ -17,6 +20,7 @@ import {
   type FaultKind,
   lasting,
   type Scene,
+  untilRisen,
   worsen,
 } from './kind.ts';
 import { present, target } from './targets.ts';
@@ -223,9 +227,14 @@ const WEATHER: readonly FaultKind[] = [
       ms: lasting(random, intensity, 4_000),
     }),
     strike: (scene, args) =>
-      onLinks(scene, args, (link) => {
-        link.lossPercent = Math.max(link.lossPercent, amount(args, 'percent'));
-      }),
+      onLinks(
+        scene,
+        args,
+        (link) => {
+          link.lossPercent = Math.max(link.lossPercent, amount(args, 'percent'));
+        },
+        'losses',
+      ),
   },
   {
     name: 'delay',
@@ -275,30 +284,53 @@ const WEATHER: readonly FaultKind[] = [
           scene.cluster.network.resetAfter(from, to, scene.random.below(amount(args, 'bytes')));
         },
       );
-      return true;
+      const resets = sumOf(scene, links, 'resets');
+      scene.passing.for(
+        everyMs * amount(args, 'times'),
+        untilRisen(scene, () => undefined, resets),
+      );
+      return 'later';
     },
   },
 ];
 
+/** With `gauge` it has struck only when what links count by that name has risen meanwhile. */
 function onLinks(
   scene: Scene,
   args: FaultArgs,
-  change: (link: ReturnType<Parameters<Parameters<typeof worsen>[2]>[0]['link']>) => void,
-): boolean {
+  change: (link: LinkConditions) => void,
+  gauge?: keyof LinkState['struck'],
+): boolean | 'later' {
   const links = linksOf(scene, args['who']);
   if (links === undefined || links.length === 0) return false;
-  worsen(scene, amount(args, 'ms'), (world) => {
+  const effect: Effect = (world) => {
     for (const [from, to] of links) change(world.link(from, to));
-  });
-  return true;
+  };
+  if (gauge === undefined) {
+    worsen(scene, amount(args, 'ms'), effect);
+    return true;
+  }
+  worsen(scene, amount(args, 'ms'), effect, sumOf(scene, links, gauge));
+  return 'later';
+}
+
+function sumOf(
+  { cluster }: Scene,
+  links: readonly Link[],
+  gauge: keyof LinkState['struck'],
+): () => number {
+  const states = links.map(([from, to]) => cluster.network.link(from, to));
+  return () => states.reduce((sum, { struck }) => sum + struck[gauge], 0);
 }
 
 const MESSAGES: readonly FaultKind[] = [
-  mangling('lost-messages', (random, strength) => ({ drop: random.between(1, 12 * strength) })),
-  mangling('repeated-messages', (random, strength) => ({
+  mangling('lost-messages', 'dropped', (random, strength) => ({
+    drop: random.between(1, 12 * strength),
+  })),
+  mangling('repeated-messages', 'duplicated', (random, strength) => ({
     duplicate: random.between(2, 25 * strength),
   })),
-  mangling('reordered-messages', (random, strength) => ({
+  mangling('reordered-messages', 'delayed', (random, strength) => ({
     delay: random.between(2, 25 * strength),
     maxMs: random.between(5, 700 * strength),
   })),
@@ -306,6 +338,7 @@ const MESSAGES: readonly FaultKind[] = [
 
 function mangling(
   name: string,
+  what: Mangling,
   draw: (
     random: Parameters<FaultKind['draw']>[0],
     strength: number,
@@ -321,8 +354,9 @@ function mangling(
     strike(scene, args) {
       const one = args['who'] === 'all' ? undefined : target(scene, args['who']);
       const whom = one === undefined ? present(scene) : [one];
+      const touched = (): number => whom.reduce((sum, { mangled }) => sum + mangled[what], 0);
       const percent = (of: string): number => Number(args[of] ?? 0);
-      worsen(scene, amount(args, 'ms'), (world) => {
+      const effect: Effect = (world) => {
         for (const machine of whom) {
           const on = world.mangling(machine.name);
           on.dropPercent = Math.max(on.dropPercent, percent('drop'));
@@ -330,8 +364,9 @@ function mangling(
           on.delayPercent = Math.max(on.delayPercent, percent('delay'));
           on.delayMaxMs = Math.max(on.delayMaxMs, Number(args['maxMs'] ?? 0));
         }
-      });
-      return whom.length > 0;
+      };
+      worsen(scene, amount(args, 'ms'), effect, touched);
+      return whom.length > 0 && 'later';
     },
   };
 }

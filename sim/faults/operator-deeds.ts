@@ -175,9 +175,15 @@ const LEADERSHIP: readonly FaultKind[] = [
       scene.passing.repeat(
         Math.max(1, amount(args, 'apartMs')) * times,
         () => Math.max(1, amount(args, 'apartMs')),
-        () => transferTo(scene, target(scene, 'follower', free(scene))?.name),
+        () => {
+          const heir = target(scene, 'follower', free(scene))?.name;
+          const leader = leaderOf(scene.cluster);
+          if (heir === undefined || leader === undefined || heir === leader) return;
+          transferTo(scene, heir);
+          scene.struck();
+        },
       );
-      return leaderOf(scene.cluster) !== undefined;
+      return 'later';
     },
   },
   {
@@ -204,8 +210,7 @@ const LEADERSHIP: readonly FaultKind[] = [
   },
 ];
 
-function transferTo(scene: Scene, heir: string | undefined): void {
-  if (heir === undefined) return;
+function transferTo(scene: Scene, heir: string): void {
   scene.begin(async () => {
     await scene.operators.ask((process) =>
       process.engine.transferLeadership(heir, { timeoutMs: 3_000 }),
@@ -267,7 +272,7 @@ const RESTARTS: readonly FaultKind[] = [
       const forget = killInSnapshot(scene, name, args);
       scene.passing.for(amount(args, 'heldMs') + SNAPSHOT_MS_MAX, forget);
       scene.passing.for(amount(args, 'heldMs'), () => scene.supervisor.release(name, 'fault'));
-      return true;
+      return 'later';
     },
   },
 ];
@@ -289,6 +294,7 @@ function killInSnapshot(scene: Scene, name: string, args: FaultArgs): () => void
       if (cluster.machine(dies).process === undefined) return;
       if (args['power'] === 1) supervisor.cutPower(dies);
       else cluster.kill(dies);
+      scene.struck();
     });
   });
   return forget;

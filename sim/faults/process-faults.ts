@@ -52,8 +52,8 @@ const DEATHS: readonly FaultKind[] = [
       if (machine === undefined) return false;
       keepDown(scene, machine.name, amount(args, 'downMs'));
       const how = args['power'] === 1 ? 'power-cut' : 'killed';
-      scene.cluster.dieAfter(machine.name, amount(args, 'operations'), how);
-      return true;
+      scene.cluster.dieAfter(machine.name, amount(args, 'operations'), how, scene.struck);
+      return 'later';
     },
   },
   {

@@ -40,13 +40,14 @@ const HUNT: FaultKind = {
       if (left > 0) passing.later(LOOK_MS, look);
     };
     look();
-    return last !== undefined;
+    return 'later';
   },
 };
 
 function fell(scene: Scene, name: string, args: FaultArgs): void {
   const { cluster } = scene;
   if (cluster.machine(name).process === undefined) return;
+  scene.struck();
   const awayMs = amount(args, 'awayMs');
   const how = args['how'];
   if (how === 'pause') cluster.pause(name, awayMs);
@@ -97,9 +98,9 @@ const KILL_THEN_POWER: FaultKind = {
         passing.later(amount(args, 'afterMs'), () => cluster.cutPower(name));
       } else if (looks > 0) passing.later(LOOK_MS, look);
     };
-    cluster.dieAfter(name, amount(args, 'operations'), 'killed');
+    cluster.dieAfter(name, amount(args, 'operations'), 'killed', scene.struck);
     look();
-    return true;
+    return 'later';
   },
 };
 

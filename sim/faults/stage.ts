@@ -22,6 +22,8 @@ import { Supervisor } from './supervisor.ts';
 import { present } from './targets.ts';
 
 const LOOK_MS = 100;
+/** A disk that was stuck before all was healed may owe an answer for longer. */
+const DISK_ANSWERS_MS = 500;
 const HOLDERS = ['fault', 'operator', 'damaged'] as const;
 /** A node that was removed hears of it and ends; one that has not by then is stopped. */
 const LEAVES_WITHIN_MS = 5_000;
@@ -52,8 +54,8 @@ export class Stage {
     this.#operators.onDone = (name) => this.#budget.replaced(name);
   }
 
-  /** With chance of its own for whatever goes by that name. */
-  scene(name: string): Scene {
+  /** With chance of its own for whatever goes by that name. `struck`: told when a fault bites late. */
+  scene(name: string, struck: () => void = () => undefined): Scene {
     return {
       cluster: this.#cluster,
       random: this.#random.stream(name),
@@ -63,6 +65,7 @@ export class Stage {
       operators: this.#operators,
       budget: this.#budget,
       begin: (deed) => this.#begin(deed),
+      struck,
       excuse: (node, what) => this.#excuse(node, what),
     };
   }
@@ -73,6 +76,17 @@ export class Stage {
 
   get isHealed(): boolean {
     return this.#isHealed && this.pending === 0;
+  }
+
+  /** More than half of the voters have started, with their data, on disks that answer. */
+  get hasMajority(): boolean {
+    const { voters } = this.#operators.view;
+    const up = voters.filter((name) => {
+      const machine = this.#cluster.machine(name);
+      if (!isUp(machine) || this.#budget.lost.includes(name)) return false;
+      return (machine.process?.disk.lanes.owesForMs ?? 0) < DISK_ANSWERS_MS;
+    });
+    return 2 * up.length > voters.length;
   }
 
   /** Faults strike from now on. */

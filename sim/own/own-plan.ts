@@ -51,6 +51,8 @@ export function planOwn(
     shape: { ...base.shape, tuning: tuningOf(simulation, base) },
     rounds,
     operations: withCommands(planned, simulation, random.stream('commands')),
+    // His commands may be as few as he likes.
+    minimum: undefined,
   };
 }
 

@@ -14,6 +14,7 @@ import { MODES } from '../faults/modes.ts';
 import { WORKLOADS } from '../workloads/index.ts';
 import type { PlannedOperation } from '../workloads/workload.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
+import { type Minimum, SEED_MINIMUM } from './minimum.ts';
 
 /** The cluster of a run. */
 export interface ClusterShape {
@@ -25,6 +26,7 @@ export interface ClusterShape {
 /** One stretch of faults; times in ms from its beginning. */
 export interface PlannedRound {
   readonly faultMs: number;
+  /** Spare ones last. */
   readonly faults: readonly PlannedFault[];
 }
 
@@ -36,6 +38,8 @@ export interface RunPlan {
   /** Times in ms from the beginning of the run. */
   readonly operations: readonly PlannedOperation[];
   readonly rounds: readonly PlannedRound[];
+  /** What must have happened by its end. */
+  readonly minimum?: Minimum | undefined;
 }
 
 export interface PlanOptions {
@@ -53,6 +57,9 @@ const FAULT_MS_MAX = 14_000;
 /** Of a whole run, at least; the rounds share the faults. */
 const FAULTS_MIN = 12;
 const OPERATIONS_MIN = 520;
+/** So many in each round, over its last seconds: enough for the minimum if no other fault finds anybody. */
+const SPARES = 5;
+const SPARES_MS = 1_500;
 /** An even number has majorities of its own, and one voter decides alone. */
 const SIZES: readonly number[] = [3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 4, 4, 2, 1];
 /** Quiet phases are at least so long; operations go on in them. */
@@ -62,27 +69,35 @@ export function planRun(seed: number, options: PlanOptions): RunPlan {
   const random = new SeededRandom(seed, 'plan');
   const mode = options.mode === 'any' ? inTurn(Object.keys(MODES), seed) : options.mode;
   const workload = options.workload ?? inTurn(Object.keys(WORKLOADS), seed);
-  const shape = planShape(random.stream('shape'), options.nodes);
+  const does = known(WORKLOADS, workload, 'workload');
+  const drawn = planShape(random.stream('shape'), options.nodes);
+  // What was drawn gives way to what the workload needs to bite.
+  const shape = { ...drawn, tuning: { ...drawn.tuning, ...does.tuning } };
   const nodes = Array.from({ length: shape.size }, (_, at) => `n${at + 1}`);
   const dice = random.stream('rounds');
   const lengths = Array.from({ length: ROUNDS }, () => dice.between(FAULT_MS_MIN, FAULT_MS_MAX));
-  const rounds = lengths.map((faultMs, round) => ({
-    faultMs,
-    faults: known(MODES, mode, 'mode').plan({
+  const brings = known(MODES, mode, 'mode');
+  const rounds = lengths.map((faultMs, round) => {
+    const faults = brings.plan({
       random: random.stream(`faults ${round}`),
       nodes,
       fromMs: 0,
       untilMs: faultMs,
       faults: Math.ceil(FAULTS_MIN / ROUNDS),
-    }),
-  }));
+    });
+    const times = Array.from({ length: SPARES }, (_, at) => {
+      return faultMs - SPARES_MS + (at * SPARES_MS) / SPARES;
+    });
+    const spares = brings.spares(random.stream(`spares ${round}`), times);
+    return { faultMs, faults: [...faults, ...spares] };
+  });
   const durationMs = lengths.reduce((sum, ms) => sum + ms + QUIET_MS, 0);
-  const operations = known(WORKLOADS, workload, 'workload').plan({
+  const operations = does.plan({
     random: random.stream('operations'),
     durationMs,
     operations: OPERATIONS_MIN,
   });
-  return { seed, mode, workload, shape, operations, rounds };
+  return { seed, mode, workload, shape, operations, rounds, minimum: SEED_MINIMUM };
 }
 
 /**

@@ -5,9 +5,15 @@
  * and looks at the end whether everything is there and everybody agrees. All checkers watch all the time.
  * The first violation ends the run: what comes after it proves nothing.
  *
- * Progress, as it is demanded once everything is healed: every machine's node starts; all agree on a leader;
- * a write and a read succeed on each node; all that clients had begun ends. The bounds are generous
- * multiples of the election timeout: a bound that is missed is a node that is stuck, not one that is slow.
+ * Progress, as it is demanded once everything is healed: while a majority of the voters runs nobody leads
+ * for 15 election timeouts at most, whatever the others still lack (leadership.ts); every machine's node starts
+ * within 60 s; 15 election timeouts later all agree on a leader, and at most 3 more are elected until the phase
+ * ends; a write and a read succeed on each node within 15 s; all that clients had begun ends. The bounds are
+ * generous: over hundreds of seeds nobody led for 5 timeouts at most, and one more leader was elected. A bound
+ * that is missed is a node that is stuck, not one that is slow.
+ *
+ * And enough must have happened (minimum.ts): spare faults strike at the end of a round in which too few found
+ * anybody.
  */
 import type { StateMachine } from '../../src/consensus/index.ts';
 import { type Checker, Violation } from '../checkers/checker.ts';
@@ -17,6 +23,8 @@ import type { FaultRun } from '../faults/fault.ts';
 import { beginFaults } from '../faults/index.ts';
 import { WORKLOADS } from '../workloads/index.ts';
 import type { Workload, WorkloadRun } from '../workloads/workload.ts';
+import { Leadership, LIVENESS } from './leadership.ts';
+import { demandMinimum, type Minimum } from './minimum.ts';
 import { known, QUIET_MS, type RunPlan } from './plan.ts';
 import { type FoundViolation, Watch } from './watch.ts';
 
@@ -56,7 +64,10 @@ const LEADER_WITHIN_TIMEOUTS = 15;
 const PROGRESS_WITHIN_MS = 15_000;
 /** Until what clients had begun is over; their own deadlines are shorter. */
 const DRAINED_WITHIN_MS = 60_000;
-const LIVENESS = 'progress in quiet times';
+/** A quiet phase goes on for so long after all is healed, at least. */
+const STEADY_MS = 3_000;
+/** Leaders that may be elected in a quiet phase after all had agreed on one. */
+const MORE_ELECTIONS_MAX = 3;
 
 export async function runPlan(plan: RunPlan, options: RunOptions = {}): Promise<RunResult> {
   return await new Run(plan, options).toEnd();
@@ -106,10 +117,12 @@ class Run {
       () => cluster.agreedLeader !== undefined,
     );
     this.#workload.start();
-    for (const round of this.#plan.rounds) {
+    const { rounds, minimum } = this.#plan;
+    for (const [at, round] of rounds.entries()) {
       const fromMs = cluster.nowMs;
       const faults = round.faults.map((fault) => ({ ...fault, atMs: fault.atMs + fromMs }));
-      this.#faults = beginFaults(cluster, faults);
+      const byThen = Math.ceil(((minimum?.faults ?? 0) * (at + 1)) / rounds.length);
+      this.#faults = beginFaults(cluster, faults, byThen - this.#watch.tally.faultsStruck);
       await this.#until(() => false, round.faultMs);
       await this.#quiet(this.#faults);
       this.#watch.tally.faults(this.#faults.struck);
@@ -120,6 +133,13 @@ class Run {
     await this.#workload.check();
     this.#watch.atEnd();
     await this.#stopAll();
+    if (minimum !== undefined) demandMinimum(minimum, this.#reached());
+  }
+
+  #reached(): Minimum {
+    const { ok, failed, unknown } = this.#workload.counts;
+    const faults = this.#watch.tally.faultsStruck;
+    return { simulatedMs: this.#cluster.nowMs, operations: ok + failed + unknown, faults };
   }
 
   /** Everything is healed: from here on the cluster must do what it is for. */
@@ -128,14 +148,29 @@ class Run {
     const endMs = cluster.nowMs + QUIET_MS;
     cluster.say('****', 'quiet');
     faults.heal();
-    await this.#demand('every node started', HEALED_WITHIN_MS, () => faults.isHealed);
     const { tickIntervalMs = 100, electionTicks = 10 } = this.#plan.shape.tuning;
     const leaderWithinMs = LEADER_WITHIN_TIMEOUTS * tickIntervalMs * electionTicks;
+    const leadership = this.#watchLeadership(faults, leaderWithinMs);
+    await this.#demand('every node started', HEALED_WITHIN_MS, () => faults.isHealed);
+    const steadyMs = cluster.nowMs + STEADY_MS;
     await this.#demand('one leader, known to all', leaderWithinMs, () => {
       return cluster.agreedLeader !== undefined;
     });
+    leadership.settled();
     await this.#probe();
-    await this.#until(() => false, Math.max(0, endMs - cluster.nowMs));
+    await this.#until(() => false, Math.max(0, Math.max(endMs, steadyMs) - cluster.nowMs));
+    leadership.end();
+  }
+
+  #watchLeadership(faults: FaultRun, leaderWithinMs: number): Leadership {
+    return new Leadership({
+      cluster: this.#cluster,
+      tally: this.#watch.tally,
+      hasMajority: () => faults.hasMajority,
+      leaderWithinMs,
+      electionsMax: MORE_ELECTIONS_MAX,
+      found: (violation) => this.#watch.found(violation),
+    });
   }
 
   /** A decision and a read on every node. */

@@ -6,6 +6,7 @@
  * and is then not taken. What was planned for after the violation never came about: it goes first, so that each
  * further try is short. Then by halves, then one by one (delta debugging, Zeller and Hildebrandt 2002).
  */
+import { ENOUGH } from './minimum.ts';
 import { QUIET_MS, type RunPlan } from './plan.ts';
 import type { RunResult } from './run-plan.ts';
 
@@ -62,7 +63,10 @@ export async function shrink(failing: RunResult, options: ShrinkOptions): Promis
     options.onTry?.(tries, best.plan);
     return isTaken;
   };
-  await attempt(cutOff(best.plan, best.violation?.atMs ?? Infinity));
+  // Of a run in which too little happened less is no explanation.
+  if (wanted === ENOUGH) return { result: best, tries };
+  const free = { ...best.plan, minimum: undefined };
+  await attempt(cutOff(free, best.violation?.atMs ?? Infinity));
   if (best.plan.shape.size > 3) {
     await attempt({ ...best.plan, shape: { ...best.plan.shape, size: 3 } });
   }

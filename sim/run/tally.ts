@@ -34,10 +34,20 @@ export class Tally {
     }
   }
 
+  /** Of all kinds, in the rounds that are over. */
+  get faultsStruck(): number {
+    return [...this.#faults.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Terms in which somebody led. */
+  get elections(): number {
+    return this.#leaders.size;
+  }
+
   get totals(): Totals {
     return {
       faults: Object.fromEntries([...this.#faults].sort()),
-      elections: this.#leaders.size,
+      elections: this.elections,
       crashes: this.#crashes,
       crashesWithLoss: this.#crashesWithLoss,
       applied: this.#applied,

@@ -44,8 +44,10 @@ export interface DiskStruck {
   nameErrors: number;
   full: number;
   readOnly: number;
-  /** Operations that a latency spike made longer. */
+  /** Operations that `extraMs` made longer. */
   slow: number;
+  /** Syncs that were drawn from a latency that no healthy disk has. */
+  stuckSyncs: number;
 }
 
 /** A healthy solid-state disk. */
@@ -74,5 +76,6 @@ export function nothingStruck(): DiskStruck {
     full: 0,
     readOnly: 0,
     slow: 0,
+    stuckSyncs: 0,
   };
 }

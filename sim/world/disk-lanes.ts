@@ -7,12 +7,19 @@
  * process's door twice, just before the effect and just before the answer, so that a crash may be set
  * before or after any operation. What the dead asked for never takes effect and never settles.
  */
-import type { DiskConditions, DiskLatency, DiskStruck } from './disk-conditions.ts';
+import {
+  type DiskConditions,
+  type DiskLatency,
+  type DiskStruck,
+  healthyDisk,
+} from './disk-conditions.ts';
 import type { IoLoop } from './event-loop.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** The effect lies at one of so many points of the time that an operation takes. */
 const EFFECT_POINTS = 1_001;
+/** No sync of a disk that is well takes longer. */
+const HEALTHY_SYNC_MS = healthyDisk().sync.maxMs;
 
 /** One operation: what it takes, what it does. */
 export interface DiskWork<T> {
@@ -136,6 +143,7 @@ export class DiskLanes {
     const { typicalMs, maxMs }: DiskLatency = conditions[work.latency];
     const { extraMs, bytesPerMs } = conditions;
     if (extraMs > 0) struck.slow += 1;
+    if (work.latency === 'sync' && typicalMs > HEALTHY_SYNC_MS) struck.stuckSyncs += 1;
     return random.heavyTailed(typicalMs, maxMs) + work.bytes / bytesPerMs + extraMs;
   }
 }

@@ -222,6 +222,7 @@ export class MemoryPipe {
     if (bytes.length > 0) this.#arrived.push(bytes);
     this.#arrivedBytes += bytes.length;
     if (!isReset) return;
+    link.struck.resets += 1;
     this.#scheduleReads();
     this.break();
   }

@@ -46,6 +46,8 @@ export class LinkState implements LinkConditions {
   lossPercent: number;
   bytesPerMs: number | undefined;
   resetAfterBytes: number | undefined;
+  /** Segments that were lost, and connections that broke by `resetAfterBytes`, so far. */
+  readonly struck: { losses: number; resets: number } = { losses: 0, resets: 0 };
   readonly #random: SeededRandom | undefined;
 
   constructor(conditions: LinkConditions, random: SeededRandom | undefined) {
@@ -68,9 +70,10 @@ export class LinkState implements LinkConditions {
 
   /** Whether one attempt gets lost. */
   loses(): boolean {
-    return (
-      this.#random !== undefined && this.lossPercent > 0 && this.#random.chance(this.lossPercent)
-    );
+    if (this.#random === undefined || this.lossPercent === 0) return false;
+    const isLost = this.#random.chance(this.lossPercent);
+    if (isLost) this.struck.losses += 1;
+    return isLost;
   }
 
   /** How long it takes until a segment is there, with all the attempts that it needs. */
