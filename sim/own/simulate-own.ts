@@ -2,18 +2,23 @@
  * Runs a user's state machine under the faults of the simulator, seed after seed, and says what came of it:
  * as data, and in lines for people on the way.
  *
- * One run after the other, on this thread: what a user brings are functions, which do not travel.
+ * One run after the other, on this thread: what a user brings are functions, which do not travel. What is told of
+ * runs and violations is that of our own ones: run/found-lines.ts, run/shrink-failing.ts.
  * Real time is looked at only between runs: for lines of progress, and to end the search for a smaller run.
  */
 import { ClusterError } from '../../src/errors.ts';
 import {
   counted,
+  headLine,
   type OperationWords,
+  progressLine,
   type SmallestRun,
+  TOLD_MAX,
+  verdictLine,
   violationLines,
 } from '../run/found-lines.ts';
 import { nowAndThen } from '../run/now-and-then.ts';
-import { summaryOf, Totals } from '../run/report.ts';
+import { replayCommand, summaryOf, Totals } from '../run/report.ts';
 import type { RunResult } from '../run/run-plan.ts';
 import { shrinkFailing } from '../run/shrink-failing.ts';
 import type { PlannedOperation } from '../workloads/index.ts';
@@ -33,8 +38,6 @@ import type {
 
 /** Of real time: who waits for a smaller run has the violation already. */
 const SHRINK_MS_MAX = 30_000;
-/** Violations that are told in lines; more of them say nothing new. */
-const TOLD_MAX = 5;
 
 const COMMANDS: OperationWords = {
   what: 'command',
@@ -80,12 +83,11 @@ class Simulator {
   }
 
   async toEnd(): Promise<SimulationReport> {
-    const { from, to, mode, nodes, onLine: say } = this.#settings;
-    say(`seeds ${from}..${to}, mode ${mode}${nodes === undefined ? '' : `, ${nodes} nodes`}`);
+    const { mode, nodes, onLine: say } = this.#settings;
+    say(headLine(this.#settings, mode, nodes));
     const isEnding = (): boolean => this.#settings.signal?.aborted === true;
     await guarded(() => this.#work(), { what: () => `seed ${this.#seed}`, isEnding });
-    const found = this.#violations.length;
-    say(found === 0 ? 'no violation' : `${counted(found, 'seed')} with a violation`);
+    say(verdictLine(this.#violations.length));
     return this.#report();
   }
 
@@ -118,9 +120,9 @@ class Simulator {
     this.#runs.push({ seed, hash: result.hash });
     if (onTrace !== undefined) say(`seed ${seed}: ${result.hash}`);
     if (result.violation !== undefined) this.#found(result);
-    const violations = counted(this.#violations.length, 'violation');
     if (seed === to) return;
-    this.#progress(`${this.#totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
+    const { length } = this.#violations;
+    this.#progress(progressLine(this.#totals.seeds, to - from + 1, length));
   }
 
   #found(result: RunResult): void {
@@ -143,10 +145,8 @@ class Simulator {
   }
 
   #again(seed: number, mode: string, nodes: number): string {
-    const { replayCommand } = this.#settings;
-    if (replayCommand !== undefined) {
-      return `${replayCommand} --seeds ${seed}..${seed} --mode ${mode} --nodes ${nodes} --trace`;
-    }
+    const { replayCommand: command } = this.#settings;
+    if (command !== undefined) return replayCommand({ seed, mode, nodes }, command);
     const range = `{ from: ${seed}, to: ${seed} }`;
     return `simulate(simulation, { seeds: ${range}, mode: '${mode}', nodes: ${nodes}, onTrace: console.log })`;
   }

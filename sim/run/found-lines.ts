@@ -36,8 +36,27 @@ export interface OperationWords {
   text(operation: PlannedOperation): string;
 }
 
+/** Violations that are told in lines; more of them say nothing new. */
+export const TOLD_MAX = 5;
+
 const INDENT = ' '.repeat(11);
 const OPERATIONS_SHOWN = 40;
+
+export function headLine(
+  { from, to }: { readonly from: number; readonly to: number },
+  mode: string,
+  nodes: number | undefined,
+): string {
+  return `seeds ${from}..${to}, mode ${mode}${nodes === undefined ? '' : `, ${counted(nodes, 'node')}`}`;
+}
+
+export function progressLine(done: number, of: number, violations: number): string {
+  return `${done} of ${counted(of, 'seed')}, ${counted(violations, 'violation')}`;
+}
+
+export function verdictLine(violations: number): string {
+  return violations === 0 ? 'no violation' : `${counted(violations, 'seed')} with a violation`;
+}
 
 export function violationLines(told: ToldViolation): string[] {
   const { seed, where, atMs, checker, message, notes = [], again } = told;

@@ -89,8 +89,11 @@ export class Totals {
 }
 
 /** How to see it again. */
-export function replayCommand(summary: SeedSummary, command: string): string {
-  const { seed, mode, workload, nodes } = summary;
+export function replayCommand(
+  run: Pick<SeedSummary, 'seed' | 'mode' | 'nodes'> & { readonly workload?: string | undefined },
+  command: string,
+): string {
+  const { seed, mode, workload, nodes } = run;
   const known = Object.entries({ mode, workload, nodes }).filter(
     ([, value]) => value !== undefined,
   );

@@ -1,8 +1,19 @@
 /**
  * Runs seeds, tells how they went, and makes what failed small enough to be read.
+ *
+ * A user's machine has a driver of its own (own/simulate-own.ts): what he brings are functions, which do not
+ * travel to other threads, and he gets data back. What both tell is told in one place: found-lines.ts, report.ts,
+ * shrink-failing.ts.
  */
 import type { SimArguments } from './arguments.ts';
-import { counted, type OperationWords, violationLines } from './found-lines.ts';
+import {
+  headLine,
+  type OperationWords,
+  progressLine,
+  TOLD_MAX,
+  verdictLine,
+  violationLines,
+} from './found-lines.ts';
 import { runSeeds } from './many-seeds.ts';
 import { nowAndThen } from './now-and-then.ts';
 import { planRun } from './plan.ts';
@@ -13,9 +24,7 @@ import { shrinkFailing } from './shrink-failing.ts';
 type Print = (line: string) => void;
 
 const COMMAND = 'npm run sim --';
-/** Violations that are shown in full; more of them say nothing new. */
-const SHOWN_MAX = 5;
-/** Of real time. */
+/** Of real time: as long as a person waits who wants to mend it. */
 const SHRINK_MS_MAX = 180_000;
 
 const OPERATIONS: OperationWords = {
@@ -29,8 +38,7 @@ export async function simulate(wanted: SimArguments, print: Print): Promise<numb
   if (wanted.trace) return await traceSeed(wanted, print);
   const say: Print = wanted.json ? () => {} : print;
   const progress = nowAndThen(say);
-  const nodes = wanted.nodes === undefined ? '' : `, ${wanted.nodes} nodes`;
-  say(`seeds ${from}..${to}, mode ${wanted.mode}${nodes}`);
+  say(headLine(wanted.seeds, wanted.mode, wanted.nodes));
   const began = performance.now();
   const totals = new Totals();
   const hashes = new Map<number, string>();
@@ -41,8 +49,7 @@ export async function simulate(wanted: SimArguments, print: Print): Promise<numb
       totals.add(summary);
       hashes.set(summary.seed, summary.hash);
       if (summary.violation !== undefined) tellViolation(summary, totals, say);
-      const violations = counted(totals.violations.length, 'violation');
-      progress(`${totals.seeds} of ${counted(to - from + 1, 'seed')}, ${violations}`);
+      progress(progressLine(totals.seeds, to - from + 1, totals.violations.length));
       return !(wanted.stopAtFirst && summary.violation !== undefined);
     },
   });
@@ -52,7 +59,7 @@ export async function simulate(wanted: SimArguments, print: Print): Promise<numb
   if (first !== undefined && wanted.shrink && !wanted.json) await showShrunk(first, say);
   for (const line of totals.lines(seconds)) say(line);
   const found = totals.violations.length;
-  say(found === 0 ? 'no violation' : `${counted(found, 'seed')} with a violation`);
+  say(verdictLine(found));
   if (wanted.json) print(JSON.stringify(reportOf(totals, hashes)));
   return found === 0 && different === 0 ? 0 : 1;
 }
@@ -72,7 +79,7 @@ function reportOf(totals: Totals, hashes: ReadonlyMap<number, string>): object {
 }
 
 function tellViolation(summary: SeedSummary, totals: Totals, say: Print): void {
-  if (totals.violations.length > SHOWN_MAX) return;
+  if (totals.violations.length > TOLD_MAX) return;
   const { seed, mode, workload, violation } = summary;
   const { checker = '', message = '', atMs = 0 } = violation ?? {};
   const where = workload === undefined ? mode : `${mode}, ${workload}`;
