@@ -25,8 +25,8 @@ export interface Fault {
   readonly isQuick?: boolean;
   readonly needsSmallDisk?: boolean;
   /**
-   * Does it and waits as long as it is to last; answers what was done, to whom, or that nothing was. Links and processes are
-   * mended by who calls it; everything else it mends itself.
+   * Does it and waits as long as it is to last; answers what was done, to whom, or that nothing was. Links
+   * and processes are mended by who calls it; everything else it mends itself.
    */
   run(stage: Stage): Promise<string | Missed>;
 }

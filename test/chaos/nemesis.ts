@@ -15,7 +15,7 @@ import { type Fault, type Missed, type Stage, textOf } from './fault.ts';
 import type { FaultWindow } from './gaps.ts';
 
 /** All nodes serve again, and writes go on, so soon after everything was mended and every process runs. */
-export const RECOVERY_MS_MAX = 30_000;
+const RECOVERY_MS_MAX = 30_000;
 /** From the seed of one fault to that of the next. */
 const SEED_STRIDE = 1_000_003;
 /** To start a process and read its data: a matter of the machine, and of what else it does. */
