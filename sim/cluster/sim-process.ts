@@ -99,3 +99,9 @@ export class SimProcess {
     }, fail);
   }
 }
+
+/** Its api. @throws Error where the machine is not the key-value one: a mistake of whoever asks. */
+export function apiOf({ node, api }: SimProcess): Api {
+  if (api === undefined) throw new Error(`${node} has no api: only the key-value machine has one`);
+  return api;
+}

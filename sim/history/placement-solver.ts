@@ -123,11 +123,6 @@ export class PlacementSolver {
     return this.#weights[literal >> 1] as number;
   }
 
-  /** To be preferred, where there is a choice. */
-  prefer(literal: Literal): void {
-    this.#bump(literal >> 1);
-  }
-
   /** Only when all is settled: what follows from older choices must not count as following from this. */
   choose(literal: Literal): void {
     assert(this.isOpen(literal), 'what is chosen is open', { literal });

@@ -4,9 +4,9 @@
  */
 import type { RequestId } from '../../src/consensus/index.ts';
 import type { KvCommand, KvResult } from '../../src/state/index.ts';
-import type { SimProcess } from '../cluster/sim-process.ts';
+import { apiOf, type SimProcess } from '../cluster/sim-process.ts';
 import { Asked } from './asked.ts';
-import { apiOf, textOf, until, utf8 } from './moves.ts';
+import { textOf, until, utf8 } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
 /** How long a node may take over a request, if a script does not say. */

@@ -80,24 +80,14 @@ export class Pile {
   }
 }
 
+/** Of the machines that there are when it is made. */
 export class Mail {
   readonly #stage: NastyStage;
   readonly #rules: Rule[] = [];
 
   constructor(stage: NastyStage) {
     this.#stage = stage;
-    for (const { name } of stage.cluster.machines.values()) this.watch(name);
-  }
-
-  /** Also for a machine that was added later. */
-  watch(name: string): void {
-    this.#stage.cluster.machine(name).intercept = (message, pass) => {
-      const isFor = ({ to, which }: Rule): boolean =>
-        (to === undefined || to === name) && which(message, name);
-      const rule = this.#rules.find(isFor);
-      if (rule === undefined) pass(message);
-      else rule.take({ to: name, message, pass });
-    };
+    for (const { name } of stage.cluster.machines.values()) this.#watch(name);
   }
 
   /** Keeps them. `to` undefined: wherever they arrive. */
@@ -136,6 +126,16 @@ export class Mail {
   /** All rules end; what they have taken stays where it is. */
   clear(): void {
     this.#rules.length = 0;
+  }
+
+  #watch(name: string): void {
+    this.#stage.cluster.machine(name).intercept = (message, pass) => {
+      const isFor = ({ to, which }: Rule): boolean =>
+        (to === undefined || to === name) && which(message, name);
+      const rule = this.#rules.find(isFor);
+      if (rule === undefined) pass(message);
+      else rule.take({ to: name, message, pass });
+    };
   }
 
   #pile(to: string | undefined, which: Which, isPassed: boolean): Pile {

@@ -5,7 +5,7 @@ import type { Invitation } from '../../src/consensus/index.ts';
 import { type Entry, EntryType } from '../../src/raft/index.ts';
 import type { Asked } from './asked.ts';
 import { answered, begin } from './asks.ts';
-import { isUp, statusOf, until } from './moves.ts';
+import { excuse, isUp, statusOf, until } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
 const ASK_MS = 30_000;
@@ -37,8 +37,7 @@ export function beginPromotion(stage: NastyStage, on: string, name: string): Ask
 
 /** The node of that machine may end because of it. */
 export function beginRemoval(stage: NastyStage, on: string, name: string): Asked<boolean> {
-  const { lives } = stage.cluster.machine(name);
-  stage.cluster.tell({ kind: 'fault', node: name, life: lives, what: 'removal' });
+  excuse(stage, name, 'removal');
   return begin(stage, on, ({ engine }) => engine.removeNode(name, OPTIONS));
 }
 

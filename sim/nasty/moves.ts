@@ -5,11 +5,11 @@
  * Each move either brings about what it says or ends the scenario by name: a script must never go on
  * over a stage that is not what it believes.
  */
-import type { Api } from '../../src/api/index.ts';
 import type { NodeStatus } from '../../src/consensus/index.ts';
 import type { RaftId } from '../../src/raft/index.ts';
 import type { KvResult } from '../../src/state/index.ts';
-import type { SimProcess } from '../cluster/sim-process.ts';
+import type { Excuse } from '../cluster/events.ts';
+import { apiOf, type SimProcess } from '../cluster/sim-process.ts';
 import { healthyDisk } from '../world/sim-disk.ts';
 import { Asked } from './asked.ts';
 import type { NastyStage } from './scenario.ts';
@@ -37,10 +37,18 @@ export function statusOf(stage: NastyStage, name: string): NodeStatus {
   return processOf(stage, name).engine.status();
 }
 
+/** What a node knows of another one, if that is a member. */
+export function memberOf(
+  stage: NastyStage,
+  on: string,
+  other: string,
+): NodeStatus['members'][number] | undefined {
+  return statusOf(stage, on).members.find(({ nodeId }) => nodeId === other);
+}
+
 /** What the node, which leads, knows to be durable on the other one. */
 export function matchOf(stage: NastyStage, leader: string, other: string): number {
-  const member = statusOf(stage, leader).members.find(({ nodeId }) => nodeId === other);
-  return member?.matchIndex ?? 0;
+  return memberOf(stage, leader, other)?.matchIndex ?? 0;
 }
 
 export async function until(
@@ -54,11 +62,6 @@ export async function until(
 }
 
 // ---- requests -------------------------------------------------------------------------------------
-
-export function apiOf({ node, api }: SimProcess): Api {
-  if (api === undefined) throw new Error(`${node} has no key-value machine`);
-  return api;
-}
 
 /** The value of a key, as that node answers it; `undefined`: it is not there. */
 export async function textOf(
@@ -208,6 +211,12 @@ export function isUp(stage: NastyStage, name: string): boolean {
   return stage.cluster.machine(name).process?.isStarted === true;
 }
 
+/** The node of that machine may end because of what is done to it now: the checkers are told. */
+export function excuse(stage: NastyStage, name: string, what: Excuse): void {
+  const { lives } = stage.cluster.machine(name);
+  stage.cluster.tell({ kind: 'fault', node: name, life: lives, what });
+}
+
 /** Every sync that begins there takes so long. */
 export function holdSyncs(stage: NastyStage, name: string, ms: number): void {
   stage.cluster.machine(name).diskConditions.sync = { typicalMs: 2 * ms, maxMs: ms };
@@ -221,8 +230,7 @@ export function freeDisk(stage: NastyStage, name: string): void {
 
 /** Whether a connection between the two stands, as the first one sees it. */
 export function isConnected(stage: NastyStage, from: string, to: string): boolean {
-  const member = statusOf(stage, from).members.find(({ nodeId }) => nodeId === to);
-  return member?.connected === true;
+  return memberOf(stage, from, to)?.connected === true;
 }
 
 // ---- the end --------------------------------------------------------------------------------------

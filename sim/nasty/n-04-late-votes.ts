@@ -38,12 +38,10 @@ export const VOTES_COUNT_ONCE: NastyScenario = {
     const request = mail.copy('n3', letters(Vote, 'n2'));
     cluster.cutPower('n1');
 
-    const isOf =
-      (term: number, from: string) =>
-      ({ message }: { message: (typeof grants.messages)[0] }) =>
-        message.term === term && message.from === raftIdOf(from) && !message.reject;
-    const placesOf = (term: number, from: string): number[] =>
-      grants.messages.flatMap((message, at) => (isOf(term, from)({ message }) ? [at] : []));
+    const placesOf = (term: number, name: string): number[] =>
+      grants.messages.flatMap(({ term: own, from, reject }, at) =>
+        own === term && from === raftIdOf(name) && !reject ? [at] : [],
+      );
     const hasAllVotes = (): boolean => {
       const { term, role } = statusOf(stage, 'n2');
       const isWhole = ['n3', 'n4', 'n5'].every((name) => placesOf(term, name).length > 0);

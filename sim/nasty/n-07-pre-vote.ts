@@ -9,7 +9,6 @@ import { MessageType } from '../../src/raft/index.ts';
 import { letters, Mail, Witness } from './mail.ts';
 import {
   allIsWell,
-  beginWrite,
   isolate,
   lead,
   processOf,
@@ -22,6 +21,7 @@ import {
   untilOneLeads,
   untilWhole,
   write,
+  writeOneByOne,
 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 
@@ -53,10 +53,7 @@ async function longestLogLowestTerm(stage: NastyStage): Promise<void> {
   const mail = new Mail(stage);
   mail.drop(undefined, letters(App, 'n1'));
   const { lastIndex } = statusOf(stage, 'n1');
-  for (const key of ['first', 'second']) {
-    beginWrite(stage, 'n1', `only at n1: ${key}`, 'never seen');
-    await cluster.run(20);
-  }
+  await writeOneByOne(stage, 'n1', ['only at n1: first', 'only at n1: second']);
   await until(stage, 'n1 has the longest log', () => {
     return statusOf(stage, 'n1').lastIndex >= lastIndex + 2;
   });

@@ -17,6 +17,7 @@ import {
   allIsWell,
   isolate,
   matchOf,
+  memberOf,
   rejoin,
   statusOf,
   until,
@@ -146,7 +147,7 @@ export const LATE_REFUSAL: NastyScenario = {
     stage.trouble(`the refusal of ${refused} comes again, when n3 is known to have ${match}`);
     refusals.deliver(0);
     await cluster.run(5);
-    const member = statusOf(stage, 'n1').members.find(({ nodeId }) => nodeId === 'n3');
+    const member = memberOf(stage, 'n1', 'n3');
     stage.expect(toThree().length === 0, 'n1 sends nothing because of it');
     stage.expect(member?.progress === 'replicate', `n1 streams to n3 still: ${member?.progress}`);
     stage.expect(member?.matchIndex === match, 'the match is what it was');
@@ -157,9 +158,7 @@ export const LATE_REFUSAL: NastyScenario = {
       letters(AppResp, 'n3', (it) => !it.reject),
     );
     cluster.network.resetAll('n1', 'n3');
-    const progress = () =>
-      statusOf(stage, 'n1').members.find(({ nodeId }) => nodeId === 'n3')?.progress;
-    await until(stage, 'n1 probes n3', () => progress() === 'probe');
+    await until(stage, 'n1 probes n3', () => memberOf(stage, 'n1', 'n3')?.progress === 'probe');
     witness.clear();
     await write(stage, 'n1', 'while probing', 'done');
     stage.trouble(`the refusal of ${refused} comes a third time, while n1 probes n3`);

@@ -6,12 +6,11 @@
  * cluster of one answered its client before its own disk had answered: there was nobody to wait for.
  */
 import { MessageType } from '../../src/raft/index.ts';
-import type { SimProcess } from '../cluster/sim-process.ts';
+import { apiOf, type SimProcess } from '../cluster/sim-process.ts';
 import { Asked } from './asked.ts';
 import { letters } from './mail.ts';
 import {
   allIsWell,
-  apiOf,
   beginWrite,
   freeDisk,
   holdSyncs,

@@ -14,6 +14,7 @@ import { letters, Mail, Witness } from './mail.ts';
 import { addLearner, beginRemoval, endOf } from './members.ts';
 import {
   allIsWell,
+  excuse,
   lead,
   processOf,
   read,
@@ -94,7 +95,7 @@ async function oldPicture(stage: NastyStage): Promise<void> {
   const { term } = statusOf(stage, 'n1');
   cluster.kill('n3');
   machine.disk = picture;
-  cluster.tell({ kind: 'fault', node: 'n3', life: machine.lives, what: 'roll-back' });
+  excuse(stage, 'n3', 'roll-back');
   cluster.start('n3');
   await until(stage, 'n3 ends, loudly', () => endOf(stage, 'n3') !== undefined, ELECTIONS_MS);
   stage.trouble(`n3 came back as it was before; it ended with ${endOf(stage, 'n3')}`);

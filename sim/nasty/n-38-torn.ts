@@ -10,7 +10,17 @@ import { MessageType } from '../../src/raft/index.ts';
 import { HEADER_MAGIC } from '../../src/storage/record.ts';
 import { letters, Mail } from './mail.ts';
 import { endOf } from './members.ts';
-import { allIsWell, freeDisk, holdSyncs, lead, restart, statusOf, until, write } from './moves.ts';
+import {
+  allIsWell,
+  excuse,
+  freeDisk,
+  holdSyncs,
+  lead,
+  restart,
+  statusOf,
+  until,
+  write,
+} from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 import { untilCaughtUp } from './snapshots.ts';
 
@@ -121,7 +131,7 @@ async function damage(
   const sound = machine.disk.peek(path);
   const spoilt = Buffer.from(sound);
   spoil(spoilt, spoilt.indexOf(text));
-  cluster.tell({ kind: 'fault', node: 'n3', life: machine.lives, what: 'disk-rot' });
+  excuse(stage, 'n3', 'disk-rot');
   machine.disk.poke(path, spoilt);
   stage.trouble(`${what}: ${path}`);
   for (const time of ['once', 'again']) {

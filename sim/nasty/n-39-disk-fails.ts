@@ -15,6 +15,7 @@ import { letters, Witness } from './mail.ts';
 import { endOf } from './members.ts';
 import {
   allIsWell,
+  excuse,
   freeDisk,
   lead,
   processOf,
@@ -79,10 +80,9 @@ async function run(stage: NastyStage): Promise<void> {
   await allIsWell(stage);
 }
 
-function strike(stage: NastyStage, name: string, { excuse, change }: Fault): void {
-  const machine = stage.cluster.machine(name);
-  stage.cluster.tell({ kind: 'fault', node: name, life: machine.lives, what: excuse });
-  change(machine);
+function strike(stage: NastyStage, name: string, fault: Fault): void {
+  excuse(stage, name, fault.excuse);
+  fault.change(stage.cluster.machine(name));
 }
 
 /** What the disk does not have is gone from the page cache, too. */

@@ -7,10 +7,10 @@
  * A single client counts up, one request at a time, each under its own id, and repeats each until it has an
  * answer, at another node each time. So the answer to the nth request is n, whatever happened in between.
  */
-import type { SimProcess } from '../cluster/sim-process.ts';
+import { apiOf, type SimProcess } from '../cluster/sim-process.ts';
 import { Asked } from './asked.ts';
 import { openSession } from './asks.ts';
-import { allIsWell, apiOf, isUp, lead, read, statusOf, until, utf8 } from './moves.ts';
+import { allIsWell, isUp, lead, read, statusOf, until, utf8 } from './moves.ts';
 import type { NastyScenario, NastyStage } from './scenario.ts';
 import { OFTEN } from './snapshots.ts';
 

@@ -3,7 +3,7 @@
  * told of snapshots.
  */
 import type { RaftNodeConfig } from '../../src/consensus/index.ts';
-import { isolate, matchOf, rejoin, statusOf, until, write } from './moves.ts';
+import { isolate, memberOf, rejoin, statusOf, until, write } from './moves.ts';
 import type { NastyStage } from './scenario.ts';
 
 /** Snapshots often, and little log behind them. */
@@ -55,9 +55,8 @@ export async function untilCaughtUp(
   withinMs?: number,
 ): Promise<void> {
   const isSo = (): boolean => {
-    const { lastIndex, members } = statusOf(stage, leader);
-    const member = members.find(({ nodeId }) => nodeId === name);
-    return member?.progress === 'replicate' && matchOf(stage, leader, name) === lastIndex;
+    const { progress, matchIndex } = memberOf(stage, leader, name) ?? {};
+    return progress === 'replicate' && matchIndex === statusOf(stage, leader).lastIndex;
   };
   await until(stage, `${name} follows the log of ${leader}`, isSo, withinMs);
   await stage.cluster.run(LET_GO_MS);

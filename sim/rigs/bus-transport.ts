@@ -139,7 +139,10 @@ export class Bus {
     return all.every((endpoint) => this.#endpoints.get(endpoint.local.raftId) === endpoint);
   }
 
-  /** The node (that life of it, if given) is dead for the others: nothing of it passes any more, and its address refuses. */
+  /**
+   * The node (that life of it, if given) is dead for the others: nothing of it passes any more, and its
+   * address refuses.
+   */
   leave(id: RaftId, life?: LocalPeer): void {
     const endpoint = this.#endpoints.get(id);
     if (endpoint === undefined || (life !== undefined && endpoint.local !== life)) return;

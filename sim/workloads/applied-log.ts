@@ -17,14 +17,11 @@ export interface AppliedCommand {
   readonly atMs: number;
 }
 
-/** Tells each command once, in the order of the log; what it gives back ends that. */
-export function followApplied(
-  cluster: SimCluster,
-  told: (applied: AppliedCommand) => void,
-): () => void {
+/** Tells each command once, in the order of the log. */
+export function followApplied(cluster: SimCluster, told: (applied: AppliedCommand) => void): void {
   let highest = 0;
   let by = '';
-  return cluster.listen((event) => {
+  cluster.listen((event) => {
     if (event.kind !== 'applied') return;
     const { index, node, life, commands, results } = event;
     const who = `${node}/${life}`;

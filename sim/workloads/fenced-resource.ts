@@ -20,7 +20,6 @@ interface Seen {
 export class FencedResource {
   /** Writes of holders who had lost their lock. */
   refused = 0;
-  accepted = 0;
   readonly #findings: Findings;
   readonly #newest: Map<string, Seen> = new Map();
   readonly #inside: Map<string, Seen> = new Map();
@@ -43,7 +42,6 @@ export class FencedResource {
           `(at ${atMs.toFixed(3)} and ${seen.atMs.toFixed(3)} ms)`,
       );
     }
-    this.accepted += 1;
     this.#newest.set(lock, { token, holder, atMs });
     return true;
   }

@@ -9,7 +9,7 @@
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import { Findings } from './findings.ts';
 import { SimClient } from './sim-client.ts';
-import type { PlannedOperation } from './workload.ts';
+import type { PlannedOperation, WorkloadRun } from './workload.ts';
 
 export type Came = 'ok' | 'failed' | 'unknown';
 
@@ -20,8 +20,6 @@ export interface FleetOptions {
   readonly operations: readonly PlannedOperation[];
   /** Runs one operation to its end. What it throws is a bug of the workload, or a violation. */
   readonly perform: (client: SimClient, operation: PlannedOperation) => Promise<Came>;
-  /** Whether a client repeats its writes under ids. Default: most do. */
-  readonly repeats?: (client: number) => boolean;
 }
 
 interface Lane {
@@ -57,13 +55,14 @@ export class Fleet {
 
   /** A client on the host of that number; more than one may live there. */
   makeClient(number: number, purpose = 'client'): SimClient {
-    const { name, cluster, repeats = (client) => client % 5 < 3 } = this.#options;
+    const { name, cluster } = this.#options;
     const random = cluster.random.stream(`${name}/${purpose} ${number}`);
     return new SimClient({
       cluster,
       number,
       random,
-      repeats: repeats(number),
+      // Most repeat their writes under ids.
+      repeats: number % 5 < 3,
       findings: this.findings,
     });
   }
@@ -116,4 +115,21 @@ export class Fleet {
     lane.isBusy = false;
     this.#next(lane);
   }
+}
+
+/** The run of clients alone. `judge`: looks at what came of all that they did; findings are told afterwards. */
+export function fleetRun(fleet: Fleet, judge: () => void): WorkloadRun {
+  return {
+    get pending() {
+      return fleet.pending;
+    },
+    get counts() {
+      return fleet.counts;
+    },
+    start: () => fleet.start(),
+    check: async () => {
+      judge();
+      fleet.findings.check();
+    },
+  };
 }

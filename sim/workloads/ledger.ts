@@ -6,7 +6,6 @@ import {
   type AskedOperation,
   checkHistory,
   type HistoryOperation,
-  type HistoryOptions,
   type HistoryOutcome,
   HistoryRecorder,
   operationText,
@@ -36,10 +35,6 @@ export class Ledger {
   /** Times that a client gave up on an operation: it goes on under another number. */
   readonly #generations: Map<SimClient, number> = new Map();
 
-  get size(): number {
-    return this.#recorder.size;
-  }
-
   begin(client: SimClient, asked: Omit<AskedOperation, 'client'>, command?: string): LedgerToken {
     const generation = this.#generations.get(client) ?? 0;
     const number = client.number + 100 * generation;
@@ -68,8 +63,8 @@ export class Ledger {
   }
 
   /** @throws Violation when the history has no explanation, or none was found in time. */
-  check(findings: Findings, changes: readonly LoggedChange[], options: HistoryOptions = {}): void {
-    const report = checkHistory(this.operationsAsApplied(changes), options);
+  check(findings: Findings, changes: readonly LoggedChange[]): void {
+    const report = checkHistory(this.operationsAsApplied(changes));
     if (report.isOk) return;
     const lines = report.findings.flatMap(({ key, lines }) => [
       ...lines,

@@ -14,12 +14,12 @@ import { encodeCommand } from '../../src/state/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { SeededRandom } from '../world/seeded-random.ts';
 import { AppliedCounts, isSameResult, tellPlaces } from './applied-counts.ts';
-import { type Came, Fleet } from './fleet.ts';
+import { type Came, Fleet, fleetRun } from './fleet.ts';
 import { drawDeadline, numberArg, planOperations, textArg } from './planning.ts';
 import { bytesOf } from './revision-log.ts';
 import type { SimClient } from './sim-client.ts';
 import { cameOf } from './store-client.ts';
-import type { PlannedOperation, Workload, WorkloadRun } from './workload.ts';
+import type { PlannedOperation, Workload } from './workload.ts';
 
 /** The `at`th command of a client; all chance from `random`. */
 export type CommandGenerator = (random: SeededRandom, client: number, at: number) => Uint8Array;
@@ -34,13 +34,13 @@ interface Account {
   readonly results: { readonly result: CommandResult; readonly who: string }[];
 }
 
-class PlainRun implements WorkloadRun {
-  readonly #fleet: Fleet;
+class Proposers {
+  readonly fleet: Fleet;
   readonly #applied: AppliedCounts;
   readonly #accounts: Map<string, Account> = new Map();
 
   constructor(cluster: SimCluster, operations: readonly PlannedOperation[]) {
-    this.#fleet = new Fleet({
+    this.fleet = new Fleet({
       name: 'plain',
       cluster,
       operations,
@@ -49,21 +49,8 @@ class PlainRun implements WorkloadRun {
     this.#applied = new AppliedCounts(cluster, nameOf);
   }
 
-  get pending(): number {
-    return this.#fleet.pending;
-  }
-
-  get counts(): WorkloadRun['counts'] {
-    return this.#fleet.counts;
-  }
-
-  start(): void {
-    this.#fleet.start();
-  }
-
-  async check(): Promise<void> {
+  judge(): void {
     for (const [name, account] of this.#accounts) this.#checkAccount(name, account);
-    this.#fleet.findings.check();
   }
 
   async #perform(client: SimClient, operation: PlannedOperation): Promise<Came> {
@@ -143,7 +130,7 @@ class PlainRun implements WorkloadRun {
   }
 
   #found(rule: string, message: string): void {
-    this.#fleet.findings.found(rule, message);
+    this.fleet.findings.found(rule, message);
   }
 }
 
@@ -164,7 +151,10 @@ export function makePlainWorkload(generate: CommandGenerator, name = 'plain'): W
         const command = generate(random.stream(`command ${at}`), client, at);
         return { kind: 'propose', args: [nameOf(command), drawDeadline(random)] };
       }),
-    begin: (cluster, operations) => new PlainRun(cluster, operations),
+    begin: (cluster, operations) => {
+      const clients = new Proposers(cluster, operations);
+      return fleetRun(clients.fleet, () => clients.judge());
+    },
   };
 }
 

@@ -35,14 +35,10 @@ export type Draw = (
   rush: number | undefined,
 ) => Pick<PlannedOperation, 'kind' | 'args'>;
 
-/** Operations of 4 to 8 clients (or as many as given), ordered by time. */
-export function planOperations(
-  options: WorkloadPlanOptions,
-  draw: Draw,
-  clientsGiven?: number,
-): PlannedOperation[] {
+/** Operations of 4 to 8 clients, ordered by time. */
+export function planOperations(options: WorkloadPlanOptions, draw: Draw): PlannedOperation[] {
   const { random, durationMs, operations } = options;
-  const clients = clientsGiven ?? random.stream('clients').between(CLIENTS_MIN, CLIENTS_MAX);
+  const clients = random.stream('clients').between(CLIENTS_MIN, CLIENTS_MAX);
   const rushes = planRushes(random.stream('rushes'), durationMs);
   const planned: PlannedOperation[] = [];
   for (let client = 1; client <= clients; client++) {

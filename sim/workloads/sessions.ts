@@ -7,9 +7,10 @@
 
 import { decodeCommand } from '../../src/state/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
+import { apiOf } from '../cluster/sim-process.ts';
 import type { SeededRandom } from '../world/seeded-random.ts';
 import { AppliedCounts, tellPlaces } from './applied-counts.ts';
-import { type Came, Fleet } from './fleet.ts';
+import { type Came, Fleet, fleetRun } from './fleet.ts';
 import { drawWeighted, numberArg, planOperations } from './planning.ts';
 import { bytesOf, textOf } from './revision-log.ts';
 import {
@@ -19,8 +20,8 @@ import {
   SessionBook,
 } from './session-book.ts';
 import type { SimClient } from './sim-client.ts';
-import { apiOf, cameOf } from './store-client.ts';
-import type { PlannedOperation, Workload, WorkloadRun } from './workload.ts';
+import { cameOf } from './store-client.ts';
+import type { PlannedOperation, Workload } from './workload.ts';
 
 const IDLE_MS = 3_000;
 const KEY = 'session';
@@ -63,14 +64,14 @@ interface Owner {
   readonly sessions: BookedSession[];
 }
 
-class SessionsRun implements WorkloadRun {
-  readonly #fleet: Fleet;
+class SessionOwners {
+  readonly fleet: Fleet;
   readonly #applied: AppliedCounts;
   readonly #owners: Map<SimClient, Owner> = new Map();
   readonly #openedBy: Map<number, string> = new Map();
 
   constructor(cluster: SimCluster, operations: readonly PlannedOperation[]) {
-    this.#fleet = new Fleet({
+    this.fleet = new Fleet({
       name: 'sessions',
       cluster,
       operations,
@@ -81,25 +82,12 @@ class SessionsRun implements WorkloadRun {
     });
   }
 
-  get pending(): number {
-    return this.#fleet.pending;
-  }
-
-  get counts(): WorkloadRun['counts'] {
-    return this.#fleet.counts;
-  }
-
-  start(): void {
-    this.#fleet.start();
-  }
-
-  async check(): Promise<void> {
+  judge(): void {
     for (const { sessions } of this.#owners.values()) {
       for (const { requests } of sessions) {
         for (const request of requests) this.#checkAnswered(request);
       }
     }
-    this.#fleet.findings.check();
   }
 
   /** An answer is of something that was applied, with that very result. */
@@ -233,7 +221,7 @@ class SessionsRun implements WorkloadRun {
   #ownerOf(client: SimClient): Owner {
     let owner = this.#owners.get(client);
     if (owner === undefined) {
-      const book = new SessionBook(client.name, this.#fleet.findings);
+      const book = new SessionBook(client.name, this.fleet.findings);
       owner = { book, sessions: [] };
       this.#owners.set(client, owner);
     }
@@ -241,7 +229,7 @@ class SessionsRun implements WorkloadRun {
   }
 
   #found(rule: string, message: string): void {
-    this.#fleet.findings.found(rule, message);
+    this.fleet.findings.found(rule, message);
   }
 }
 
@@ -249,5 +237,8 @@ export const sessionsWorkload: Workload = {
   name: 'sessions',
   tuning: { sessionIdleMs: IDLE_MS },
   plan: (options) => planOperations(options, draw),
-  begin: (cluster, operations) => new SessionsRun(cluster, operations),
+  begin: (cluster, operations) => {
+    const clients = new SessionOwners(cluster, operations);
+    return fleetRun(clients.fleet, () => clients.judge());
+  },
 };

@@ -16,12 +16,11 @@ import type { WatchOptions, WatchStream } from '../../src/api/index.ts';
 import { ClusterError, type ErrorCode } from '../../src/errors.ts';
 import type { KvChange, KvWatch } from '../../src/state/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import type { SimProcess } from '../cluster/sim-process.ts';
+import { apiOf, type SimProcess } from '../cluster/sim-process.ts';
 import type { Findings } from './findings.ts';
 import type { LoggedEvent, RevisionLog } from './revision-log.ts';
 import { bytesOf, fingerprint, textOf } from './revision-log.ts';
 import type { SimClient } from './sim-client.ts';
-import { apiOf } from './store-client.ts';
 
 /** Keys from `start` to before `end`; without an end the one key. */
 export interface WatchedKeys {

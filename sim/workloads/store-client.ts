@@ -11,7 +11,7 @@ import {
   type StepResult,
   type TransactionStep,
 } from '../../src/state/index.ts';
-import type { SimProcess } from '../cluster/sim-process.ts';
+import { apiOf } from '../cluster/sim-process.ts';
 import type {
   AskedOperation,
   HistoryGuard,
@@ -197,14 +197,6 @@ export class StoreClient {
     }
     return { came: 'ok', told: { ...outcome.value, node: outcome.node }, error: undefined };
   }
-}
-
-/** @throws Error where the machine is not the key-value one: a mistake of whoever chose the workload. */
-export function apiOf(process: SimProcess): Api {
-  if (process.api === undefined) {
-    throw new Error(`${process.node} has no api: this workload wants the key-value machine`);
-  }
-  return process.api;
 }
 
 export function cameOf(outcome: CallOutcome<unknown>): Came {

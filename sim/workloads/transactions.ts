@@ -47,17 +47,11 @@ function draw(
 }
 
 function funding(): Transaction {
-  const guards = ACCOUNTS.slice(0, 1).map((key) => ({
-    key,
-    target: 'version' as const,
-    operator: 'equal' as const,
-    operand: 0,
-  }));
   const value = String(OPENING_BALANCE);
   return {
-    guards,
-    then: ACCOUNTS.map((key) => ({ op: 'put' as const, key, value })),
-    else: ACCOUNTS.map((key) => ({ op: 'get' as const, key, value: null })),
+    guards: [{ key: ACCOUNTS[0] as string, target: 'version', operator: 'equal', operand: 0 }],
+    then: ACCOUNTS.map((key) => ({ op: 'put', key, value })),
+    else: ACCOUNTS.map((key) => ({ op: 'get', key, value: null })),
   };
 }
 

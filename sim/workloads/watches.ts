@@ -7,12 +7,13 @@
  * snapshots or restarted under them.
  */
 import type { SimCluster } from '../cluster/sim-cluster.ts';
+import { apiOf } from '../cluster/sim-process.ts';
 import type { SeededRandom } from '../world/seeded-random.ts';
 import type { Came } from './fleet.ts';
 import { drawDeadline, drawWeighted, numberArg, planOperations, textArg } from './planning.ts';
 import { codeOf } from './sim-client.ts';
 import { SimWatcher, type WatchedKeys } from './sim-watcher.ts';
-import { apiOf, cameOf, type StoreClient } from './store-client.ts';
+import { cameOf, type StoreClient } from './store-client.ts';
 import { StoreRun } from './store-run.ts';
 import type { PlannedOperation, Workload, WorkloadRun } from './workload.ts';
 

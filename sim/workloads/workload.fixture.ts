@@ -1,4 +1,5 @@
 /** Runs a workload on a small cluster for a while, as it is or with something planted in its nodes. */
+import { override } from '../../conformance/kit/override.fixture.ts';
 import type { StateMachine } from '../../src/consensus/index.ts';
 import { Violation } from '../checkers/checker.ts';
 import { SimCluster } from '../cluster/sim-cluster.ts';
@@ -55,18 +56,6 @@ export async function violationOf(workload: Workload, options: TryOptions): Prom
   throw new Error(`${workload.name} has found nothing`);
 }
 
-/** Puts `changed` in the place of what an object offers; the rest goes to the object itself. */
-export function replaceParts<T extends object>(inner: T, changed: Partial<T>): T {
-  return new Proxy(inner, {
-    get: (target, name) => {
-      const own = (changed as Record<PropertyKey, unknown>)[name];
-      if (own !== undefined) return own;
-      const value = (target as Record<PropertyKey, unknown>)[name];
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
-
 /** The api of a process, changed. */
 export function plantApi(
   change: (api: NonNullable<SimProcess['api']>) => Partial<NonNullable<SimProcess['api']>>,
@@ -74,7 +63,7 @@ export function plantApi(
   return (process) => {
     const { api } = process;
     if (api === undefined) throw new Error('it has no api');
-    Object.defineProperty(process, 'api', { value: replaceParts(api, change(api)) });
+    Object.defineProperty(process, 'api', { value: override(api, change(api)) });
   };
 }
 
@@ -84,7 +73,7 @@ export function plantEngine(
 ): (process: SimProcess) => void {
   return (process) => {
     const { engine } = process;
-    const value = replaceParts(engine, change(engine));
+    const value = override(engine, change(engine));
     Object.defineProperty(process, 'engine', { value });
   };
 }

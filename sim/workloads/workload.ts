@@ -29,7 +29,7 @@ export interface WorkloadPlanOptions {
 }
 
 export interface WorkloadRun {
-  /** Operations that have begun and are not over. At rest: 0, and all that was planned has begun or was left out. */
+  /** Operations that are due and not over. At rest: 0, and all that was planned is done. */
   readonly pending: number;
   /** How it went so far. */
   readonly counts: { readonly ok: number; readonly failed: number; readonly unknown: number };
