@@ -23,20 +23,23 @@ function processOf(
   return process as unknown as SimProcess;
 }
 
-function end(...processes: SimProcess[]): void {
-  new StateAgreement().end({ processes } as unknown as SimCluster);
+function clusterOf(...processes: SimProcess[]): SimCluster {
+  return { processes } as unknown as SimCluster;
 }
 
 it('is content with equal nodes', () => {
-  end(processOf('n1', 9, 'aa', ['x', 'y']), processOf('n2', 9, 'aa', ['x', 'y']));
+  const [one, other] = [processOf('n1', 9, 'aa', ['x', 'y']), processOf('n2', 9, 'aa', ['x', 'y'])];
+  new StateAgreement().end(clusterOf(one, other));
 });
 
 it('finds other hashes, a node that lags at rest, and other contents under one hash', () => {
   const one = processOf('n1', 9, 'aa', ['x', 'y']);
-  const hash = violationOf(() => end(one, processOf('n2', 9, 'bb', ['x', 'y'])));
+  const found = (other: SimProcess): string =>
+    violationOf(() => new StateAgreement().end(clusterOf(one, other)));
+  const hash = found(processOf('n2', 9, 'bb', ['x', 'y']));
   expect(hash).toBe('having applied 9, n1 (life 1) has state hash aa and n2 (life 1) has bb');
-  const lag = violationOf(() => end(one, processOf('n2', 8, 'cc', ['x', 'y'])));
+  const lag = found(processOf('n2', 8, 'cc', ['x', 'y']));
   expect(lag).toContain('has applied 9 and n2 (life 1) 8');
-  const contents = violationOf(() => end(one, processOf('n2', 9, 'aa', ['x', 'z'])));
+  const contents = found(processOf('n2', 9, 'aa', ['x', 'z']));
   expect(contents).toContain('holds key "y" version 1');
 });
