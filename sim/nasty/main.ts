@@ -5,6 +5,7 @@
  * `--json` has the form of `npm run sim -- --json`, so that what looks for planted faults can read both.
  */
 import { UsageError } from '../run/arguments.ts';
+import { counted } from '../run/found-lines.ts';
 import { NASTY_USAGE, type NastyArguments, parseNastyArguments } from './arguments.ts';
 import { NASTY } from './index.ts';
 import type { NastyScenario } from './scenario.ts';
@@ -40,14 +41,14 @@ async function playScenarios(wanted: NastyArguments): Promise<number> {
     const { checker, message } = failure?.violation ?? {};
     const verdict =
       failure === undefined
-        ? `ok    ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`
+        ? `ok    ${counted(seeds.length, 'seed')}`
         : `FAIL  seed ${failure.seed}: ${checker}: ${message}`;
     say(`N-${String(scenario.number).padEnd(3)} ${verdict.padEnd(14)} ${scenario.title}`);
     if (failure !== undefined) {
       say(`      npm run sim -- --nasty N-${scenario.number} --seed ${failure.seed} --trace`);
     }
   }
-  say(`${chosen.length} scenarios, ${failures.length} failed`);
+  say(`${counted(chosen.length, 'scenario')}, ${failures.length} failed`);
   if (json) print(JSON.stringify({ violations: failures.map(asFound) }));
   return failures.length === 0 ? 0 : 1;
 }

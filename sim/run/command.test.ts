@@ -10,13 +10,24 @@ import { expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/sim/run/main.js');
+const NASTY = join(ROOT, 'dist/sim/nasty/main.js');
 const TIMEOUT_MS = 180_000;
 
-function sim(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  expect(existsSync(MAIN), 'dist/sim is missing: run npm run build').toBe(true);
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function sim(...args: string[]): Promise<Ended> {
+  return run(MAIN, ...args);
+}
+
+function run(program: string, ...args: string[]): Promise<Ended> {
+  expect(existsSync(program), 'dist/sim is missing: run npm run build').toBe(true);
   return new Promise((resolve) => {
     const options = { timeout: TIMEOUT_MS, maxBuffer: 2 ** 26 };
-    execFile(process.execPath, [MAIN, ...args], options, (error, out, err) => {
+    execFile(process.execPath, [program, ...args], options, (error, out, err) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, out, err });
     });
@@ -51,11 +62,15 @@ it('runs seeds, each twice, and says what it did', { timeout: TIMEOUT_MS }, asyn
 it('prints the whole course of a seed, the same in each process', {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const args = ['--seeds', '3', '--mode', 'calm', '--workload', 'kv', '--nodes', '3', '--trace'];
-  const [one, other] = [await sim(...args), await sim(...args)];
-  expect(one.out).toMatch(/^seed 3: [0-9a-f]{16}$/m);
+  const args = ['--seeds', '3', '--mode', 'calm', '--workload', 'kv', '--nodes', '3'];
+  const [one, other] = [await sim(...args, '--trace'), await sim(...args, '--trace')];
+  const [, hash] = /^seed 3: ([0-9a-f]{16})$/m.exec(one.out) ?? [];
+  expect(hash).toBeDefined();
   expect(one.out).toMatch(/^ +\d+\.\d{3} n1 +info {2}leader\.changed/m);
   expect(one).toEqual(other);
+  // And on a thread of its own, for programs to read.
+  const { out } = await sim(...args, '--json');
+  expect(JSON.parse(out)).toEqual({ seeds: 1, runs: [{ seed: 3, hash }], violations: [] });
 });
 
 it('tells what it does not take, with its usage', { timeout: TIMEOUT_MS }, async () => {
@@ -63,4 +78,16 @@ it('tells what it does not take, with its usage', { timeout: TIMEOUT_MS }, async
   expect(code).toBe(2);
   expect(err).toContain('the range ends before it begins');
   expect(err).toContain('usage: npm run sim');
+});
+
+it('plays the scenarios that are named, and refuses what is none', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { code, out } = await run(NASTY, 'N-3', '--seed', '2');
+  expect(code, out).toBe(0);
+  expect(out).toMatch(/^N-3 +ok +1 seed +\w.*\n1 scenario, 0 failed\n$/);
+  const wrong = await run(NASTY, 'n-3');
+  expect(wrong).toMatchObject({ code: 2, out: '' });
+  expect(wrong.err).toMatch(/^n-3 is no scenario: there are N-1 to N-40\n\nusage: npm run sim/);
+  expect(await run(NASTY, '--help')).toMatchObject({ code: 0, err: '' });
 });
