@@ -131,6 +131,8 @@ class Run {
     await this.#demand('the end of all operations', DRAINED_WITHIN_MS, () => this.#isDrained());
     await this.#rest();
     await this.#workload.check();
+    // It took its time, and the leader may have ended a session meanwhile.
+    await this.#rest();
     this.#watch.atEnd();
     await this.#stopAll();
     if (minimum !== undefined) demandMinimum(minimum, this.#reached());
@@ -211,12 +213,14 @@ class Run {
     return this.#workload.pending === 0 && (this.#faults?.pending ?? 0) === 0;
   }
 
-  /** Until all nodes have applied the same. */
+  /** Until all nodes have applied the same, and no log holds more: that would be applied a moment later. */
   async #rest(): Promise<void> {
     const cluster = this.#cluster;
-    const applied = (): Set<number> =>
-      new Set(cluster.processes.map(({ engine }) => engine.status().appliedIndex));
-    await this.#demand('all nodes equally far', PROGRESS_WITHIN_MS, () => applied().size === 1);
+    const indexes = (): Set<number> => {
+      const states = cluster.processes.map(({ engine }) => engine.status());
+      return new Set(states.flatMap(({ appliedIndex, lastIndex }) => [appliedIndex, lastIndex]));
+    };
+    await this.#demand('all nodes equally far', PROGRESS_WITHIN_MS, () => indexes().size === 1);
   }
 
   async #stopAll(): Promise<void> {
