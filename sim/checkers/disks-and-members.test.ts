@@ -162,6 +162,23 @@ describe('promises are durable', () => {
     n2.send('AppResp', { term: 2, to: 1, index: 4 }).send('PreVoteResp', { term: 9, to: 3 });
   });
 
+  it('N-2 finds a request for votes before the own vote and log are durable', () => {
+    const ask = { term: 3, to: 2, index: 2, logTerm: 2 };
+    const { n1, n2 } = new Scene(new Promises()).found();
+    n1.store([entry(2, 2)], { term: 3, vote: 1, commit: 1 }).send('Vote', ask);
+    n1.store([], { term: 4, vote: 2, commit: 1 }).send('Vote', ask);
+    n1.append([entry(3, 4)], { term: 5, vote: 1, commit: 1 });
+    expect(violationOf(() => n1.send('Vote', { ...ask, term: 5 }))).toContain(
+      'asks for votes in term 5; on its disk are term 4 and a vote for raft id 2',
+    );
+    n2.store([], { term: 5, vote: 2, commit: 1 }).append([entry(2, 2)]);
+    expect(violationOf(() => n2.send('Vote', { ...ask, term: 5 }))).toContain(
+      'with a log up to 2 of term 2; its disk has it up to 1',
+    );
+    n2.store([], { term: 6, vote: 1, commit: 1 });
+    expect(violationOf(() => n2.send('Vote', { ...ask, term: 6 }))).toContain('vote for raft id 1');
+  });
+
   it('N-18 knows of an acknowledgement of what was replaced before it was written', () => {
     const act = (term: number): void => {
       const { n1 } = new Scene(new Promises()).found();

@@ -10,6 +10,8 @@
  *   the storage and lost in a crash before anybody heard of it binds nobody.
  * - Who leads a term has that term durable, with its own vote. Else it could begin anew, not remember, be
  *   elected again by the same voters in the same term, and fill it a second time with other entries.
+ * - So has who asks for votes, and the log that it asks with. Else it could begin anew with less of a log, come
+ *   to the same term again, and be elected by late grants that were given for more.
  */
 import { type Message, MessageType, type RaftId, type Term } from '../../src/raft/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
@@ -54,7 +56,7 @@ export class Promises implements Checker {
       if (!reject) this.#checkGranted(event, record, message);
     } else if (type === MessageType.App || type === MessageType.Heartbeat) {
       this.#checkLeads(event, record, term);
-    }
+    } else if (type === MessageType.Vote) this.#checkAsks(event, record, message);
   }
 
   #checkTerm(event: SimEvent, { durableState }: MachineRecord, term: Term, what: string): void {
@@ -99,6 +101,25 @@ export class Promises implements Checker {
       event,
       `leads term ${term}; on its disk are term ${durableState.term} and a vote for raft id ` +
         `${durableState.vote}: after a crash it could be elected in that term again`,
+    );
+  }
+
+  #checkAsks(event: SimEvent, record: MachineRecord, { term, index, logTerm }: Message): void {
+    const { durable, durableState, identity } = record;
+    const isOwn = durableState.term > term || durableState.vote === identity?.raftId;
+    if (durableState.term < term || !isOwn) {
+      this.#fail(
+        event,
+        `asks for votes in term ${term}; on its disk are term ${durableState.term} and a vote for raft id ` +
+          `${durableState.vote}`,
+      );
+    }
+    // A later leader may have replaced what it asked with, before the request left.
+    if (durableState.term > term || durable.has(index, logTerm)) return;
+    this.#fail(
+      event,
+      `asks for votes in term ${term} with a log up to ${index} of term ${logTerm}; its disk has it up to ` +
+        `${durable.lastIndex}`,
     );
   }
 

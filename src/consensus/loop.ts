@@ -9,10 +9,13 @@
  * The rules that it protects:
  * - What depends on durability (votes, acknowledgements) leaves only as the response of the append
  *   that holds it: the core runs with asynchronous storage writes, which tie the two together.
+ * - A candidate asks for votes only once its own term, vote and log are durable. The core would ask at
+ *   once. But a candidate that crashed, forgot the term and the end of its log, and came to the same term
+ *   again could then be elected by grants of its first try, with a log that they were not given for.
  * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
  * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
  */
-import { ClusterError } from '../errors.ts';
+import { assert, ClusterError } from '../errors.ts';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -108,6 +111,8 @@ export class Loop {
   #answers = new Map<RaftId, ForwardAnswer[]>();
   /** Ends when the snapshot that is being installed, and all that was stored after it, is durable. */
   #installing: Promise<void> | undefined;
+  /** For votes, until the append of the same Ready, which holds the own one. */
+  #requests: Message[] = [];
 
   constructor(host: LoopHost) {
     this.#host = host;
@@ -185,6 +190,7 @@ export class Loop {
       this.#host.reads.ask();
     }
     for (const message of messages) this.#route(message);
+    assert(this.#requests.length === 0, 'a request for votes comes with the own vote to be stored');
     for (const { lo, hi } of logReads) this.#loadLog(lo, hi);
   }
 
@@ -193,6 +199,7 @@ export class Loop {
     else if (message.to === APPLY_THREAD) this.#apply(message);
     else if (message.to === this.#core.id) this.#stepQuietly(message);
     else if (message.type === MessageType.Snap) this.#host.snapshots.send(message);
+    else if (message.type === MessageType.Vote) this.#requests.push(message);
     else unlessUnknownPeer(() => this.#host.transport.send(message));
   }
 
@@ -203,6 +210,8 @@ export class Loop {
     const { storage, diskWatch } = this.#host;
     const isDurable = diskWatch.begin();
     const { entries, snapshot } = message;
+    const requests = this.#requests;
+    this.#requests = [];
     const hardState = hardStateOf(message);
     const batch = hardState === undefined ? { entries } : { entries, hardState };
     let done: Promise<void>;
@@ -217,15 +226,16 @@ export class Loop {
     done.then(
       () => {
         isDurable();
-        this.#appended(message, done);
+        this.#appended(message, requests, done);
       },
       (error: unknown) => this.#host.fail(error),
     );
   }
 
-  #appended(message: Message, done: Promise<void>): void {
+  #appended(message: Message, requests: readonly Message[], done: Promise<void>): void {
     if (this.#installing === done) this.#installing = undefined;
     this.guard(() => {
+      for (const request of requests) unlessUnknownPeer(() => this.#host.transport.send(request));
       for (const response of message.responses ?? []) this.#route(response);
     });
   }

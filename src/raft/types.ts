@@ -228,7 +228,11 @@ export interface Ready {
   readonly entries: readonly Entry[];
   readonly snapshot?: Snapshot | undefined;
   readonly committedEntries: readonly Entry[];
-  /** Synchronous mode: to be sent after `hardState`, `entries` and `snapshot` are durable, unless this node leads. */
+  /**
+   * Synchronous mode: to be sent after `hardState`, `entries` and `snapshot` are durable, unless this node leads.
+   * With asynchronous storage writes at once, but for `Vote`: a candidate should ask only once the storage
+   * message of the same Ready is done, lest grants of a try that it has forgotten elect it later.
+   */
   readonly messages: readonly Message[];
   /** Whether `hardState` and `entries` must be synced before `messages` leave. */
   readonly mustSync: boolean;
