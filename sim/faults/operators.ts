@@ -209,8 +209,11 @@ export class Operators implements Electorate {
     if (!(error instanceof ClusterError)) return;
     const { name, wish } = order;
     if (error.code === 'MEMBER_EXISTS' && wish !== 'gone') {
-      order.isIn = this.#isOf(this.#cluster.machine(name));
-      order.isAnew = !order.isIn;
+      // An earlier order may have let it in, as something else: a learner is promoted in the next step.
+      const role = this.view.roleOf(name);
+      const isOurs = this.#isOf(this.#cluster.machine(name));
+      order.isIn = isOurs && role === wish;
+      order.isAnew = !isOurs || (role === 'voter' && wish === 'learner');
     }
     // Of two voters the one that leads is not removed: the other one has to lead first.
     if (error.code === 'CONF_CHANGE_INVALID' && /Hand leadership/.test(error.message)) {
