@@ -62,8 +62,10 @@ const HEALED_WITHIN_MS = 60_000;
 const LEADER_WITHIN_TIMEOUTS = 15;
 /** Until each node answers a write and a read. */
 const PROGRESS_WITHIN_MS = 15_000;
-/** Until what clients had begun is over; their own deadlines are shorter. */
-const DRAINED_WITHIN_MS = 60_000;
+/** Until one more of the operations that have gathered is over; their own deadlines are shorter. */
+const OPERATION_WITHIN_MS = 30_000;
+/** Until all nodes have stopped that were asked to. */
+const STOPPED_WITHIN_MS = 60_000;
 /** A quiet phase goes on for so long after all is healed, at least. */
 const STEADY_MS = 3_000;
 /** Leaders that may be elected in a quiet phase after all had agreed on one. */
@@ -128,7 +130,7 @@ class Run {
       this.#watch.tally.faults(this.#faults.struck);
       this.#faults = undefined;
     }
-    await this.#demand('the end of all operations', DRAINED_WITHIN_MS, () => this.#isDrained());
+    await this.#drain();
     await this.#rest();
     await this.#workload.check();
     // It took its time, and the leader may have ended a session meanwhile.
@@ -209,6 +211,22 @@ class Run {
     );
   }
 
+  /**
+   * Clients work off what has gathered, one operation after the other. How long all of it takes says nothing
+   * (hosts that are off for good cost each a deadline); but each ends.
+   */
+  async #drain(): Promise<void> {
+    const ended = (): number => {
+      const { ok, failed, unknown } = this.#workload.counts;
+      return ok + failed + unknown;
+    };
+    while (!this.#isDrained()) {
+      const before = ended();
+      const isOneMore = (): boolean => this.#isDrained() || ended() > before;
+      await this.#demand('the end of an operation', OPERATION_WITHIN_MS, isOneMore);
+    }
+  }
+
   #isDrained(): boolean {
     return this.#workload.pending === 0 && (this.#faults?.pending ?? 0) === 0;
   }
@@ -230,7 +248,7 @@ class Run {
     Promise.all(stopping).then(() => {
       isDone = true;
     });
-    await this.#demand('all nodes stopped', DRAINED_WITHIN_MS, () => isDone);
+    await this.#demand('all nodes stopped', STOPPED_WITHIN_MS, () => isDone);
   }
 
   // ---- demands ----------------------------------------------------------------------------------
