@@ -55,8 +55,6 @@ export const SIMULATED_EXCEPTIONS = {
   'sim/world/kernel.ts': ['process', 'setImmediate'],
   // The same for tests that have a clock and no kernel.
   'sim/world/manual-clock.ts': ['setImmediate'],
-  // The command: it runs no node, it reads arguments and sets the exit code.
-  'sim/nasty/main.ts': ['process'],
 };
 
 /** Rooms that import nothing but Node's own modules: what they need is what the project is for. */

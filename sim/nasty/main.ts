@@ -1,11 +1,12 @@
 /**
- * `npm run sim -- --nasty`: plays the scenarios, each with several seeds. Ends with 0 when all went well, 1 when
- * something was found, 2 when it was asked wrongly; see NASTY_USAGE.
+ * `npm run sim -- --nasty`: plays the scenarios, each with several seeds; see NASTY_USAGE, and run/command.ts for
+ * how it ends.
  *
  * `--json` has the form of `npm run sim -- --json`, so that what looks for planted faults can read both.
  */
-import { UsageError } from '../run/arguments.ts';
+import { runCommand } from '../run/command.ts';
 import { counted } from '../run/found-lines.ts';
+import { unlessInterrupted } from '../run/interrupted.ts';
 import { NASTY_USAGE, type NastyArguments, parseNastyArguments } from './arguments.ts';
 import { NASTY } from './index.ts';
 import type { NastyScenario } from './scenario.ts';
@@ -13,57 +14,88 @@ import { type Played, play } from './stage.ts';
 
 type Print = (line: string) => void;
 
-const print: Print = (line) => {
-  process.stdout.write(`${line}\n`);
-};
-
-try {
-  const numbers = NASTY.map(({ number }) => number);
-  const wanted = parseNastyArguments(process.argv.slice(2), numbers);
-  if (wanted === 'help') process.stdout.write(NASTY_USAGE);
-  else process.exitCode = await playScenarios(wanted);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${NASTY_USAGE}`);
-  process.exitCode = 2;
+/** What came of one scenario. */
+interface PlayedAll {
+  readonly scenario: NastyScenario;
+  /** How many it was played with. */
+  readonly seeds: number;
+  readonly failure: Played | undefined;
 }
 
+await runCommand('npm run sim -- --nasty --help', async ({ args, print, signal }) => {
+  const numbers = NASTY.map(({ number }) => number);
+  const wanted = parseNastyArguments(args, numbers);
+  if (wanted !== 'help') return await playScenarios(wanted, print, signal);
+  print(NASTY_USAGE.trimEnd());
+  return 0;
+});
+
 /** Answers the exit code. */
-async function playScenarios(wanted: NastyArguments): Promise<number> {
-  const { scenarios, seeds, json, stopAtFirst } = wanted;
+async function playScenarios(
+  wanted: NastyArguments,
+  print: Print,
+  signal: AbortSignal,
+): Promise<number> {
+  const { scenarios, json, stopAtFirst } = wanted;
   const say: Print = json ? () => undefined : print;
-  const chosen = NASTY.filter(({ number }) => scenarios.includes(number));
-  const failures: Played[] = [];
-  for (const scenario of chosen) {
-    if (stopAtFirst && failures.length > 0) break;
-    const failure = await playAll(scenario, wanted, say);
-    if (failure !== undefined) failures.push(failure);
-    const { checker, message } = failure?.violation ?? {};
-    const verdict =
-      failure === undefined
-        ? `ok    ${counted(seeds.length, 'seed')}`
-        : `FAIL  seed ${failure.seed}: ${checker}: ${message}`;
-    say(`N-${String(scenario.number).padEnd(3)} ${verdict.padEnd(14)} ${scenario.title}`);
-    if (failure !== undefined) {
-      say(`      npm run sim -- --nasty N-${scenario.number} --seed ${failure.seed} --trace`);
-    }
+  const played: PlayedAll[] = [];
+  for (const scenario of NASTY.filter(({ number }) => scenarios.includes(number))) {
+    const one = await playAll(scenario, wanted, say, signal);
+    if (signal.aborted) break;
+    played.push(one);
+    for (const line of linesOf(one)) say(line);
+    if (stopAtFirst && one.failure !== undefined) break;
   }
-  say(`${counted(chosen.length, 'scenario')}, ${failures.length} failed`);
-  if (json) print(JSON.stringify({ violations: failures.map(asFound) }));
+  const failures = played.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const sum = `${counted(played.length, 'scenario')}, ${failures.length} failed`;
+  say(signal.aborted ? `interrupted after ${sum}` : sum);
+  if (json) print(JSON.stringify(reportOf(played, failures, signal.aborted)));
   return failures.length === 0 ? 0 : 1;
 }
 
-/** The first seed that fails. */
+/** Ends with the first seed that fails. */
 async function playAll(
   scenario: NastyScenario,
   { seeds, trace }: NastyArguments,
   say: Print,
-): Promise<Played | undefined> {
+  signal: AbortSignal,
+): Promise<PlayedAll> {
+  const onLine: Print = (line) => (signal.aborted ? undefined : say(line));
+  let done = 0;
   for (const seed of seeds) {
-    const played = await play(scenario, seed, trace ? say : undefined);
-    if (played.violation !== undefined) return played;
+    const run = () => play(scenario, seed, trace ? onLine : undefined);
+    const played = await unlessInterrupted(signal, run);
+    if (played === undefined) break;
+    done += 1;
+    if (played.violation !== undefined) return { scenario, seeds: done, failure: played };
   }
-  return undefined;
+  return { scenario, seeds: done, failure: undefined };
+}
+
+function linesOf({ scenario: { number, title }, seeds, failure }: PlayedAll): string[] {
+  const name = `N-${String(number).padEnd(3)}`;
+  if (failure === undefined)
+    return [`${name} ${`ok    ${counted(seeds, 'seed')}`.padEnd(14)} ${title}`];
+  const { checker, message } = failure.violation ?? {};
+  return [
+    `${name} FAIL  seed ${failure.seed}: ${checker}: ${message} ${title}`,
+    `      npm run sim -- --nasty N-${number} --seed ${failure.seed} --trace`,
+  ];
+}
+
+function reportOf(
+  played: readonly PlayedAll[],
+  failures: readonly Played[],
+  isInterrupted: boolean,
+): object {
+  return {
+    isOk: failures.length === 0 && !isInterrupted,
+    isInterrupted,
+    scenarios: played.map(({ scenario: { number, title }, seeds, failure }) => {
+      return { scenario: `N-${number}`, title, seeds, isOk: failure === undefined };
+    }),
+    violations: failures.map(asFound),
+  };
 }
 
 function asFound({ scenario, seed, violation }: Played): object {

@@ -8,8 +8,8 @@
  */
 import { ClusterError } from '../../src/errors.ts';
 import {
-  counted,
   headLine,
+  interruptedLine,
   type OperationWords,
   progressLine,
   type SmallestRun,
@@ -171,25 +171,17 @@ class Simulator {
   #checkSignal(): void {
     const { signal } = this.#settings;
     if (signal?.aborted !== true) return;
-    const seeds = counted(this.#totals.seeds, 'seed');
-    const message = `interrupted after ${seeds}: ${counted(this.#violations.length, 'violation')} so far`;
+    const message = interruptedLine(this.#totals.seeds, this.#violations.length);
     this.#settings.onLine(message);
     const cause = signal.reason;
     throw new ClusterError('ABORTED', message, { cause, retryable: 'yes' });
   }
 
   #report(): SimulationReport {
-    const { simulatedMs, ok, failed, unknown, faults } = this.#totals;
-    const { elections, crashes, crashesWithLoss } = this.#totals;
     return {
       isOk: this.#violations.length === 0,
       runs: this.#runs,
-      simulatedMs,
-      operations: { ok, failed, unknown },
-      faults: Object.fromEntries([...faults].sort(([a], [b]) => (a < b ? -1 : 1))),
-      elections,
-      crashes,
-      crashesWithLoss,
+      ...this.#totals.sums,
       violations: this.#violations,
     };
   }

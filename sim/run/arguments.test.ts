@@ -1,6 +1,7 @@
 /** Goal: the command takes what its usage says, and tells what it does not take. */
 import { expect, it } from 'vitest';
-import { parseArguments, USAGE, UsageError } from './arguments.ts';
+import { parseArguments, USAGE } from './arguments.ts';
+import { UsageError } from './given-options.ts';
 
 it('has a default for everything', () => {
   expect(parseArguments([])).toEqual({
@@ -39,7 +40,14 @@ it.each([
   [['--workload', 'w'], '--workload w: give one of'],
   [['--nodes', '12'], '--nodes 12: give a whole number from 1 to 9'],
   [['--threads', '-1'], '--threads'],
-  [['--sedes', '1'], '--sedes'],
+  [['--sedes', '1'], 'there is no option --sedes: did you mean --seeds?'],
+  [['--seeds', '1', '--seeds', '2'], '--seeds is given twice'],
+  [['5..9'], '5..9 is no option: did you mean --seeds 5..9?'],
+  [['N-7'], 'N-7 is no option: everything is said by options'],
+  [['--trace'], '--trace is for one seed, not 1..20: give it, as in --seeds 1'],
+  [['--seeds', '3..4', '--trace'], '--trace is for one seed, not 3..4'],
+  [['--seeds', '3', '--trace', '--json'], '--trace and --json exclude each other'],
+  [['--seeds', '3', '--trace', '--twice'], '--trace and --twice exclude each other'],
   [['--seeds', '1..2', '--nasty'], '--nasty goes first: npm run sim -- --nasty'],
   [['--json', '--mutants', 'm'], '--mutants goes first'],
   [['--seeds', '1', '--versions'], '--versions goes first'],

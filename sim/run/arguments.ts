@@ -1,8 +1,10 @@
-/** What `npm run sim` can be told. */
-import { parseArgs } from 'node:util';
-
+/**
+ * What `npm run sim` can be told. What does not go together is refused by name: an option that is taken and does
+ * nothing is a promise that is not kept.
+ */
 import { MODES } from '../faults/modes.ts';
 import { WORKLOADS } from '../workloads/index.ts';
+import { givenOptions, UsageError } from './given-options.ts';
 
 export interface SimArguments {
   readonly seeds: { readonly from: number; readonly to: number };
@@ -20,8 +22,6 @@ export interface SimArguments {
   readonly json: boolean;
 }
 
-export class UsageError extends Error {}
-
 export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [--mode M] [--workload W] [--nodes N]
                        [--twice] [--trace] [--no-shrink] [--stop-at-first] [--threads N] [--json]
        npm run sim -- --nasty [N-1 ...] [--seed N] [--trace] [--stop-at-first] [--json]
@@ -36,7 +36,7 @@ export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [
   --workload W      default: drawn from the seed; ${Object.keys(WORKLOADS).join(', ')}
   --nodes N         machines that found the cluster (default: drawn from the seed)
   --twice           runs each seed twice and compares the two
-  --trace           prints all that happens (for one seed)
+  --trace           prints all that happens in one seed; not with --json or --twice
   --no-shrink       does not look for the smallest run that still fails
   --stop-at-first   ends at the first violation
   --threads N       default: one for each processor
@@ -47,6 +47,19 @@ export const USAGE: string = `usage: npm run sim -- [--seeds A..B | --fresh N] [
   --mutants         plants the faults of a folder (default sim/mutants), one after the other; all must be found
 `;
 
+const KINDS = {
+  seeds: 'text',
+  fresh: 'text',
+  mode: 'text',
+  workload: 'text',
+  nodes: 'text',
+  threads: 'text',
+  twice: 'flag',
+  trace: 'flag',
+  'no-shrink': 'flag',
+  'stop-at-first': 'flag',
+  json: 'flag',
+} as const;
 const SEED_MAX = 2 ** 48;
 /** Fresh seeds lie far from those that people type. */
 const FRESH_BASE = 1_000_000;
@@ -56,68 +69,57 @@ export function parseArguments(args: readonly string[]): SimArguments | 'help' {
     if (args.includes(first))
       throw new UsageError(`${first} goes first: npm run sim -- ${first} ...`);
   }
-  const values = parse(args);
-  if (values.help === true) return 'help';
-  if (values.seeds !== undefined && values.fresh !== undefined) {
+  const { texts, flags, names } = givenOptions(args, KINDS);
+  if (flags.has('help')) return 'help';
+  const [name] = names;
+  if (name !== undefined) throw new UsageError(`${name} is no option: ${adviceFor(name)}`);
+  if (texts.has('seeds') && texts.has('fresh')) {
     throw new UsageError('--seeds and --fresh exclude each other: give one of them');
   }
+  const fresh = texts.get('fresh');
+  const seeds =
+    fresh === undefined
+      ? seedRange(texts.get('seeds') ?? '1..20')
+      : freshSeeds(whole('--fresh', fresh, 1, 1_000_000));
+  if (flags.has('trace')) checkTrace(seeds, flags);
+  const number = (option: string, max: number): number | undefined => {
+    const text = texts.get(option);
+    return text === undefined ? undefined : whole(`--${option}`, text, 1, max);
+  };
+  const workload = texts.get('workload');
   return {
-    seeds:
-      values.fresh === undefined
-        ? seedRange(values.seeds ?? '1..20')
-        : freshSeeds(whole('--fresh', values.fresh, 1, 1_000_000)),
-    mode: oneOf('--mode', values.mode ?? 'any', ['any', ...Object.keys(MODES)]),
+    seeds,
+    mode: oneOf('--mode', texts.get('mode') ?? 'any', ['any', ...Object.keys(MODES)]),
     workload:
-      values.workload === undefined
-        ? undefined
-        : oneOf('--workload', values.workload, Object.keys(WORKLOADS)),
-    nodes: values.nodes === undefined ? undefined : whole('--nodes', values.nodes, 1, 9),
-    threads: values.threads === undefined ? undefined : whole('--threads', values.threads, 1, 64),
-    twice: values.twice === true,
-    trace: values.trace === true,
-    stopAtFirst: values['stop-at-first'] === true,
-    shrink: values['no-shrink'] !== true,
-    json: values.json === true,
+      workload === undefined ? undefined : oneOf('--workload', workload, Object.keys(WORKLOADS)),
+    nodes: number('nodes', 9),
+    threads: number('threads', 64),
+    twice: flags.has('twice'),
+    trace: flags.has('trace'),
+    stopAtFirst: flags.has('stop-at-first'),
+    shrink: !flags.has('no-shrink'),
+    json: flags.has('json'),
   };
 }
 
-function parse(args: readonly string[]): {
-  seeds?: string;
-  fresh?: string;
-  mode?: string;
-  workload?: string;
-  nodes?: string;
-  threads?: string;
-  twice?: boolean;
-  trace?: boolean;
-  'no-shrink'?: boolean;
-  'stop-at-first'?: boolean;
-  json?: boolean;
-  help?: boolean;
-} {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        seeds: text,
-        fresh: text,
-        mode: text,
-        workload: text,
-        nodes: text,
-        threads: text,
-        twice: flag,
-        trace: flag,
-        'no-shrink': flag,
-        'stop-at-first': flag,
-        json: flag,
-        help: { ...flag, short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
+function adviceFor(name: string): string {
+  return /^\d+(\.\.\d+)?$/.test(name)
+    ? `did you mean --seeds ${name}?`
+    : 'everything is said by options, as in --seeds 1..200';
+}
+
+function checkTrace(
+  { from, to }: { readonly from: number; readonly to: number },
+  flags: ReadonlySet<string>,
+): void {
+  for (const other of ['json', 'twice']) {
+    if (flags.has(other))
+      throw new UsageError(`--trace and --${other} exclude each other: give one of them`);
   }
+  if (from === to) return;
+  throw new UsageError(
+    `--trace is for one seed, not ${from}..${to}: give it, as in --seeds ${from}`,
+  );
 }
 
 function seedRange(text: string): { from: number; to: number } {

@@ -46,8 +46,14 @@ export function headLine(
   { from, to }: { readonly from: number; readonly to: number },
   mode: string,
   nodes: number | undefined,
+  workload?: string | undefined,
 ): string {
-  return `seeds ${from}..${to}, mode ${mode}${nodes === undefined ? '' : `, ${counted(nodes, 'node')}`}`;
+  return [
+    `seeds ${from}..${to}`,
+    `mode ${mode}`,
+    ...(workload === undefined ? [] : [`workload ${workload}`]),
+    ...(nodes === undefined ? [] : [counted(nodes, 'node')]),
+  ].join(', ');
 }
 
 export function progressLine(done: number, of: number, violations: number): string {
@@ -56,6 +62,11 @@ export function progressLine(done: number, of: number, violations: number): stri
 
 export function verdictLine(violations: number): string {
   return violations === 0 ? 'no violation' : `${counted(violations, 'seed')} with a violation`;
+}
+
+/** In place of a verdict: there is none. */
+export function interruptedLine(seeds: number, violations: number): string {
+  return `interrupted after ${counted(seeds, 'seed')}: ${counted(violations, 'violation')} so far`;
 }
 
 export function violationLines(told: ToldViolation): string[] {

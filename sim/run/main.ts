@@ -1,16 +1,11 @@
-/**
- * `npm run sim`: see USAGE. Ends with 0 when nothing was found, 1 when something was, 2 when it was asked
- * wrongly.
- */
-import { parseArguments, USAGE, UsageError } from './arguments.ts';
+/** `npm run sim`: see USAGE, and command.ts for how it ends. */
+import { parseArguments, USAGE } from './arguments.ts';
+import { runCommand } from './command.ts';
 import { simulate } from './simulate.ts';
 
-try {
-  const wanted = parseArguments(process.argv.slice(2));
-  if (wanted === 'help') process.stdout.write(USAGE);
-  else process.exitCode = await simulate(wanted, (line) => process.stdout.write(`${line}\n`));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${USAGE}`);
-  process.exitCode = 2;
-}
+await runCommand('npm run sim -- --help', async ({ args, print, signal }) => {
+  const wanted = parseArguments(args);
+  if (wanted !== 'help') return await simulate(wanted, print, signal);
+  print(USAGE.trimEnd());
+  return 0;
+});

@@ -87,6 +87,24 @@ describe('a seed that takes its thread along', () => {
   });
 });
 
+it('ends at once when it is told to, and does not tell the seeds that run', async () => {
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const hangsAt3 = program('while (seed >= 3);');
+  await told({
+    program: hangsAt3,
+    signal: stop.signal,
+    onSeed: ({ seed }) => {
+      seen.push(seed);
+      // The next one has begun by then.
+      if (seed === 2) setImmediate(() => stop.abort());
+      return true;
+    },
+  });
+  expect(seen).toEqual([1, 2]);
+  await told({ program: hangsAt3, signal: stop.signal, onSeed: () => expect.fail('it began one') });
+});
+
 it('what the caller throws ends the work', async () => {
   const work = told({
     program: program(''),

@@ -24,6 +24,8 @@ export interface ManySeedsOptions extends PlanOptions {
   readonly program?: URL | undefined;
   /** Of real time, for one seed. Default `ANSWER_WITHIN_MS`. */
   readonly answerWithinMs?: number | undefined;
+  /** Aborted: ends at once; the seeds that run are not told. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A seed takes about a second, or ten on a machine that is busy with other things. */
@@ -42,7 +44,7 @@ export async function runSeeds(options: ManySeedsOptions): Promise<void> {
   const seeds = options.seeds[Symbol.iterator]();
   let isOver = false;
   const next = (): SeedTask | undefined => {
-    if (isOver) return undefined;
+    if (isOver || options.signal?.aborted === true) return undefined;
     const { done, value } = seeds.next();
     return done === true ? undefined : { seed: value, mode, workload, nodes };
   };
@@ -62,7 +64,7 @@ export async function runSeeds(options: ManySeedsOptions): Promise<void> {
 
 /** Until there are no more seeds, or one of them took the thread along. */
 function oneThread(
-  { program, answerWithinMs = ANSWER_WITHIN_MS }: ManySeedsOptions,
+  { program, signal, answerWithinMs = ANSWER_WITHIN_MS }: ManySeedsOptions,
   next: () => SeedTask | undefined,
   tell: (summary: SeedSummary) => void,
 ): Promise<Lost | undefined> {
@@ -73,11 +75,14 @@ function oneThread(
     let watchdog: NodeJS.Timeout | undefined;
     const end = (lost: Lost | undefined): void => {
       clearTimeout(watchdog);
+      signal?.removeEventListener('abort', leave);
       worker.removeAllListeners();
       // A second error of the same thread has no seed of its own.
       worker.on('error', () => undefined);
       worker.terminate().then(() => resolve(lost), reject);
     };
+    const leave = (): void => end(undefined);
+    signal?.addEventListener('abort', leave, { once: true });
     const lose = (checker: string, message: string): void => {
       end(task === undefined ? undefined : { task, checker, message });
     };

@@ -1,5 +1,6 @@
 /** What many runs come to, in lines for people. */
 
+import { counted } from './found-lines.ts';
 import type { RunResult } from './run-plan.ts';
 
 /** The part of a result that travels between threads and is added up. */
@@ -15,6 +16,17 @@ export function summaryOf(result: RunResult): SeedSummary {
   const { plan, ...rest } = result;
   const { seed, mode, workload, shape } = plan;
   return { ...rest, seed, mode, workload, nodes: shape.size };
+}
+
+/** What was done, for programs. */
+export interface Sums {
+  readonly simulatedMs: number;
+  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
+  /** By kind, those that struck. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly elections: number;
+  readonly crashes: number;
+  readonly crashesWithLoss: number;
 }
 
 /** Sums over seeds. */
@@ -61,18 +73,29 @@ export class Totals {
     };
   }
 
+  get sums(): Sums {
+    const { simulatedMs, ok, failed, unknown, elections, crashes, crashesWithLoss } = this;
+    const faults = Object.fromEntries(this.#faultsByName());
+    const operations = { ok, failed, unknown };
+    return { simulatedMs, operations, faults, elections, crashes, crashesWithLoss };
+  }
+
+  #faultsByName(): [string, number][] {
+    return [...this.faults].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
   /** `seconds`: of real time. */
   lines(seconds: number): string[] {
     const simulated = this.simulatedMs / 1000;
-    const faults = [...this.faults].sort(([a], [b]) => (a < b ? -1 : 1));
+    const faults = this.#faultsByName();
     const struck = faults.reduce((sum, [, count]) => sum + count, 0);
     const { least } = this;
     const lines = [
-      `${this.seeds} ${this.seeds === 1 ? 'seed' : 'seeds'}, ${simulated.toFixed(0)} simulated seconds in ${seconds.toFixed(1)} s: ` +
+      `${counted(this.seeds, 'seed')}, ${simulated.toFixed(0)} simulated seconds in ${seconds.toFixed(1)} s: ` +
         `${(simulated / seconds).toFixed(0)} times as fast as time`,
       `operations    ${this.ok + this.failed + this.unknown} ` +
         `(${this.ok} ok, ${this.failed} without effect, ${this.unknown} unknown); ` +
-        `${this.applied} commands applied, over all nodes`,
+        `${counted(this.applied, 'command')} applied, over all nodes`,
       `elections     ${this.elections}`,
       `crashes       ${this.crashes}, of them ${this.crashesWithLoss} lost un-synced writes`,
       `faults        ${struck}`,
@@ -81,7 +104,7 @@ export class Totals {
     if (least !== undefined) {
       const at = (least.simulatedMs / 1000).toFixed(0);
       lines.push(
-        `each seed     >= ${at} s, ${least.operations} operations, ${least.faults} faults`,
+        `each seed     >= ${at} s, ${counted(least.operations, 'operation')}, ${counted(least.faults, 'fault')}`,
       );
     }
     return lines;
