@@ -6,6 +6,9 @@ import { checkHistory, type HistoryOptions, type HistoryReport } from './check-h
 import { readHistory } from './json-lines.ts';
 import { checkOneAtATime } from './one-at-a-time.ts';
 
+/** Keys that are named in a line. */
+const NAMED_KEYS_MAX = 8;
+
 export interface HistoryFileReport extends HistoryReport {
   /** The report in words, a line each. */
   readonly lines: readonly string[];
@@ -38,8 +41,16 @@ export function historyReportLines(report: HistoryReport): string[] {
   for (const finding of report.findings) lines.push(...finding.lines);
   const unsaid = violations + undecided - report.findings.length;
   if (unsaid > 0) lines.push(`and ${unsaid} more of that kind`);
+  if (report.unread.length > 0) lines.push(unreadLine(report));
   lines.push(verdictLine(report));
   return lines;
+}
+
+function unreadLine({ unread, keys }: HistoryReport): string {
+  const names = unread.slice(0, NAMED_KEYS_MAX).map((key) => JSON.stringify(key));
+  const more = unread.length > names.length ? ` and ${unread.length - names.length} more` : '';
+  const which = `${names.join(', ')}${more} (${unread.length} of ${keys} keys)`;
+  return `nothing can be said of the last acknowledged write to ${which}: no read of it follows`;
 }
 
 function verdictLine({ isOk, operations, violations, undecided }: HistoryReport): string {

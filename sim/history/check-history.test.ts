@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkHistoryFile } from './check-file.ts';
 import { checkHistory } from './check-history.ts';
-import { get, op, put, step, txn } from './history.fixture.ts';
+import { cas, get, op, put, remove, step, txn } from './history.fixture.ts';
 import { writeHistory } from './json-lines.ts';
 import { anySeed, drawFrom, makeHistory } from './made-history.fixture.ts';
 import type { HistoryOperation } from './operation.ts';
@@ -106,12 +106,43 @@ it('reports counts, findings and the verdict in words', () => {
     '4 operations on 2 keys (1 failed, 1 unknown); no revisions to go by',
     'key "a": not linearizable',
     'no order explains this answer: client 2: get "a" = null [6..7]',
+    'this was over before that was asked, and tells of another state:',
+    '  client 1: put "a" "1" = null [0..1]',
+    'and nothing that may have come between the two leads to the state that it tells of',
     'of 2 answers up to it at most 1 fit, in this order at the end:',
     '  client 1: put "a" "1" = null [0..1]',
     'then the state is "1", and what must come next does not fit:',
     '  client 2: get "a" = null [6..7]',
     'NOT LINEARIZABLE: 1 violations',
   ]);
+});
+
+it('says of which keys nobody saw what became of the last acknowledged write', () => {
+  const last = (...history: HistoryOperation[]) =>
+    checkHistoryFile(writeHistory(history.map((one, client) => ({ ...one, client })))).lines;
+  const base = [put('a', '1', [0, 1]), put('b', '2', [2, 5])];
+  const line = (which: string) =>
+    `nothing can be said of the last acknowledged write to ${which}: no read of it follows`;
+  expect(last(...base, get('a', '1', [4, 5]))).toContain(line('"b" (1 of 2 keys)'));
+  // A read during the write, a read that failed, and a compare that failed, do not tell.
+  const weak = [get('b', '2', [4, 6]), get('b', null, [7, 8], { ok: false })];
+  const compared = cas('b', ['1', '3'], false, [9, 10]);
+  expect(last(...base, ...weak, compared)).toContain(line('"a", "b" (2 of 2 keys)'));
+  const read = [get('a', '1', [4, 5]), get('b', '2', [6, 7])];
+  expect(last(...base, ...read).join()).not.toContain('nothing can be said');
+  // What was not acknowledged can not be lost; a range and a delete that found nothing look too.
+  const unsure = [put('c', '1', [0, null]), put('c', '2', [0, 1], { ok: false })];
+  expect(checkHistory([...base, ...read, ...unsure]).unread).toEqual([]);
+  const items = [
+    { key: 'a', value: '1' },
+    { key: 'b', value: '2' },
+  ];
+  const range = op('range', '', [6, 7], { end: '', output: { items, more: false } });
+  expect(checkHistory([...base, range]).unread).toEqual([]);
+  const gone = [remove('a', true, [6, 7]), remove('a', false, [8, 9])];
+  expect(checkHistory([...base, ...gone]).unread).toEqual(['b']);
+  const many = Array.from({ length: 12 }, (_, i) => put(`k${i}`, '1', [i, i]));
+  expect(last(...many).at(-2)).toContain('"k7" and 4 more (12 of 12 keys)');
 });
 
 it('names the revisions that it goes by also above what is wrong with them', () => {
@@ -152,7 +183,16 @@ it('finds by revision what no single key shows', () => {
 it('never calls undecided ok', () => {
   const history: HistoryOperation[] = [];
   for (let i = 0; i < 12; i++) history.push(put('a', `${i}`, [i, 100]));
-  history.push(get('a', 'never', [200, 201]));
+  history.push(remove('a', true, [200, 201]), remove('a', true, [202, 203]));
   const report = checkHistory(history, { linearizability: { stepsMax: 50 } });
   expect(report).toMatchObject({ isOk: false, violations: 0, undecided: 1 });
+});
+
+it('decides without the search where two answers contradict each other', () => {
+  const history: HistoryOperation[] = [];
+  for (let i = 0; i < 12; i++) history.push(put('a', `${i}`, [i, 100]));
+  history.push(get('a', 'never', [200, 201]));
+  const report = checkHistory(history, { linearizability: { stepsMax: 50 } });
+  expect(report).toMatchObject({ isOk: false, violations: 1, undecided: 0 });
+  expect(report.findings[0]?.lines[1]).toContain('get "a" = "never"');
 });

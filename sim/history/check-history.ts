@@ -15,6 +15,7 @@ import type { HistoryOperation } from './operation.ts';
 import { registerModel } from './register-model.ts';
 import { partsByKey } from './register-parts.ts';
 import { checkRevisionOrder, type RevisionOrderOptions } from './revision-order.ts';
+import { unreadKeys } from './unread-keys.ts';
 
 /** Findings that are explained; a broken store breaks on every key in the same way. */
 const FINDINGS_MAX = 5;
@@ -51,6 +52,8 @@ export interface HistoryReport {
   /** Keys, and the store as a whole, that are not linearizable; and those not decided. */
   readonly violations: number;
   readonly undecided: number;
+  /** Keys that nobody read after their last acknowledged write: whether it was kept does not show. */
+  readonly unread: readonly string[];
   /** The first few, in words. */
   readonly findings: readonly HistoryFinding[];
 }
@@ -98,6 +101,7 @@ export function checkHistory(
     steps,
     violations: counts.violation,
     undecided: counts.undecided,
+    unread: unreadKeys(parts),
     findings,
   };
 }

@@ -76,13 +76,15 @@ export function checkOperation(given: object, number: number): HistoryOperation 
   );
   const time = 'whole nanoseconds from 0 on';
   const call = check<number>('call', isCount, time);
+  const ends =
+    ok === null ? 'null, since ok is null' : `${time}, not before call (null is for ok: null)`;
   const isEnd = (end: unknown) =>
     isCount(end) ? ok !== null && end >= call : end === null && ok === null;
   return {
     client: check<number>('client', Number.isSafeInteger, 'a whole number'),
     op,
     key: check<string>('key', isString, 'a text'),
-    value: check<string | null>('value', valueRule(op), 'what the operation writes, or null'),
+    value: check<string | null>('value', valueRule(op), VALUES[op] ?? 'a text or null'),
     expect: check<string | null>('expect', optional(isString), 'a text or null'),
     output: check<unknown>(
       'output',
@@ -91,7 +93,7 @@ export function checkOperation(given: object, number: number): HistoryOperation 
     ),
     ok,
     call,
-    return: check<number | null>('return', isEnd, `${time}, not before call; null if ok is null`),
+    return: check<number | null>('return', isEnd, ends),
     ...extras(op, fields, number),
   };
 }
@@ -116,6 +118,12 @@ function extras(
   }
   return extra;
 }
+
+const VALUES: Readonly<Partial<Record<HistoryOperation['op'], string>>> = {
+  put: 'the text that it writes',
+  cas: 'the text that it writes',
+  increment: 'the whole number that it adds in decimal digits, as a text',
+};
 
 const OUTPUTS: Readonly<Record<HistoryOperation['op'], string>> = {
   put: 'null',

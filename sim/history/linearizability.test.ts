@@ -250,7 +250,7 @@ describe('bad histories', () => {
 it('says undecided when the steps are used up', () => {
   const history: HistoryOperation[] = [];
   for (let i = 0; i < 12; i++) history.push(put('a', `${i}`, [i, 100]));
-  history.push(get('a', 'never', [200, 201]));
+  history.push(remove('a', true, [200, 201]), remove('a', true, [202, 203]));
   const parts = partsByKey(history).get('a') ?? [];
   expect(checkLinearizable(registerModel, parts, { stepsMax: 50 }).kind).toBe('undecided');
   expect(checkLinearizable(registerModel, parts).kind).toBe('violation');

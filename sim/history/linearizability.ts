@@ -28,8 +28,10 @@
  *    will never come: the search goes back at once. With values written once each, this is what makes bad
  *    histories as quick as good ones, since a value is seldom left before its readers have seen it.
  *
- * The verdict is `undecided` when the bound of steps is reached. That is no approval.
+ * The verdict is `undecided` when the bound of steps is reached, unless two answers contradict each other
+ * anyway (contradiction.ts). That is no approval.
  */
+import { findContradiction } from './contradiction.ts';
 import { EXPLAIN_STEPS_SHARE, explainViolation, type HistoryViolation } from './explain.ts';
 import type { Interval, Model } from './model.ts';
 import { OrderSearch } from './order-search.ts';
@@ -60,7 +62,9 @@ export function checkLinearizable<State, Op>(
   const found = search.run();
   const { steps } = search;
   if (found === 'found') return { kind: 'ok', steps };
-  if (found === 'gave up') return { kind: 'undecided', steps };
+  if (found === 'gave up' && findContradiction(model, intervals) === undefined) {
+    return { kind: 'undecided', steps };
+  }
   const explainSteps = Math.max(stepsMax / EXPLAIN_STEPS_SHARE, steps * 2);
   return { kind: 'violation', steps, violation: explainViolation(model, intervals, explainSteps) };
 }

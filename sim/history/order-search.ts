@@ -88,7 +88,10 @@ export class OrderSearch<State, Op> {
     const frames = [this.#frame(this.#model.initial, undefined)];
     for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
       if (this.#left === 0) return 'found';
-      if (this.steps > this.#stepsMax) return 'gave up';
+      if (this.steps > this.#stepsMax) {
+        this.#noteEnd(frames);
+        return 'gave up';
+      }
       const move = this.#nextMove(frame);
       if (move === undefined) {
         this.#noteEnd(frames);
@@ -106,7 +109,7 @@ export class OrderSearch<State, Op> {
     return this.steps > this.#stepsMax ? 'gave up' : 'none';
   }
 
-  /** The longest order that the search came to. */
+  /** The longest order that the search came to; after giving up there may be longer ones. */
   best(): { order: Interval<Op>[]; state: State; blocked: Interval<Op>[] } {
     return { order: this.#bestOrder, state: this.#bestState, blocked: this.#bestBlocked };
   }
@@ -244,7 +247,7 @@ export class OrderSearch<State, Op> {
     this.#left++;
   }
 
-  /** Called where nothing more fits. */
+  /** Called where nothing more fits, or nothing more is tried. */
   #noteEnd(frames: readonly Frame<State>[]): void {
     const taken = this.#known.length - this.#left;
     if (taken <= this.#bestTaken) return;

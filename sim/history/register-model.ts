@@ -40,6 +40,12 @@ export type RegisterOp =
 
 export type RegisterState = string | null;
 
+/**
+ * Stands for all values that were written with unknown outcome and that no answer names (register-parts.ts).
+ * No JSON line and no client makes it by accident; if one does, a value is only told apart less.
+ */
+export const UNSEEN: string = '\u0000unseen';
+
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 
@@ -48,7 +54,7 @@ export const registerModel: Model<RegisterState, RegisterOp> = {
   step,
   identify,
   effectOf: (op) => JSON.stringify(op),
-  show: (state) => (state === null ? 'no value' : JSON.stringify(state)),
+  show,
   shortcuts: {
     isObserver,
     isBlind: (op) => op.kind === 'put' || op.kind === 'delete',
@@ -59,6 +65,11 @@ export const registerModel: Model<RegisterState, RegisterOp> = {
 
 function identify(state: RegisterState): string | number {
   return state === null ? 0 : `"${state}`;
+}
+
+function show(state: RegisterState): string {
+  if (state === UNSEEN) return 'a value that no answer names';
+  return state === null ? 'no value' : JSON.stringify(state);
 }
 
 function step(state: RegisterState, op: RegisterOp): RegisterState | undefined {

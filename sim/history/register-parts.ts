@@ -25,10 +25,7 @@ import {
   takenSteps,
   txnOutput,
 } from './operation.ts';
-import type { RegisterOp, RegisterStep } from './register-model.ts';
-
-/** No JSON line and no client makes it by accident; if one does, a value is only told apart less. */
-const UNSEEN = '\u0000unseen';
+import { type RegisterOp, type RegisterStep, UNSEEN } from './register-model.ts';
 
 type Part = Interval<RegisterOp>;
 type Parts = Map<string, Part[]>;
