@@ -86,7 +86,10 @@ export async function chaos(
     const isKept = hasFailed || options.isKept;
     await cluster.close(isKept);
     leftovers.settled();
-    report.note(`history: ${path}`);
+    // A proof that succeeded has shown what it had to; its history is of broken disks, and of no use.
+    if (options.isProof && !isKept && leftovers.removeFolder()) {
+      report.note('history: removed (--history FILE or --keep keeps it)');
+    } else report.note(`history: ${path}`);
     if (isKept) report.note(`logs, configurations and data of nodes: ${cluster.cluster.folder}`);
     if (hasFailed) tellLogs(report, cluster);
   }

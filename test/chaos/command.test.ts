@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { runChaos } from './command.ts';
 import { judge } from './judge.ts';
@@ -86,6 +86,31 @@ it('is not content with a check that gave up, of whichever of the two', () => {
     lines.map((line) => JSON.stringify({ ...line, revision: undefined })).join('\n'),
   );
   expect(judge(path, { linearizability: { stepsMax: 0 } })).toMatchObject(undecided);
+});
+
+it('says of which keys a lost write would not show, and has not failed then', async () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  expect(await check({ ...PUT, call: 0, return: 10 })).toBe(0);
+  const printed = write.mock.calls.map(([text]) => String(text)).join('');
+  write.mockRestore();
+  expect(printed).toContain(
+    'nothing can be said of the last acknowledged write to "a" (1 of 1 keys)',
+  );
+  expect(printed).toContain('nothing acknowledged lost of what was read afterwards: linearizable');
+});
+
+it('counts the time that judging takes', async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 60_000;
+    return now;
+  });
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  await check({ ...PUT, call: 0, return: 10 });
+  const printed = write.mock.calls.map(([text]) => String(text)).join('');
+  clock.mockRestore();
+  write.mockRestore();
+  expect(printed).toMatch(/took 180 s/);
 });
 
 it('says what it can not do, and how it is called, before anything is started', async () => {

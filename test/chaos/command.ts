@@ -55,6 +55,8 @@ export async function runChaos(
 }
 
 function check(path: string, complain: (text: string) => void): number {
+  // It counts the time from here on, and judging is what takes it.
+  const report = new Report();
   const begin = performance.now();
   let judgement: Judgement;
   try {
@@ -69,7 +71,6 @@ function check(path: string, complain: (text: string) => void): number {
     complain(`--check: ${path} holds no operations: there is nothing to judge`);
     return WRONG_ARGUMENTS;
   }
-  const report = new Report();
   report.section(path);
   reportVerdict(report, judgement, performance.now() - begin);
   return report.summary();

@@ -52,3 +52,11 @@ it('has nothing to do with a run that came to its end', () => {
   expect([existsSync(cluster), existsSync(history), hooks()]).toEqual([true, true, 0]);
   for (const folder of [cluster, history]) rmSync(folder, { recursive: true });
 });
+
+it('removes the folder of a history that is of no use any more, and no other', () => {
+  const { leftovers, cluster, history } = made(false);
+  leftovers.settled();
+  expect([leftovers.removeFolder(), leftovers.removeFolder()]).toEqual([true, false]);
+  expect([existsSync(cluster), existsSync(history)]).toEqual([true, false]);
+  rmSync(cluster, { recursive: true });
+});

@@ -28,6 +28,7 @@ export class Leftovers {
   readonly #options: LeftoversOptions;
   readonly #folders: Leftover[] = [];
   readonly #kept: string[] = [];
+  #own: string | undefined;
   readonly #onExit = (): void => this.interrupted();
 
   constructor(options: LeftoversOptions) {
@@ -39,7 +40,16 @@ export class Leftovers {
   folder(): string {
     const folder = mkdtempSync(join(tmpdir(), 'quorate-'));
     this.add(folder);
+    this.#own = folder;
     return folder;
+  }
+
+  /** The one for the history, of which nobody has use any more; false: there was none. */
+  removeFolder(): boolean {
+    if (this.#own === undefined) return false;
+    rmSync(this.#own, { recursive: true, force: true });
+    this.#own = undefined;
+    return true;
   }
 
   add(folder: string, release: () => void = () => {}): void {

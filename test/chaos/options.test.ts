@@ -38,13 +38,19 @@ it.each([
   [['--node', '3'], '--node is not known'],
   [['--seed'], '--seed needs a value'],
   [['--minutes', '--quick'], '--minutes needs a value'],
-  [['--minutes', '0'], '--minutes: a number above 0'],
-  [['--minutes', 'five'], '--minutes: a number above 0'],
-  [['--nodes', '4'], '--nodes: one of 3, 5, 7'],
-  [['--clients', '0'], '--clients: 1 to'],
-  [['--seed', '1.5'], '--seed: a whole number'],
+  [['--minutes', '0'], '--minutes 0: give a number above 0, at most 1440 (a day)'],
+  [['--minutes', 'five'], '--minutes five: give a number above 0'],
+  [['--nodes', '4'], '--nodes 4: give one of 3, 5, 7'],
+  [['--clients', '0'], '--clients 0: give a whole number from 1 to 64'],
+  [['--seed', '1.5'], '--seed 1.5: give a whole number from 0 to 4294967295'],
   [['--faults', 'cut,fire'], 'there is no "fire"'],
-  [['--prove', '--faults', 'cut'], '--prove does its own fault'],
+  [['--prove', '--faults', 'cut'], '--prove does its own fault, once: leave out --faults cut'],
+  [['--prove', '--minutes', '1'], 'leave out --minutes 1'],
+  [
+    ['--check', 'h', '--minutes', '1', '--quick'],
+    '--check h judges that file and does nothing else: leave out --minutes 1 and --quick',
+  ],
+  [['--prove', '--check', 'h'], 'leave out --prove'],
 ])('refuses %j', (args, why) => {
   expect(parse(...args)).toContain(why);
 });

@@ -35,6 +35,11 @@ const NODES: readonly number[] = [3, 5, 7];
 const CLIENTS_DEFAULT = 10;
 const CLIENTS_MAX = 64;
 const SEED_BOUND = 2 ** 32;
+const MINUTES_MAX = 24 * 60;
+const PROOF_CLASHES: readonly string[] = ['--faults', '--minutes'];
+
+/** These take no value. */
+const SWITCHES: readonly string[] = ['--quick', '--prove', '--keep'];
 
 const FLAGS: readonly string[] = [
   '--check',
@@ -52,22 +57,17 @@ export function parseOptions(
   known: readonly Fault[],
   freshSeed: number,
 ): ChaosOptions | string {
-  const given = new Map<string, string>();
-  let isQuick = false;
-  let isProof = false;
-  let isKept = false;
-  for (let i = 0; i < args.length; i++) {
-    const flag = args[i] ?? '';
-    const value = args[i + 1];
-    if (flag === '--quick') isQuick = true;
-    else if (flag === '--prove') isProof = true;
-    else if (flag === '--keep') isKept = true;
-    else if (!FLAGS.includes(flag)) return `${flag} is not known`;
-    else if (value === undefined || value.startsWith('--')) return `${flag} needs a value`;
-    else {
-      given.set(flag, value);
-      i++;
-    }
+  const given = readFlags(args);
+  if (typeof given === 'string') return given;
+  const check = given.get('--check');
+  if (check !== undefined && given.size > 1) {
+    return `--check ${check} judges that file and does nothing else: ${leaveOut(given, '--check')}`;
+  }
+  const isQuick = given.has('--quick');
+  const isProof = given.has('--prove');
+  if (isProof && (given.has('--faults') || given.has('--minutes'))) {
+    const others = new Map([...given].filter(([flag]) => PROOF_CLASHES.includes(flag)));
+    return `--prove does its own fault, once: ${leaveOut(others)}`;
   }
   const number = (flag: string, usual: number): number => {
     const text = given.get(flag);
@@ -80,26 +80,56 @@ export function parseOptions(
   const seed = number('--seed', freshSeed);
   const isWhole = (value: number, low: number, high: number): boolean =>
     Number.isInteger(value) && value >= low && value <= high;
-  if (!(minutes > 0 && minutes <= 24 * 60)) return '--minutes: a number above 0, at most a day';
-  if (!NODES.includes(nodes)) return `--nodes: one of ${NODES.join(', ')}`;
-  if (!isWhole(clients, 1, CLIENTS_MAX)) return `--clients: 1 to ${CLIENTS_MAX}`;
-  if (!isWhole(seed, 0, SEED_BOUND - 1)) return `--seed: a whole number below ${SEED_BOUND}`;
-  if (isProof && given.has('--faults')) return '--prove does its own fault: leave out --faults';
+  const refused = (flag: string, rule: string): string =>
+    `${flag} ${given.get(flag)}: give ${rule}`;
+  if (!(minutes > 0 && minutes <= MINUTES_MAX)) {
+    return refused('--minutes', `a number above 0, at most ${MINUTES_MAX} (a day)`);
+  }
+  if (!NODES.includes(nodes)) return refused('--nodes', `one of ${NODES.join(', ')}`);
+  if (!isWhole(clients, 1, CLIENTS_MAX)) {
+    return refused('--clients', `a whole number from 1 to ${CLIENTS_MAX}`);
+  }
+  if (!isWhole(seed, 0, SEED_BOUND - 1)) {
+    return refused('--seed', `a whole number from 0 to ${SEED_BOUND - 1}`);
+  }
   const faults = chooseFaults(given.get('--faults'), known, isQuick);
   if (typeof faults === 'string') return faults;
   return {
-    check: given.get('--check'),
+    check,
     minutes,
     nodes,
     clients,
     seed,
     isQuick,
     isProof,
-    isKept,
+    isKept: given.has('--keep'),
     history: given.get('--history'),
     faults,
     wantsSmallDisk: !isProof && faults.some((fault) => fault.needsSmallDisk === true),
   };
+}
+
+/** Switches have an empty value. */
+function readFlags(args: readonly string[]): Map<string, string> | string {
+  const given = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const flag = args[i] ?? '';
+    const value = args[i + 1];
+    if (SWITCHES.includes(flag)) given.set(flag, '');
+    else if (!FLAGS.includes(flag)) return `${flag} is not known`;
+    else if (value === undefined || value.startsWith('--')) return `${flag} needs a value`;
+    else {
+      given.set(flag, value);
+      i++;
+    }
+  }
+  return given;
+}
+
+function leaveOut(given: ReadonlyMap<string, string>, but?: string): string {
+  const others = [...given].filter(([flag]) => flag !== but);
+  const words = others.map(([flag, value]) => (value === '' ? flag : `${flag} ${value}`));
+  return `leave out ${words.join(' and ')}`;
 }
 
 function chooseFaults(
