@@ -19,7 +19,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-import { StepFailed } from './steps.mjs';
+import { StepFailed, WrongArguments } from './steps.mjs';
 
 const HEAD_FIELDS = ['what', 'breaks', 'expect'];
 const SUFFIX = '.patch';
@@ -31,11 +31,11 @@ export function readPatches(folder) {
   try {
     names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
   } catch {
-    throw new StepFailed(
+    throw new WrongArguments(
       `there is no folder ${folder} with mutants: give one with *${SUFFIX} in it`,
     );
   }
-  if (names.length === 0) throw new StepFailed(`no mutant (*${SUFFIX}) lies in ${folder}`);
+  if (names.length === 0) throw new WrongArguments(`no mutant (*${SUFFIX}) lies in ${folder}`);
   return names.sort().map((name) => {
     const path = resolve(folder, name);
     return parsePatch(name.slice(0, -SUFFIX.length), path, readFileSync(path, 'utf8'));

@@ -1,4 +1,5 @@
 /** Types of mutants.mjs, for its test. */
+import type { givenOptions } from '../sim/run/given-options.ts';
 import type { Patch } from './mutant-patches.mjs';
 
 export type Verdict =
@@ -41,4 +42,8 @@ export declare function findMutant(
   options: { readonly command: Command; readonly timeoutMs: number },
 ): Promise<Verdict>;
 export declare function runMutants(options: RunOptions): Promise<Row[]>;
+export declare function optionsOf(
+  argv: readonly string[],
+  parser: typeof givenOptions,
+): RunOptions | 'help';
 export declare function tableOf(rows: readonly Row[]): string[];

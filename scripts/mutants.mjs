@@ -18,12 +18,11 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { applyPatch, readPatches } from './mutant-patches.mjs';
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
-import { main, ROOT, StepFailed } from './steps.mjs';
+import { exitCodeOf, main, ROOT, StepFailed, WrongArguments } from './steps.mjs';
 
 const USAGE = `usage: npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUMENTS...]
 
@@ -37,6 +36,15 @@ const USAGE = `usage: npm run sim -- --mutants [DIR] [options] [-- PROGRAM ARGUM
   --no-nasty           only the worlds of the seeds, not the scenarios
   -- PROGRAM ...       what Node is to run in the copy, in place of the simulator
 `;
+const KINDS = {
+  only: 'text',
+  seeds: 'text',
+  parallel: 'text',
+  'timeout-seconds': 'text',
+  'skip-typecheck': 'flag',
+  'skip-baseline': 'flag',
+  'no-nasty': 'flag',
+};
 const FOLDER = join('sim', 'mutants');
 const BASELINE = '(unchanged)';
 const SEEDS = '1..200';
@@ -85,7 +93,7 @@ function rangeOf(seeds) {
   const match = /^(\d+)\.\.(\d+)$/.exec(seeds);
   const [from, to] = [Number(match?.[1]), Number(match?.[2])];
   if (match !== null && from <= to) return [from, to];
-  throw new StepFailed(`--seeds is ${seeds}: give a range such as ${SEEDS}`);
+  throw new WrongArguments(`--seeds is ${seeds}: give a range such as ${SEEDS}`);
 }
 
 /** What must not outlive this process. */
@@ -184,7 +192,7 @@ export async function runMutants(options) {
   const { root, folder, only, searches, baseline, timeoutMs, parallel, write } = options;
   const { makeCopy } = await import('./mutant-copies.mjs');
   const patches = readPatches(folder).filter(({ name }) => name.includes(only ?? ''));
-  if (patches.length === 0) throw new StepFailed(`no mutant in ${folder} is called ${only}`);
+  if (patches.length === 0) throw new WrongArguments(noneCalled(folder, only));
   const mutants = applyAll(root, patches);
   if (options.isTypechecked) await checkTypes(root, mutants);
 
@@ -216,6 +224,10 @@ export async function runMutants(options) {
   };
   await Promise.all(Array.from({ length: parallel }, work));
   return rows;
+}
+
+function noneCalled(folder, only) {
+  return `no mutant in ${folder} is called ${only}: give a part of the name of one of its files`;
 }
 
 /** All that do not fit are told at once. */
@@ -278,51 +290,39 @@ export function tableOf(rows) {
       .trimEnd(),
   );
   const found = rows.filter(({ kind }) => kind === 'found').length;
-  return [...lines, `${rows.length} mutants, ${found} found, ${rows.length - found} not found`];
+  return [
+    ...lines,
+    `${rows.length} mutant${rows.length === 1 ? '' : 's'}, ${found} found, ${rows.length - found} not found`,
+  ];
 }
 
-function optionsOf(argv) {
+/** What `runMutants` takes, or `help`. `givenOptions`: of the build, as sim/run/given-options.ts. */
+export function optionsOf(argv, givenOptions) {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: own,
-      allowPositionals: true,
-      options: {
-        only: { type: 'string' },
-        seeds: { type: 'string', default: SEEDS },
-        parallel: { type: 'string', default: String(PARALLEL) },
-        'timeout-seconds': { type: 'string', default: String(TIMEOUT_SECONDS) },
-        'skip-typecheck': { type: 'boolean', default: false },
-        'skip-baseline': { type: 'boolean', default: false },
-        'no-nasty': { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (error) {
-    throw new StepFailed(error.message);
-  }
-  const { values, positionals } = parsed;
-  if (values.help) return 'help';
-  const [folder = FOLDER, ...more] = positionals;
+  const { texts, flags, names } = givenOptions(own, KINDS);
+  if (flags.has('help')) return 'help';
+  const [folder = FOLDER, ...more] = names;
   if (more.length > 0)
-    throw new StepFailed(`one folder of mutants is taken, not ${more[0]} as well`);
+    throw new WrongArguments(
+      `one folder of mutants is taken, not ${more[0]} as well: leave it out`,
+    );
+  const seeds = texts.get('seeds') ?? SEEDS;
   return {
     root: ROOT,
     folder: isAbsolute(folder) ? folder : join(ROOT, folder),
-    only: values.only,
-    ...searchesOf(values, end < 0 ? undefined : argv.slice(end + 1)),
-    parallel: countOf('--parallel', values.parallel),
-    timeoutMs: countOf('--timeout-seconds', values['timeout-seconds']) * 1000,
-    isTypechecked: !values['skip-typecheck'],
-    isBaselineSkipped: values['skip-baseline'],
+    only: texts.get('only'),
+    ...searchesOf(seeds, flags.has('no-nasty'), end < 0 ? undefined : argv.slice(end + 1)),
+    parallel: countOf('--parallel', texts.get('parallel') ?? PARALLEL),
+    timeoutMs: countOf('--timeout-seconds', texts.get('timeout-seconds') ?? TIMEOUT_SECONDS) * 1000,
+    isTypechecked: !flags.has('skip-typecheck'),
+    isBaselineSkipped: flags.has('skip-baseline'),
     write: (line) => process.stdout.write(`${line}\n`),
   };
 }
 
 /** The unchanged sources run alone, with all processors, and through all seeds. */
-function searchesOf({ seeds, 'no-nasty': isSeedsOnly }, given) {
+function searchesOf(seeds, isSeedsOnly, given) {
   if (given !== undefined) return { searches: () => [given], baseline: [given] };
   rangeOf(seeds);
   return {
@@ -337,22 +337,26 @@ function searchesOf({ seeds, 'no-nasty': isSeedsOnly }, given) {
 function countOf(option, text) {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new StepFailed(`${option} is ${text}: give a whole number above 0`);
+  throw new WrongArguments(`${option} is ${text}: give a whole number above 0`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.once('exit', cleanUp);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   await main(async () => {
-    const options = optionsOf(process.argv.slice(2));
+    await ensureInstalled();
+    await ensureBuilt();
+    process.once('exit', cleanUp);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      process.once(signal, () => process.exit(exitCodeOf(signal)));
+    }
+    const parser = join(ROOT, 'dist', 'sim', 'run', 'given-options.js');
+    const { givenOptions } = await import(pathToFileURL(parser).href);
+    const options = optionsOf(process.argv.slice(2), givenOptions);
     if (options === 'help') {
       process.stdout.write(USAGE);
       return 0;
     }
-    await ensureInstalled();
-    await ensureBuilt();
     const rows = await runMutants(options);
     process.stdout.write(`\n${tableOf(rows).join('\n')}\n`);
     return rows.every(({ kind }) => kind === 'found') ? 0 : 1;
-  });
+  }, 'npm run sim -- --mutants --help');
 }

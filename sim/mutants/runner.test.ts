@@ -21,6 +21,7 @@ import { makeCopy } from '../../scripts/mutant-copies.mjs';
 import {
   findMutant,
   nastyCommand,
+  optionsOf,
   type Row,
   type RunOptions,
   runMutants,
@@ -28,7 +29,9 @@ import {
   simulatorCommand,
   tableOf,
 } from '../../scripts/mutants.mjs';
+import { optionsOf as versionsOf } from '../../scripts/versions.mjs';
 import { parseArguments } from '../run/arguments.ts';
+import { givenOptions } from '../run/given-options.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM_COMMAND = [join('dist', 'sim', 'main.js')];
@@ -244,4 +247,39 @@ it('prints a table that ends with what was found and what was not', () => {
     'raft-other  NOT FOUND                                100.0',
     '2 mutants, 1 found, 1 not found',
   ]);
+});
+
+it('takes what its usage says', () => {
+  const args = ['other', '--only', 'raft-', '--parallel', '3', '--skip-baseline', '--no-nasty'];
+  const options = optionsOf(args, givenOptions);
+  expect(options).toMatchObject({
+    folder: join(ROOT, 'other'),
+    only: 'raft-',
+    parallel: 3,
+    timeoutMs: 1_800_000,
+    isTypechecked: true,
+    isBaselineSkipped: true,
+  });
+  const given = optionsOf(['--', 'program.js', '--own'], givenOptions);
+  expect((given as RunOptions).baseline).toEqual([['program.js', '--own']]);
+  expect(optionsOf(['-h'], givenOptions)).toBe('help');
+});
+
+it.each([
+  [['--bogus'], 'there is no option --bogus'],
+  [['a', 'b'], 'one folder of mutants is taken, not b as well'],
+  [['--seeds', '9'], '--seeds is 9: give a range'],
+  [['--parallel', '0'], '--parallel is 0: give a whole number'],
+])('refuses %j', (args, message) => {
+  expect(() => optionsOf(args, givenOptions)).toThrow(message);
+});
+
+it('the comparison of versions takes seeds, and nothing else', () => {
+  const parser = { givenOptions, parseArguments };
+  expect(versionsOf([], parser)).toEqual({ seeds: '1..4' });
+  expect(versionsOf(['--seeds', '7'], parser)).toEqual({ seeds: '7' });
+  expect(versionsOf(['--help'], parser)).toBe('help');
+  expect(() => versionsOf(['--bogus'], parser)).toThrow('there is no option --bogus');
+  expect(() => versionsOf(['5..9'], parser)).toThrow('5..9 is no option');
+  expect(() => versionsOf(['--seeds', '9..5'], parser)).toThrow('ends before it begins');
 });

@@ -9,7 +9,10 @@ import { parseArgs } from 'node:util';
 
 import { nearestName } from '../../src/near-names.ts';
 
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  /** By which scripts know it. */
+  override readonly name: string = 'UsageError';
+}
 
 /** `text`: takes a value. Beside these there is always `--help`, or `-h`. */
 export type OptionKinds = Readonly<Record<string, 'text' | 'flag'>>;
