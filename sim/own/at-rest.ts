@@ -5,16 +5,21 @@
  *
  * Results alone would not tell: a write that went wrong shows only when somebody reads it.
  */
+
 import { Violation } from '../checkers/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import { bytesText } from './bytes-text.ts';
+import { bounded } from './bounded.ts';
+import { bytesTexts } from './bytes-text.ts';
 import { differenceText, firstDifference } from './first-difference.ts';
-import { nameOf } from './own-checkers.ts';
+import { looksText, nameOf } from './own-checkers.ts';
+import { ownStack } from './own-stack.ts';
 import type { Simulation } from './simulation.ts';
+import { viewFault } from './view-fault.ts';
 import { WatchedMachine } from './watched-machine.ts';
 
 export const SAME_STATE = 'same state on every node';
 export const OWN_CHECK = 'your own check';
+export const OWN_OBSERVE = 'your own observe';
 
 /** Bytes before a difference that are shown, for whoever looks for the place. */
 const BEFORE_BYTES = 20;
@@ -38,13 +43,10 @@ export async function checkAtRest(cluster: SimCluster, simulation: Simulation): 
   if (check === undefined) return;
   let verdict: unknown;
   try {
-    verdict = await check.call(
-      simulation,
-      replicas.map(({ machine }) => machine.own),
-    );
+    const machines = replicas.map(({ machine }) => machine.own);
+    verdict = await bounded(() => check.call(simulation, machines));
   } catch (error) {
-    const { stack } = (error ?? {}) as { stack?: unknown };
-    throw new Violation(OWN_CHECK, typeof stack === 'string' ? stack : String(error));
+    throw new Violation(OWN_CHECK, `check threw ${ownStack(error).text}`);
   }
   // Taken for "all is well" by nobody who wrote it.
   if (verdict !== false && !(verdict instanceof Error)) return;
@@ -57,7 +59,7 @@ function compareViews(
   observe: NonNullable<Simulation['observe']>,
   index: number,
 ): void {
-  const views = replicas.map(({ machine }) => observe(machine.own));
+  const views = replicas.map((replica) => viewOf(replica, observe));
   for (const [at, view] of views.entries()) {
     const difference = firstDifference(views[0], view);
     if (difference === undefined) continue;
@@ -65,9 +67,27 @@ function compareViews(
       SAME_STATE,
       `${replicas[0]?.name} and ${replicas[at]?.name} have applied the same ${index} entries, and observe() ` +
         `does not show the same: ${differenceText(difference)}\n` +
-        'The machine is not deterministic, or a snapshot does not hold all of it',
+        `The machine is not deterministic, or a snapshot does not hold all of it${looksLine(replicas)}`,
     );
   }
+}
+
+function viewOf({ name, machine }: Replica, observe: NonNullable<Simulation['observe']>): unknown {
+  let view: unknown;
+  try {
+    view = bounded(() => observe(machine.own));
+  } catch (error) {
+    throw new Violation(OWN_OBSERVE, `observe threw for ${name}: ${ownStack(error).text}`);
+  }
+  const fault = viewFault(view);
+  if (fault === undefined) return view;
+  throw new Violation(OWN_OBSERVE, `observe(machine) gave ${fault}, for ${name}`);
+}
+
+/** In a line of its own, or nothing. */
+function looksLine(replicas: readonly Replica[]): string {
+  const looks = looksText(replicas[0]?.machine.looked ?? new Map());
+  return looks === undefined ? '' : `\nSeen in this run: ${looks}`;
 }
 
 async function compareSnapshots(replicas: readonly Replica[], index: number): Promise<void> {
@@ -82,7 +102,7 @@ async function compareSnapshots(replicas: readonly Replica[], index: number): Pr
       SAME_STATE,
       `${first.name} and ${name} have applied the same ${index} entries, and their snapshots differ ` +
         `${difference}. The machine is not deterministic, or a snapshot does not hold all of it. (Should equal ` +
-        'states be allowed to look different in a snapshot, then give observe)',
+        `states be allowed to look different in a snapshot, then give observe)${looksLine(replicas)}`,
     );
   }
 }
@@ -108,7 +128,7 @@ function differenceOf(
     for (let at = 0; at < length; at++) {
       if (left[at] === right[at]) continue;
       const from = Math.max(0, at - BEFORE_BYTES);
-      const [a, b] = [left, right].map((bytes) => bytesText(bytes.subarray(from)));
+      const [a, b] = bytesTexts([left.subarray(from), right.subarray(from)]);
       return `at byte ${at} of section ${name}: ${a} and ${b}`;
     }
   }

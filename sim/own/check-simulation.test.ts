@@ -23,6 +23,12 @@ it.each<[unknown, string]>([
   [{ ...right, machine: () => ({ applyBatch: 5 }) }, 'machine is an object without applyBatch'],
   [{ ...right, machine: thrower }, 'simulation.machine() threw Error: no table'],
   [{ ...right, command: thrower }, 'simulation.command(random, 0) threw Error: no table'],
+  [{ ...right, observe: thrower }, 'simulation.observe(machine) threw Error: no table'],
+  [
+    { ...right, observe: () => undefined },
+    'simulation.observe(machine) gave undefined, which compares nothing: return, at once, the data',
+  ],
+  [{ ...right, observe: async () => 1 }, 'simulation.observe(machine) gave a promise, which'],
   [{ ...right, machine: () => shared }, 'simulation.machine() gave the same machine twice'],
   [{ ...right, command: 'draw' }, 'simulation.command is "draw": give a function (random, step)'],
   [

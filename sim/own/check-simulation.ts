@@ -16,8 +16,11 @@ import { nearestName } from '../../src/near-names.ts';
 import type { SimpleMachine } from '../../src/state/index.ts';
 import { MODES } from '../faults/index.ts';
 import { SeededRandom } from '../world/seeded-random.ts';
+import { bounded } from './bounded.ts';
 import { bytesText } from './bytes-text.ts';
+import { ownStack } from './own-stack.ts';
 import type { OwnMachine, Simulation, SimulationOptions } from './simulation.ts';
+import { viewFault } from './view-fault.ts';
 
 /** Options with every default in its place. */
 export interface SimulationSettings
@@ -49,8 +52,6 @@ const ELECTION_MS_MAX = 2_000;
 
 /** Commands that are drawn for a trial. */
 const TRIAL_STEPS = 8;
-/** Of what the user's own functions throw: they lead to the place. */
-const STACK_LINES = 4;
 
 const SPEC_FIELDS = new Set(['machine', 'command', 'check', 'observe', 'config', 'nodes']);
 const OPTION_FIELDS = new Set([
@@ -134,6 +135,18 @@ function checkMachines(simulation: Simulation): void {
       { details: { field: 'machine' } },
     );
   }
+  if (simulation.observe !== undefined) checkView(simulation, one);
+}
+
+/** It must show data of an empty machine, too. */
+function checkView(simulation: Simulation, machine: OwnMachine): void {
+  const view = called('simulation.observe(machine)', 'observe', () =>
+    simulation.observe?.(machine),
+  );
+  const fault = viewFault(view);
+  if (fault === undefined) return;
+  const message = `simulation.observe(machine) gave ${fault} (of a new, empty machine: give null for what is not there yet)`;
+  throw new ClusterError('REQUEST_INVALID', message, { details: { field: 'observe' } });
 }
 
 /** A machine of the right shape. @throws ClusterError REQUEST_INVALID, CONFIG_INVALID. */
@@ -162,12 +175,10 @@ function made(simulation: Simulation): OwnMachine {
 /** What a function of the user throws here is his file's fault, and has its place. */
 function called<T>(call: string, field: string, action: () => T): T {
   try {
-    return action();
+    return bounded(action);
   } catch (error) {
-    const { stack } = (error ?? {}) as { stack?: unknown };
-    const text = typeof stack === 'string' ? stack : shown(error);
-    const lines = text.split('\n').slice(0, STACK_LINES).join('\n');
-    throw new ClusterError('REQUEST_INVALID', `${call} threw ${lines}`, {
+    const text = error instanceof Error ? ownStack(error).text : shown(error);
+    throw new ClusterError('REQUEST_INVALID', `${call} threw ${text}`, {
       details: { field },
       cause: error,
     });

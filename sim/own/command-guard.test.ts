@@ -22,6 +22,6 @@ it('finds one that was kept and is written into later', () => {
   for (let index = 6; index < 20; index++) guard.keep([Buffer.from('later')], index);
   early.fill(0);
   expect(() => guard.look('applyBatch')).toThrow(
-    'applyBatch changed the bytes of command 5 ("early"',
+    'changed the bytes of command 5 (0x6561726c79 became 0x0000000000)',
   );
 });

@@ -8,7 +8,7 @@
  */
 import { ClusterError } from '../../src/errors.ts';
 import type { LogIndex } from '../../src/raft/index.ts';
-import { bytesText } from './bytes-text.ts';
+import { bytesTexts } from './bytes-text.ts';
 
 /** Commands of calls before this one that are looked at again. */
 const KEPT_MAX = 32;
@@ -33,7 +33,8 @@ export class CommandGuard {
     let changed: string | undefined;
     for (const { index, command, copy } of this.#kept) {
       if (Buffer.compare(command, copy) === 0) continue;
-      changed ??= `command ${index} (${bytesText(copy)} became ${bytesText(command)})`;
+      const [was, is] = bytesTexts([copy, command]);
+      changed ??= `command ${index} (${was} became ${is})`;
       command.set(copy);
     }
     if (changed === undefined) return;

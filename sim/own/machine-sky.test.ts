@@ -40,9 +40,13 @@ it('leaves alone what does not look, and who is under no sky', async () => {
     expect(outside[0]).toBeGreaterThan(1_767_225_600_250);
     expect(outside[6]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
     expect([...sky.looked]).toEqual([]);
+    sky.under(
+      () => Math.random(),
+      () => 'apply of entry 5',
+    );
     sky.under(() => Math.random());
   });
-  expect([...sky.looked]).toEqual(['Math.random']);
+  expect([...sky.looked]).toEqual([['Math.random', 'apply of entry 5']]);
 });
 
 it('goes on over an async function behind its awaits, and over nobody who runs between', async () => {

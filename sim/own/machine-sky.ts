@@ -14,6 +14,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SeededRandom } from '../world/seeded-random.ts';
+import { bounded } from './bounded.ts';
 
 /** The first of January 2026. */
 const EPOCH_MS = 1_767_225_600_000;
@@ -24,11 +25,20 @@ export interface SkyOptions {
   readonly nowMs: () => number;
   /** What the clocks of this process are wrong by. */
   readonly awayMs: number;
+  /** Noted here what was looked at, and where first; one list for all processes of a run. */
+  readonly looked?: Map<string, string>;
 }
 
 type Filled = NodeJS.ArrayBufferView | null;
 
-const skies: AsyncLocalStorage<MachineSky> = new AsyncLocalStorage();
+/** A call of a machine's function, under its sky. */
+interface Call {
+  readonly sky: MachineSky;
+  /** Which function, for people. */
+  readonly where: () => string;
+}
+
+const calls: AsyncLocalStorage<Call> = new AsyncLocalStorage();
 /** Runs that are under way, and how what they found is put back. */
 let runs = 0;
 let putBack: () => void = () => undefined;
@@ -45,18 +55,28 @@ export async function underSkies<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Which function of a machine has led here, awaits and all; `undefined`: none. */
+export function callUnderWay(): string | undefined {
+  return calls.getStore()?.where();
+}
+
 export class MachineSky {
-  /** What was looked at so far: `Date.now`, ... */
-  readonly looked: Set<string> = new Set();
+  /** What was looked at so far, and by which function first: `Date`, ... */
+  readonly looked: Map<string, string>;
   readonly #options: SkyOptions;
 
   constructor(options: SkyOptions) {
     this.#options = options;
+    this.looked = options.looked ?? new Map();
   }
 
-  /** Calls it under this sky; what it awaits and then goes on with, too. */
-  under<T>(action: () => T): T {
-    return skies.run(this, action);
+  /**
+   * Calls it under this sky; what it awaits and then goes on with, too. `where`: which function it is.
+   * @throws EndlessCall, and what `action` throws.
+   */
+  under<T>(action: () => T, where: () => string = () => 'a function of the machine'): T {
+    // The limit within: what is ended by force does not put back what it has changed.
+    return calls.run({ sky: this, where }, () => bounded(action));
   }
 
   get wallMs(): number {
@@ -73,8 +93,7 @@ export class MachineSky {
 
   get uuid(): `${string}-${string}-${string}-${string}-${string}` {
     const tail = this.#dice().toString(16).padStart(12, '0');
-    this.looked.add('crypto.randomUUID');
-    return `00000000-0000-4000-8000-${tail}`;
+    return this.#look('crypto.randomUUID', `00000000-0000-4000-8000-${tail}` as const);
   }
 
   fill<T extends Filled>(array: T): T {
@@ -89,7 +108,8 @@ export class MachineSky {
   }
 
   #look<T>(what: string, value: T): T {
-    this.looked.add(what);
+    if (!this.looked.has(what))
+      this.looked.set(what, callUnderWay() ?? 'a function of the machine');
     return value;
   }
 
@@ -106,13 +126,13 @@ function putUp(): () => void {
   const realFill = crypto.getRandomValues;
   const realUuid = crypto.randomUUID;
   globalThis.Date = datesOf(realDate);
-  Math.random = () => skies.getStore()?.share ?? realRandom();
-  performance.now = () => skies.getStore()?.elapsedMs ?? realNow.call(performance);
+  Math.random = () => calls.getStore()?.sky.share ?? realRandom();
+  performance.now = () => calls.getStore()?.sky.elapsedMs ?? realNow.call(performance);
   crypto.getRandomValues = <T extends Filled>(array: T): T => {
-    const sky = skies.getStore();
+    const sky = calls.getStore()?.sky;
     return sky === undefined ? (realFill.call(crypto, array as Uint8Array) as T) : sky.fill(array);
   };
-  crypto.randomUUID = () => skies.getStore()?.uuid ?? realUuid.call(crypto);
+  crypto.randomUUID = () => calls.getStore()?.sky.uuid ?? realUuid.call(crypto);
   return () => {
     globalThis.Date = realDate;
     Math.random = realRandom;
@@ -123,7 +143,7 @@ function putUp(): () => void {
 }
 
 function datesOf(real: DateConstructor): DateConstructor {
-  const now = (): number => skies.getStore()?.wallMs ?? real.now();
+  const now = (): number => calls.getStore()?.sky.wallMs ?? real.now();
   return new Proxy(real, {
     construct: (target, args, made) =>
       Reflect.construct(target, args.length === 0 ? [now()] : args, made),

@@ -104,6 +104,6 @@ it('finds a node that its machine has ended, and no other end', () => {
   const cause = new ClusterError('STATE_MACHINE_FAILED', 'it threw: Error: no');
   const failed = new ClusterError('NODE_FAILED', 'the node has failed', { cause });
   expect(() => failures.event(ended(failed))).toThrow(
-    'the state machine of n2 ended its node: it threw: Error: no\n',
+    'the state machine of n2 ended its node: it threw: Error: no',
   );
 });

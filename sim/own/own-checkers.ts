@@ -13,7 +13,7 @@ import type { Storage } from '../../src/storage/index.ts';
 import { type Checker, Violation } from '../checkers/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
-import { bytesText } from './bytes-text.ts';
+import { bytesText, bytesTexts } from './bytes-text.ts';
 import { WatchedMachine } from './watched-machine.ts';
 
 export const SAME_RESULTS = 'same results on every node';
@@ -94,19 +94,18 @@ export class MachineFailures implements Checker {
       if (!(error instanceof ClusterError) || error.code !== 'STATE_MACHINE_FAILED') continue;
       throw new Violation(
         this.name,
-        `the state machine of ${nameOf(event)} ended its node: ${error.message}\n` +
-          'Every node that applies this would end, all at once. Reject a command with a result of its own ' +
-          '(a code above 0), and take back every snapshot that the machine makes',
+        `the state machine of ${nameOf(event)} ended its node: ${error.message}`,
       );
     }
   }
 }
 
 function differenceText(index: LogIndex, one: Answer, other: Answer, cluster: SimCluster): string {
+  const results = bytesTexts([one.result.bytes, other.result.bytes]);
   const lines = [
     `${nameOf(one)} and ${nameOf(other)} applied entry ${index} and gave different results:`,
     `  the command  ${bytesText(one.command)}`,
-    ...[one, other].map((answer) => `  ${answerText(answer)}`),
+    ...[one, other].map((answer, at) => `  ${answerText(answer, results[at])}`),
     'The machine is not deterministic: the same commands in the same order must give the same results on ' +
       'every node, also after a restart and from a snapshot on.',
     ...causesLines('Seen in this run:', seenCauses(one, other, cluster)),
@@ -115,9 +114,9 @@ function differenceText(index: LogIndex, one: Answer, other: Answer, cluster: Si
   return lines.join('\n');
 }
 
-function answerText({ node, life, result: { code, bytes }, origin }: Answer): string {
+function answerText({ node, life, result: { code }, origin }: Answer, bytes = ''): string {
   const from = origin === 0 ? '' : `, from the snapshot at ${origin} on`;
-  return `${nameOf({ node, life })}${from}: code ${code}, ${bytesText(bytes)}`;
+  return `${nameOf({ node, life })}${from}: code ${code}, ${bytes}`;
 }
 
 /** Where to look when nothing was seen. None of them is claimed. */
@@ -135,13 +134,8 @@ function causesLines(title: string, causes: readonly string[]): string[] {
 /** What was noted of these two; it need not be the cause. */
 function seenCauses(one: Answer, other: Answer, cluster: SimCluster): string[] {
   const seen: string[] = [];
-  const looked = new Set([one, other].flatMap(({ node }) => [...lookedAt(node, cluster)]));
-  if (looked.size > 0) {
-    seen.push(
-      `the machine looked at ${[...looked].join(', ')}, which differ from node to node (put the value into ` +
-        'the command, before it is proposed)',
-    );
-  }
+  const looks = looksText(lookedAt(one.node, cluster));
+  if (looks !== undefined) seen.push(looks);
   if (one.origin !== other.origin) {
     const [least, most] = [one, other].sort((a, b) => a.origin - b.origin) as [Answer, Answer];
     const since =
@@ -153,9 +147,19 @@ function seenCauses(one: Answer, other: Answer, cluster: SimCluster): string[] {
   return seen;
 }
 
-function lookedAt(node: string, cluster: SimCluster): ReadonlySet<string> {
+function lookedAt(node: string, cluster: SimCluster): ReadonlyMap<string, string> {
   const machine = cluster.machines.get(node)?.process?.machine;
-  return machine instanceof WatchedMachine ? machine.looked : new Set();
+  return machine instanceof WatchedMachine ? machine.looked : new Map();
+}
+
+/** What was looked at and by which function first; `undefined`: nothing. */
+export function looksText(looked: ReadonlyMap<string, string>): string | undefined {
+  if (looked.size === 0) return undefined;
+  const looks = [...looked].map(([what, where]) => `${what} in ${where}`).join(', ');
+  return (
+    `the machine looked at ${looks}: it differs from node to node (put the value into the command, before it ` +
+    'is proposed)'
+  );
 }
 
 /** `n2`, and which start of it where that is not the first. */

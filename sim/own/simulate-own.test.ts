@@ -93,8 +93,8 @@ describe('a mistake is found and told', () => {
     expect(violation.message).toMatch(
       /^n\d( \(start \d+\))? and n\d( \(start \d+\))? applied entry \d+ and gave different/,
     );
-    expect(violation.message).toContain(
-      'the machine looked at Date, which differ from node to node',
+    expect(violation.message).toMatch(
+      /the machine looked at Date in apply of entry \d+ \(the command .*\): it differs from/,
     );
   });
 
@@ -153,7 +153,7 @@ describe('a mistake is found and told', () => {
     );
     expect(violation.checker).toBe('a machine that takes every command');
     expect(violation.message).toMatch(
-      /the state machine of n\d( \(start \d+\))? ended its node: it threw while it/,
+      /the state machine of n\d( \(start \d+\))? ended its node: it threw in apply of entry \d+/,
     );
     expect(violation.message).toContain('RangeError: the room is full');
     expect(violation.message).toContain('tickets.fixture.ts');
@@ -186,7 +186,9 @@ describe('a mistake is found and told', () => {
     });
     const violation = await firstOf(simulation, { mode: 'calm' });
     expect(violation.checker).toBe('a machine that takes every command');
-    expect(violation.message).toContain('not as a promise');
+    expect(violation.message).toMatch(/apply returned a promise for the command "/);
+    expect(violation.message).toContain('a Uint8Array (a Buffer is one)');
+    expect(violation.message).not.toContain('applyBatch');
   });
 
   it('whatever the own check throws', { timeout: TIMEOUT_MS }, async () => {
@@ -197,6 +199,82 @@ describe('a mistake is found and told', () => {
     const violation = await firstOf(simulation, { mode: 'calm', durationMs: 10_000 });
     expect(violation).toMatchObject({ about: 'machine', checker: 'your own check' });
     expect(violation.message).toContain('nobody may draw');
+  });
+
+  it('a run in which no command was answered', { timeout: TIMEOUT_MS }, async () => {
+    const large = Buffer.alloc(2 ** 23);
+    const simulation = simulationOf(() => {
+      const tickets = new Tickets();
+      tickets.apply = () => large;
+      return tickets;
+    });
+    const options = { mode: 'calm', durationMs: 10_000, operations: 30 };
+    const violation = await firstOf(simulation, options);
+    expect(violation).toMatchObject({ about: 'machine', checker: 'something was tried' });
+    expect(violation.message).toMatch(/^nothing was tried: none of \d+ commands was answered \(/);
+    expect(violation.message).toMatch(/ended with: .*8388608 bytes.*\[RESULT_TOO_LARGE\]$/);
+  });
+
+  it.each<[string, () => Promise<never>, RegExp]>([
+    ['with a stack', () => Promise.reject(new Error('late')), /nobody waits for it: Error: late\n/],
+    ['without one', () => Promise.reject('late'), /nobody waits for it: late\n/],
+  ])('a promise that fails behind its back, %s', { timeout: TIMEOUT_MS }, async (_, fail, what) => {
+    const simulation = simulationOf(() => {
+      const tickets = new Tickets();
+      tickets.apply = () => {
+        void fail();
+        return Buffer.from('1');
+      };
+      return tickets;
+    });
+    const violation = await firstOf(simulation, { mode: 'calm' });
+    expect(violation.about).toBe('machine');
+    expect(violation.message).toMatch(
+      /^a promise that was made in apply of entry \d+ \(the command/,
+    );
+    expect(violation.message).toMatch(what);
+    expect(violation.message).not.toContain('run-plan');
+    expect(violation.message).not.toContain('watched-machine');
+  });
+
+  it('an observe that throws, and one that shows nothing', { timeout: TIMEOUT_MS }, async () => {
+    const short = { mode: 'calm', durationMs: 10_000, operations: 30 };
+    const throwing = ({ last }: Tickets): number => {
+      if (last > 0) throw new TypeError('no such field');
+      return last;
+    };
+    const thrown = await firstOf(
+      simulationOf(() => new Tickets(), { observe: throwing }),
+      short,
+    );
+    expect(thrown).toMatchObject({ about: 'machine', checker: 'your own observe' });
+    expect(thrown.message).toMatch(
+      /^observe threw for n1.*: TypeError: no such field\n +at .*own\.test/,
+    );
+    expect(thrown.message).not.toContain('at-rest');
+    const observe = ({ last }: Tickets): unknown => (last === 0 ? null : undefined);
+    const empty = await firstOf(
+      simulationOf(() => new Tickets(), { observe }),
+      short,
+    );
+    expect(empty.message).toMatch(/^observe\(machine\) gave undefined, which compares nothing/);
+  });
+
+  it('chance that shows in the state alone, with its name', { timeout: TIMEOUT_MS }, async () => {
+    const simulation = simulationOf(() => {
+      const tickets = new Tickets();
+      tickets.apply = () => {
+        tickets.last += Math.random();
+        return Buffer.from('1');
+      };
+      return tickets;
+    });
+    const short = { mode: 'calm', durationMs: 10_000, operations: 30 };
+    const violation = await firstOf(simulation, short);
+    expect(violation.checker).toBe('same state on every node');
+    expect(violation.message).toMatch(
+      /the machine looked at Math\.random in apply of entry \d+ \(/,
+    );
   });
 
   it('an own check that answers false', { timeout: TIMEOUT_MS }, async () => {

@@ -39,7 +39,14 @@ class Proposers {
   readonly #applied: AppliedCounts;
   readonly #accounts: Map<string, Account> = new Map();
 
-  constructor(cluster: SimCluster, operations: readonly PlannedOperation[]) {
+  readonly #onMissed: (error: Error) => void;
+
+  constructor(
+    cluster: SimCluster,
+    operations: readonly PlannedOperation[],
+    onMissed: (error: Error) => void,
+  ) {
+    this.#onMissed = onMissed;
     this.fleet = new Fleet({
       name: 'plain',
       cluster,
@@ -66,7 +73,10 @@ class Proposers {
     );
     const account = this.#accountOf(name);
     if (outcome.kind === 'unknown') account.unknown += 1;
-    if (outcome.kind !== 'done') return cameOf(outcome);
+    if (outcome.kind !== 'done') {
+      this.#onMissed(outcome.error);
+      return cameOf(outcome);
+    }
     account.answered += 1;
     const result = outcome.value;
     const who = `${client.name} by ${outcome.node} at ${client.nowMs.toFixed(3)} ms`;
@@ -142,8 +152,12 @@ function tellResult({ code, bytes }: CommandResult): string {
   return `code ${code}, bytes ${nameOf(bytes).slice(0, 80)}`;
 }
 
-/** A workload of a user's commands. */
-export function makePlainWorkload(generate: CommandGenerator, name = 'plain'): Workload {
+/** A workload of a user's commands. `onMissed` is told why a command has no answer. */
+export function makePlainWorkload(
+  generate: CommandGenerator,
+  name = 'plain',
+  onMissed: (error: Error) => void = () => undefined,
+): Workload {
   return {
     name,
     plan: (options) =>
@@ -152,7 +166,7 @@ export function makePlainWorkload(generate: CommandGenerator, name = 'plain'): W
         return { kind: 'propose', args: [nameOf(command), drawDeadline(random)] };
       }),
     begin: (cluster, operations) => {
-      const clients = new Proposers(cluster, operations);
+      const clients = new Proposers(cluster, operations, onMissed);
       return fleetRun(clients.fleet, () => clients.judge());
     },
   };
