@@ -24,6 +24,8 @@ export const ExitCode = {
   outcomeUnknown: 12,
   notFound: 13,
   interrupted: 130,
+  /** As of a program that SIGPIPE ends: what it was about to say is no verdict. */
+  noReader: 141,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

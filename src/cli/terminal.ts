@@ -3,9 +3,11 @@
  * Commands take this as a parameter, so that tests run them in process and read what they said.
  *
  * Data goes to `stdout`, everything for people to `stderr`. A reader that went away (`| head`) is
- * no error: the process ends quietly, as other programs do.
+ * no error: the process ends quietly, as other programs do, with their exit code for it.
  */
 import type { Readable, Writable } from 'node:stream';
+
+import { ExitCode } from './exit-codes.ts';
 
 export interface Terminal {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -22,7 +24,7 @@ export function processTerminal(options: { readonly outlivesReaders: boolean }):
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (options.outlivesReaders) return;
-      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? ExitCode.noReader);
       throw error;
     });
   }

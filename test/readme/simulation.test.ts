@@ -3,7 +3,8 @@
  * the pages about the simulator is one that there is. Method: blocks are taken from the page and run by node, with
  * the package's doors in `dist/`, which `npm test` builds before it tests.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,21 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('docs/guides/simulation.md', () => {
+  it('its command ends with 141, and quietly, when nobody reads it', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    expect(guide).toContain('141, nobody reads any more');
+    const child = spawn(process.execPath, [MAIN, 'sim', 'sum.mjs', '--trace'], { cwd: folder });
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+    });
+    const ended = once(child, 'close');
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect([await ended, err]).toEqual([[141, null], '']);
+  });
+
   it('its command finds the mistake, as it says', { timeout: TIMEOUT_MS }, async () => {
     const [command = ''] = blocks('sh');
     const [npx, quorate, ...args] = command.trim().split(' ');
