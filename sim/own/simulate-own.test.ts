@@ -304,7 +304,10 @@ it('says when it is interrupted, with what is known', { timeout: TIMEOUT_MS }, a
       signal: stop.signal,
     },
   );
-  await expect(work).rejects.toThrow('interrupted after 1 seed: 0 violations so far');
+  await expect(work).rejects.toMatchObject({
+    message: 'interrupted after 1 seed: 0 violations so far',
+    details: { report: { isOk: false, runs: [{ seed: 1 }], violations: [] } },
+  });
   expect(lines).toContain('interrupted after 1 seed: 0 violations so far');
   expect(lines.join('\n')).toMatch(/^1 seed, \d+ simulated seconds in/m);
   expect(applied.length).toBeGreaterThan(100);

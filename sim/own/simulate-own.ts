@@ -53,7 +53,7 @@ const COMMANDS: OperationWords = {
  * look at `isOk` of the report.
  *
  * @throws ClusterError REQUEST_INVALID, CONFIG_INVALID naming what is wrong with the arguments; ABORTED by
- * `signal`.
+ * `signal`, with `details.report` as far as it is known, and not ok.
  */
 export async function simulate<Machine extends OwnMachine>(
   simulation: Simulation<Machine>,
@@ -174,7 +174,9 @@ class Simulator {
     const message = interruptedLine(this.#totals.seeds, this.#violations.length);
     this.#settings.onLine(message);
     const cause = signal.reason;
-    throw new ClusterError('ABORTED', message, { cause, retryable: 'yes' });
+    // What was interrupted has not shown that all is well.
+    const report = { ...this.#report(), isOk: false };
+    throw new ClusterError('ABORTED', message, { cause, retryable: 'yes', details: { report } });
   }
 
   #report(): SimulationReport {

@@ -75,7 +75,7 @@ export interface SimulationOptions {
   readonly onTrace?: (line: string) => void;
   /** Begins the command that repeats a run, in lines for people: seed, mode and nodes are put after it. */
   readonly replayCommand?: string;
-  /** Ends the work after the seed that runs; `simulate` rejects with ABORTED. */
+  /** Ends the work after the seed that runs; `simulate` rejects with ABORTED, the report so far in its details. */
   readonly signal?: AbortSignal;
 }
 

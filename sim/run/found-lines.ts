@@ -89,12 +89,13 @@ export function shrunkLines(smallest: SmallestRun, words: OperationWords): strin
       lines.push(`    ${String(atMs).padStart(6)} ms ${kind} ${what.join(', ')}`.trimEnd());
     }
   }
-  for (const operation of plan.operations.slice(0, OPERATIONS_SHOWN)) {
+  // The last ones lead to the violation.
+  const more = plan.operations.length - OPERATIONS_SHOWN;
+  if (more > 0) lines.push(`    ${counted(more, words.what)}, and then`);
+  for (const operation of plan.operations.slice(-OPERATIONS_SHOWN)) {
     const { atMs, client } = operation;
     lines.push(`    ${String(atMs).padStart(6)} ms client ${client}: ${words.text(operation)}`);
   }
-  const more = plan.operations.length - OPERATIONS_SHOWN;
-  if (more > 0) lines.push(`    and ${more} ${words.what}s more`);
   // The violation itself comes last, in full.
   const course = trace.filter((line) => !/^ *[\d.]+ !!!! /.test(line));
   lines.push('and what happens then, at its end:', ...course.map((line) => `  ${line}`));

@@ -76,6 +76,11 @@ describe('docs/guides/simulation.md', () => {
     const [first = '', ...rest] = shown.split('\n').filter((line) => line !== '');
     expect(printed[1]).toMatch(/^VIOLATION {2}seed \d+ \([\w-]+\) after [\d.]+ s: same results on/);
     expect(first).toMatch(/^VIOLATION {2}seed \d+ \([\w-]+\) after [\d.]+ s: same results on/);
+    // Word for word, but for what the page leaves out.
+    const wanted = rest.map((line) => line.trim()).filter((line) => !/\.\.\.$/.test(line));
+    const [head, lines] = [first.trim(), printed.join(' ')];
+    expect(printed[1]).toBe(head);
+    for (const line of wanted) expect(lines).toContain(line);
     for (const start of [
       'the command',
       'The machine is not deterministic',
@@ -87,6 +92,14 @@ describe('docs/guides/simulation.md', () => {
     }
     expect(output).toContain('again: quorate sim sum.mjs --seeds');
     expect(output).toMatch(/what it needs: \d nodes, \d rounds?, \d+ faults?, \d+ commands/);
+  });
+
+  it('a mistake in the grammar of a file has its place', async () => {
+    write('syntax.mjs', '\nexport const simulation = );\n');
+    const { code, output } = await node(MAIN, 'sim', 'syntax.mjs');
+    expect(code).toBe(2);
+    expect(output).toMatch(/syntax\.mjs:2.*\nexport const simulation = \);\n +\^\n\nSyntaxError: /);
+    expect(output).not.toContain('node:internal');
   });
 
   it('mended as it says, nothing is found', { timeout: TIMEOUT_MS }, async () => {

@@ -110,5 +110,18 @@ it.each<[string[], string]>([
 ])('tells what is wrong and ends with 2: %j', async (args, message) => {
   const { code, err } = await sim(...args);
   expect(err).toContain(message);
+  expect(err).not.toContain('node:internal');
   expect(code).toBe(2);
+});
+
+it('--json that is interrupted prints what is known, and is not ok', async () => {
+  const [stdout, stderr, stdin] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  let out = '';
+  stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  const signal = AbortSignal.abort('SIGINT');
+  const terminal = { stdout, stderr, stdin, env: {}, cwd: folder, signal };
+  expect(await run(['sim', 'sum.mjs', '--json'], terminal)).toBe(130);
+  expect(JSON.parse(out)).toMatchObject({ isOk: false, runs: [], violations: [] });
 });

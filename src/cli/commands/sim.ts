@@ -5,8 +5,9 @@
  * What may go wrong is the user's file: it is not there, it throws, it exports nothing that can be tried. Each is
  * told with the path and with what the file is to look like.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { ClusterError } from '../../errors.ts';
@@ -19,6 +20,8 @@ const SHAPE =
   'It is to export the machine and its commands by that name: ' +
   'export const simulation = { machine: () => new MyMachine(), command: (random, step) => ' +
   "Buffer.from('...') }";
+/** Of real time, to find the place of a mistake. */
+const CHECK_MS_MAX = 10_000;
 const RANGE = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/;
 
 export async function sim(terminal: Terminal, file: string, flags: SimFlags): Promise<number> {
@@ -40,7 +43,10 @@ export async function sim(terminal: Terminal, file: string, flags: SimFlags): Pr
   });
   const report = await work.catch((error: unknown) => {
     // Elsewhere the lines of the run have said it.
-    if (flags.json === true && isInterrupted(error)) tell(terminal, `quorate: ${error.message}`);
+    if (flags.json === true && isInterrupted(error)) {
+      print(JSON.stringify(error.details['report'] ?? { isOk: false }));
+      tell(terminal, `quorate: ${error.message}`);
+    }
     throw error;
   });
   if (flags.json === true) print(JSON.stringify(report));
@@ -59,7 +65,7 @@ async function load(path: string, file: string): Promise<unknown> {
   try {
     module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (error) {
-    throw wrong(`${file} can not be loaded: ${reasonOf(error)}`, error);
+    throw wrong(`${file} can not be loaded: ${reasonOf(error, path)}`, error);
   }
   const { simulation } = module;
   if (simulation !== undefined) return simulation;
@@ -68,7 +74,7 @@ async function load(path: string, file: string): Promise<unknown> {
   throw wrong(`${file} exports no simulation (${has}). ${SHAPE}`);
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, path: string): string {
   if (!(error instanceof Error)) return `it threw ${shown(error)}`;
   if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION') {
     return (
@@ -76,7 +82,28 @@ function reasonOf(error: unknown): string {
       'built to; TypeScript itself is loaded by Node.js 22.18 and newer'
     );
   }
-  return error.stack ?? error.message;
+  const place = error instanceof SyntaxError ? syntaxPlace(path) : undefined;
+  if (place !== undefined) return place;
+  const lines = (error.stack ?? error.message).split('\n');
+  const ours = lines.findIndex(
+    (line) => line.includes(import.meta.url) || /^ +at async load /.test(line),
+  );
+  const own = ours === -1 ? lines : lines.slice(0, ours);
+  return own.filter((line) => !/^ +at .*\bnode:/.test(line)).join('\n');
+}
+
+/** Where Node finds the mistake. Only a process that ends by it tells; parsing alone runs nothing of the file. */
+function syntaxPlace(path: string): string | undefined {
+  const { stderr } = spawnSync(process.execPath, ['--check', path], {
+    encoding: 'utf8',
+    timeout: CHECK_MS_MAX,
+    windowsHide: true,
+  });
+  const lines = (stderr ?? '').split('\n');
+  const end = lines.findIndex((line) => /^SyntaxError\b/.test(line));
+  const from = lines.findIndex((line) => line.includes(basename(path)) && /:\d+$/.test(line));
+  if (from === -1 || end < from) return undefined;
+  return ['it is no JavaScript', ...lines.slice(from, end + 1)].join('\n');
 }
 
 /** @throws ClusterError REQUEST_INVALID. */
