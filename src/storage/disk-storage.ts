@@ -295,10 +295,9 @@ export class DiskStorage implements Storage {
   async writeFact(name: string, value: Uint8Array): Promise<void> {
     this.#alive();
     const { disk, directory } = this.#options;
-    const file = factFile(name);
-    const copy = Uint8Array.from(value);
+    const [folder, file, copy] = [dataFolders(directory).facts, factFile(name), value.slice()];
     await this.#writeSmall(`write the fact "${name}"`, () =>
-      writeSmallFile(disk, dataFolders(directory).facts, file, copy),
+      writeSmallFile(disk, folder, file, copy),
     );
   }
 
@@ -353,6 +352,7 @@ export class DiskStorage implements Storage {
   }
 
   async #close(): Promise<void> {
+    this.#witness.closing();
     await this.#smallFiles;
     this.#snapshots.close();
     try {

@@ -14,9 +14,10 @@ import {
   transfer,
 } from '../../sim/rigs/storage-rig.ts';
 import { ManualClock } from '../../sim/world/manual-clock.ts';
+import { nullLogger } from '../world/index.ts';
 import { inspect } from './inspect.ts';
 import { MemoryStorage } from './memory-storage.ts';
-import { readWitness } from './witness.ts';
+import { type LogReach, readWitness, Witness } from './witness.ts';
 
 const ROOMY = { tuning: { segmentBytes: 1024 * 1024 } };
 
@@ -276,4 +277,19 @@ describe('the witness', () => {
     after.poke(WITNESS, future);
     await expect(open(after, ROOMY)).rejects.toMatchObject({ code: 'DATA_DIR_FORMAT' });
   });
+});
+
+it('sets no timer while the storage closes, and still notes what is reached then', async () => {
+  const disk = new MemoryDisk();
+  await disk.makeDirectory(FOLDER);
+  const clock = new ManualClock();
+  const witness = new Witness({ disk, clock, logger: nullLogger, directory: FOLDER }, undefined);
+  const reach = (end: number): LogReach => ({ sequence: 1, generation: Buffer.alloc(8), end });
+  witness.reached(reach(64), false);
+  expect(clock.waiting).toBe(1);
+  witness.closing();
+  witness.reached(reach(128), false);
+  expect(clock.waiting).toBe(0);
+  await witness.close();
+  expect((await readWitness(disk, FOLDER))?.reach.end).toBe(128);
 });

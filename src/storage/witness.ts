@@ -155,6 +155,7 @@ export class Witness {
   #file: DiskFile | undefined;
   #timer: Timer | undefined;
   #work: Promise<void> = Promise.resolve();
+  #isClosing = false;
   #isOver = false;
 
   constructor(options: WitnessOptions, known: Testimony | undefined) {
@@ -168,7 +169,7 @@ export class Witness {
     this.#latest = reach;
     if (isUrgent) {
       void this.note();
-    } else {
+    } else if (!this.#isClosing) {
       this.#timer ??= this.#options.clock.after(WITNESS_DELAY_MS, () => void this.note());
     }
   }
@@ -179,6 +180,16 @@ export class Witness {
     this.#timer = undefined;
     this.#work = this.#work.then(() => this.#write());
     return this.#work;
+  }
+
+  /**
+   * `close` is to come, which notes what was reached by then. No timer is set any more: where the disk hangs,
+   * the node does not wait for the end of this.
+   */
+  closing(): void {
+    this.#isClosing = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** Nothing is noted from now on: the storage has failed. */
