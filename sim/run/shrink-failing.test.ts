@@ -77,5 +77,5 @@ it('ends in time, with the smallest so far', async () => {
   const { smallest, lines } = await shown({ msMax: -1 });
   expect(smallest?.plan).toEqual(PLAN);
   expect(lines).toContain('-0.001 s are over: a smaller one may be left');
-  expect(lines).toContain('    and 60 operations more');
+  expect(lines).toContain('    60 operations, and then');
 });

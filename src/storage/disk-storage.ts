@@ -295,9 +295,9 @@ export class DiskStorage implements Storage {
   async writeFact(name: string, value: Uint8Array): Promise<void> {
     this.#alive();
     const { disk, directory } = this.#options;
-    const [folder, file, copy] = [dataFolders(directory).facts, factFile(name), value.slice()];
+    const [folder, copy] = [dataFolders(directory).facts, Uint8Array.from(value)];
     await this.#writeSmall(`write the fact "${name}"`, () =>
-      writeSmallFile(disk, folder, file, copy),
+      writeSmallFile(disk, folder, factFile(name), copy),
     );
   }
 
