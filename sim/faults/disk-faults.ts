@@ -41,13 +41,9 @@ function onDisk(
   const effect: Effect = (world) => {
     for (const { name } of whom) change(world.disk(name));
   };
-  if (gauge === undefined) {
-    worsen(scene, amount(args, 'ms'), effect);
-    return whom.length > 0;
-  }
-  const count = (): number => whom.reduce((sum, { struck }) => sum + struck[gauge], 0);
-  worsen(scene, amount(args, 'ms'), effect, count);
-  return whom.length > 0 && 'later';
+  const count = gauge && ((): number => whom.reduce((sum, { struck }) => sum + struck[gauge], 0));
+  const hasStruck = worsen(scene, amount(args, 'ms'), effect, count);
+  return whom.length > 0 && hasStruck;
 }
 
 const SLOW: readonly FaultKind[] = [

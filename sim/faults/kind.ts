@@ -65,9 +65,15 @@ export function amount(args: FaultArgs, name: string): number {
  * Makes the world worse for `ms`. With `gauge` it has struck only when what that counts has risen by then:
  * an error that no operation ran into was none.
  */
-export function worsen(scene: Scene, ms: number, effect: Effect, gauge?: () => number): void {
+export function worsen(
+  scene: Scene,
+  ms: number,
+  effect: Effect,
+  gauge?: () => number,
+): true | 'later' {
   const end = scene.conditions.add(effect);
   scene.passing.for(ms, gauge === undefined ? end : untilRisen(scene, end, gauge));
+  return gauge === undefined ? true : 'later';
 }
 
 /** `end`, and then: has the gauge risen since now? Ends are called once. */

@@ -306,12 +306,7 @@ function onLinks(
   const effect: Effect = (world) => {
     for (const [from, to] of links) change(world.link(from, to));
   };
-  if (gauge === undefined) {
-    worsen(scene, amount(args, 'ms'), effect);
-    return true;
-  }
-  worsen(scene, amount(args, 'ms'), effect, sumOf(scene, links, gauge));
-  return 'later';
+  return worsen(scene, amount(args, 'ms'), effect, gauge && sumOf(scene, links, gauge));
 }
 
 function sumOf(
@@ -365,8 +360,8 @@ function mangling(
           on.delayMaxMs = Math.max(on.delayMaxMs, Number(args['maxMs'] ?? 0));
         }
       };
-      worsen(scene, amount(args, 'ms'), effect, touched);
-      return whom.length > 0 && 'later';
+      const hasStruck = worsen(scene, amount(args, 'ms'), effect, touched);
+      return whom.length > 0 && hasStruck;
     },
   };
 }
