@@ -50,6 +50,7 @@ export {
 } from './history/index.ts';
 export { simulate } from './own/simulate-own.ts';
 export type * from './own/simulation.ts';
+export type { RunSums } from './run/sums.ts';
 
 /** Families of faults that are drawn together; `all` is all of them. For `mode` of `simulate`. */
 export const SIMULATION_MODES: readonly string[] = Object.keys(MODES);

@@ -3,8 +3,9 @@
  * says that all is well: `process.exit(0)` in a machine would be a green build. So an end that comes before the
  * verdict is said, on the error stream of the process, and its exit code is 1.
  *
- * Not said is an end that the caller asked for, a second Ctrl-C, or one because his reader went away (`| head`). An end because nothing is left to do (a
- * promise that nobody fulfils) is told apart from one that somebody asked for.
+ * Not said is an end that the caller asked for, a second Ctrl-C, or one because his reader went away
+ * (`| head`). An end because nothing is left to do (a promise that nobody fulfils) is told apart from one
+ * that somebody asked for.
  */
 import { type EventEmitter, errorMonitor } from 'node:events';
 import { writeSync } from 'node:fs';

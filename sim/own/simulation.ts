@@ -7,6 +7,7 @@
  */
 import type { RaftNodeConfig, StateMachine } from '../../src/consensus/index.ts';
 import type { SimpleMachine } from '../../src/state/index.ts';
+import type { RunSums } from '../run/sums.ts';
 
 /** A state machine of your own: whole, or the three functions that `simpleMachine` takes. */
 export type OwnMachine = StateMachine | SimpleMachine;
@@ -129,19 +130,10 @@ export interface SimulationViolation {
 }
 
 /** What all runs came to. Plain data. */
-export interface SimulationReport {
+export interface SimulationReport extends RunSums {
   /** No violation. */
   readonly isOk: boolean;
   /** Each run: its seed, and the fingerprint of all that happened in it. Same seed, same fingerprint. */
   readonly runs: readonly { readonly seed: number; readonly hash: string }[];
-  readonly simulatedMs: number;
-  /** Commands by what their clients were told; `failed` are certainly without effect. */
-  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
-  /** Faults that struck, by kind. */
-  readonly faults: Readonly<Record<string, number>>;
-  readonly elections: number;
-  readonly crashes: number;
-  /** Power cuts that took something that was written and not synced. */
-  readonly crashesWithLoss: number;
   readonly violations: readonly SimulationViolation[];
 }

@@ -4,7 +4,7 @@
  */
 import { shown } from '../../src/given.ts';
 
-/** What shows nothing is equal on all nodes, whatever they hold: nothing would be compared. */
+/** In words, what is wrong with it; `undefined`: nothing. */
 export function viewFault(view: unknown): string | undefined {
   if (view !== undefined && !(view instanceof Promise)) return undefined;
   if (view instanceof Promise) view.catch(() => undefined);

@@ -2,6 +2,7 @@
 
 import { counted } from './found-lines.ts';
 import type { RunResult } from './run-plan.ts';
+import type { RunSums } from './sums.ts';
 
 /** The part of a result that travels between threads and is added up. */
 export type SeedSummary = Omit<RunResult, 'plan'> & {
@@ -16,17 +17,6 @@ export function summaryOf(result: RunResult): SeedSummary {
   const { plan, ...rest } = result;
   const { seed, mode, workload, shape } = plan;
   return { ...rest, seed, mode, workload, nodes: shape.size };
-}
-
-/** What was done, for programs. */
-export interface Sums {
-  readonly simulatedMs: number;
-  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
-  /** By kind, those that struck. */
-  readonly faults: Readonly<Record<string, number>>;
-  readonly elections: number;
-  readonly crashes: number;
-  readonly crashesWithLoss: number;
 }
 
 /** Sums over seeds. */
@@ -73,7 +63,7 @@ export class Totals {
     };
   }
 
-  get sums(): Sums {
+  get sums(): RunSums {
     const { simulatedMs, ok, failed, unknown, elections, crashes, crashesWithLoss } = this;
     const faults = Object.fromEntries(this.#faultsByName());
     const operations = { ok, failed, unknown };

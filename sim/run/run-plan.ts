@@ -26,6 +26,7 @@ import type { Workload, WorkloadRun } from '../workloads/workload.ts';
 import { Leadership, LIVENESS } from './leadership.ts';
 import { demandMinimum, type Minimum } from './minimum.ts';
 import { known, QUIET_MS, type RunPlan } from './plan.ts';
+import type { RunSums } from './sums.ts';
 import { type FoundViolation, Watch } from './watch.ts';
 
 export interface RunOptions {
@@ -37,20 +38,12 @@ export interface RunOptions {
   readonly checkers?: readonly Checker[] | undefined;
 }
 
-export interface RunResult {
+export interface RunResult extends RunSums {
   readonly plan: RunPlan;
   /** Of everything that happened, in order: the same plan gives the same one. */
   readonly hash: string;
   readonly violation: FoundViolation | undefined;
-  readonly simulatedMs: number;
-  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
-  /** Faults that struck, by kind. */
-  readonly faults: Readonly<Record<string, number>>;
-  readonly elections: number;
-  readonly crashes: number;
-  /** Power cuts that took something that was written and not synced. */
-  readonly crashesWithLoss: number;
-  /** Applied over all nodes. */
+  /** Commands, over all nodes. */
   readonly applied: number;
 }
 
