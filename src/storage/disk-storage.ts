@@ -295,9 +295,9 @@ export class DiskStorage implements Storage {
   async writeFact(name: string, value: Uint8Array): Promise<void> {
     this.#alive();
     const { disk, directory } = this.#options;
-    const [folder, copy] = [dataFolders(directory).facts, Uint8Array.from(value)];
+    const copy = Uint8Array.from(value);
     await this.#writeSmall(`write the fact "${name}"`, () =>
-      writeSmallFile(disk, folder, factFile(name), copy),
+      writeSmallFile(disk, dataFolders(directory).facts, factFile(name), copy),
     );
   }
 

@@ -21,7 +21,7 @@ export interface AckedIndexes {
 /** What an empty majority has committed: no limit. */
 const COMMITTED_ALL: LogIndex = Number.POSITIVE_INFINITY;
 
-/** Reused between calls (nothing here is re-entrant): one allocation for the life of the process. */
+/** Reused between calls (nothing here is re-entrant): allocated once. */
 const scratch: number[] = [];
 
 /** The largest index that a majority of `voters` has acknowledged. */
