@@ -2,9 +2,11 @@
  * `npm run bench -- [NAME...]`: measures what is named, or a selection that takes five minutes. Each table is
  * printed as soon as it is there; at the end all that was demanded, and whether it holds. The same as JSON.
  *
- * Nothing here fails because something is slow: that is what the figures are for.
+ * Nothing here fails because something is slow: that is what the figures are for. What breaks (1) and what was
+ * asked wrongly (2) has an exit code.
  */
 import { release } from 'node:os';
+import { resolve } from 'node:path';
 import type { Benchmark } from './benchmark.ts';
 import { core } from './core/core.ts';
 import { failover } from './failover/failover.ts';
@@ -25,6 +27,7 @@ import { embedded } from './throughput/embedded.ts';
 import { reads } from './throughput/reads.ts';
 import { writes } from './throughput/writes.ts';
 
+const BROKEN = 1;
 const MISTAKE = 2;
 
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -67,11 +70,27 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error(`bench: ${parsed.mistake}\nTry npm run bench -- --help`);
     return MISTAKE;
   }
-  await measure(parsed.options);
-  return 0;
+  return await measure(parsed.options);
 }
 
-async function measure(options: Options): Promise<void> {
+/** What breaks is told, and takes nothing from the others: they took their time, too. */
+async function run(
+  benchmark: Benchmark,
+  options: Options,
+): Promise<{ readonly sections: readonly Section[]; readonly isBroken: boolean }> {
+  const { name } = benchmark;
+  const tell = (line: string): void => console.error(`  .. ${name}: ${line}`);
+  try {
+    return { sections: await benchmark.run({ ...options, tell }), isBroken: false };
+  } catch (error) {
+    console.error(error);
+    const note = `it broke: ${(error as Error).message}`;
+    const section = { title: `BROKEN: ${name}`, series: [], findings: [], notes: [note] };
+    return { sections: [section], isBroken: true };
+  }
+}
+
+async function measure(options: Options): Promise<number> {
   const { benchmarks, rounds, seconds, warmSeconds, jsonFile } = options;
   const began = new Date();
   const head = { machine: `${machine()}, Linux ${release()}`, rounds, seconds, warmSeconds };
@@ -79,17 +98,20 @@ async function measure(options: Options): Promise<void> {
   console.log(`medians of ${rounds} rounds of ${seconds} s, in which all take turns`);
   const sections: Section[] = [];
   const names = benchmarks.map(({ name }) => name);
-  const path = jsonFile ?? defaultResultsFile(names, began);
+  // Where npm was called: it goes to the root of the repository by itself.
+  const from = process.env['INIT_CWD'] ?? process.cwd();
+  const path = jsonFile === undefined ? defaultResultsFile(names, began) : resolve(from, jsonFile);
+  let code = 0;
   for (const benchmark of benchmarks) {
-    const tell = (line: string): void => console.error(`  .. ${benchmark.name}: ${line}`);
-    for (const section of await benchmark.run({ ...options, tell })) {
-      sections.push(section);
-      console.log(sectionLines(section).join('\n'));
-    }
+    const { sections: found, isBroken } = await run(benchmark, options);
+    if (isBroken) code = BROKEN;
+    for (const section of found) console.log(sectionLines(section).join('\n'));
+    sections.push(...found);
     // After each, so that what was measured is not lost to what fails later.
     writeResults(path, { benchmarks: names, ...head }, sections, began);
   }
   console.log(summaryLines(sections).join('\n'));
   const minutes = (Date.now() - began.getTime()) / 60_000;
   console.log(`\n${minutes.toFixed(1)} min; results in ${path}`);
+  return code;
 }

@@ -138,7 +138,7 @@ function helpText(all: readonly Benchmark[], selections: readonly Selection[]): 
     line('--json FILE', 'where results go; default bench/results/'),
     line('--trial', 'as little as possible: shows that it works, measures nothing'),
     '',
-    'What of the peers is not installed is left out, and named. Slow figures are no failure: exit code 0;',
-    'a mistake in the arguments: 2.',
+    'What of the peers is not installed is left out, and named. Slow figures are no failure: exit code 0.',
+    'A benchmark that broke: 1. A mistake in the arguments: 2.',
   ].join('\n');
 }

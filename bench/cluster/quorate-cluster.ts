@@ -96,7 +96,9 @@ export class QuorateCluster {
   /** Starts the process; see `ready`. */
   begin(id: string): void {
     const { folder } = this.#node(id);
-    const args = [quorateCommand(), 'start', '--config', join(folder, 'config.yaml')];
+    // Its input ends with this process, however that ends: nobody is left behind.
+    const flags = ['--config', join(folder, 'config.yaml'), '--exit-on-stdin-close'];
+    const args = [quorateCommand(), 'start', ...flags];
     this.#children.set(id, new Child(process.execPath, args, { name: `node ${id}` }));
   }
 

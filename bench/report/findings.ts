@@ -50,9 +50,10 @@ export function atMost(value: number): Target {
   return { is: 'at most', value };
 }
 
-/** Three significant digits, and no more than two behind the point. */
+/** Three significant digits, and no more than two behind the point; none there for a whole number. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '-';
+  if (Number.isInteger(value)) return value.toLocaleString('en-US');
   const size = Math.abs(value);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
   return value.toLocaleString('en-US', {

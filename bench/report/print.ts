@@ -39,10 +39,10 @@ function seriesLines(series: readonly Series[]): string[] {
     );
     const rounds = head.rounds.map(figure).join(' ');
     return [
-      ` ${head.name.padEnd(nameWidth)}`,
+      `  ${head.name.padEnd(nameWidth)}`,
       `${figure(median).padStart(NUMBER_WIDTH)} ${head.unit.padEnd(unitWidth)}`,
       ...parts.map(partText),
-      `(spread ${spread.toFixed(2)}: ${rounds})`,
+      `(spread ${figure(spread)}: ${rounds})`,
     ].join('  ');
   });
 }

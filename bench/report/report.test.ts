@@ -26,7 +26,7 @@ describe('findings', () => {
 
   it('are told with their verdict, and counted at the end', () => {
     expect(findingLine(finding(5, atLeast(6)))).toBe(
-      '  SHORT   1: puts, 64 in flight, against etcd: 5.00 times, wanted at least 6.00',
+      '  SHORT   1: puts, 64 in flight, against etcd: 5 times, wanted at least 6',
     );
     const findings = [finding(7, atLeast(6)), finding(5, atLeast(6)), finding(1)];
     const lines = summaryLines([{ title: 't', series: [], findings, notes: [] }]);
@@ -38,7 +38,7 @@ describe('findings', () => {
     const findings = [finding(Number.NaN, atLeast(6))];
     const lines = summaryLines([{ title: 't', series: [], findings, notes: [] }]);
     expect(lines.slice(2)).toEqual([
-      '  absent  1: puts, 64 in flight, against etcd: - times, wanted at least 6.00',
+      '  absent  1: puts, 64 in flight, against etcd: - times, wanted at least 6',
       '  0 of 1 demands hold',
     ]);
   });
@@ -52,7 +52,7 @@ describe('findings', () => {
     expect(lines).toEqual([
       '',
       'T',
-      '  puts      2,000 1/s  p99  2.00 ms  (spread 3.00: 1,000 3,000 2,000)',
+      '  puts      2,000 1/s  p99     2 ms  (spread 3: 1,000 3,000 2,000)',
       '  note: n',
     ]);
   });
@@ -60,11 +60,12 @@ describe('findings', () => {
 
 describe('figures', () => {
   it('have as many digits as mean anything', () => {
-    expect([12_345.6, 123.4, 12.34, 1.234, Number.NaN].map(figure)).toEqual([
+    expect([12_345.6, 123.4, 12.34, 1.234, 12, Number.NaN].map(figure)).toEqual([
       '12,346',
       '123',
       '12.3',
       '1.23',
+      '12',
       '-',
     ]);
   });

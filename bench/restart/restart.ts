@@ -22,7 +22,7 @@ const KEYS = 300_000;
 const KEYS_OF_TRIAL = 300;
 const INFLIGHT = 256;
 const PROBE_EVERY_MS = 5;
-const SERVING_MS_MAX = 120_000;
+const SERVING_MS_MAX = 60_000;
 /** A node at rest gives back what a load needed. */
 const REST_MS = 3_000;
 const MIB = 2 ** 20;

@@ -89,7 +89,7 @@ function findings(recorder: Recorder): Finding[] {
     {
       what: 'snapshots taken meanwhile',
       value: new Set(snapshots).size - 1,
-      unit: 'at least',
+      unit: 'snapshots',
       target: atLeast(1),
     },
   ].map((finding) => ({ item: 10, unit: 'times', ...finding }));
