@@ -17,6 +17,7 @@ import { log } from './micro/log.ts';
 import { micro } from './micro/micro.ts';
 import { transport } from './micro/transport.ts';
 import { type Options, parseOptions, type Selection } from './options.ts';
+import { profile } from './profile/profile.ts';
 import type { Section } from './report/findings.ts';
 import { sectionLines, summaryLines } from './report/print.ts';
 import { defaultResultsFile, writeResults } from './report/results-file.ts';
@@ -24,6 +25,7 @@ import { restart } from './restart/restart.ts';
 import { scale } from './scale/scale.ts';
 import { soak } from './soak/soak.ts';
 import { embedded } from './throughput/embedded.ts';
+import { paced } from './throughput/paced.ts';
 import { reads } from './throughput/reads.ts';
 import { writes } from './throughput/writes.ts';
 
@@ -39,11 +41,13 @@ export const BENCHMARKS: readonly Benchmark[] = [
   writes,
   reads,
   embedded,
+  paced,
   failover,
   steady,
   restart,
   scale,
   soak,
+  profile,
 ];
 
 export const SELECTIONS: readonly Selection[] = [

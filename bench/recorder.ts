@@ -13,6 +13,11 @@ export class Recorder {
     this.#add({ name, unit }, value);
   }
 
+  /** Told on the line of the series `name`, which comes first; found as `name, part`. */
+  addPart(name: string, part: string, unit: string, value: number): void {
+    this.#add({ name: `${name}, ${part}`, part, unit }, value);
+  }
+
   /**
    * Throughput, and as parts of it median and tail and processor time an operation; the rounds of a part are
    * found by its name behind the load's, such as `puts, p99`. Where nothing ended, nothing a second is what
@@ -24,10 +29,7 @@ export class Recorder {
     if (skipped > 0) this.#failed(name, 'not begun in time', skipped);
     if (count === 0) this.#failed(name, 'nothing ended within the window; rounds', 1);
     const part = (of: string, unit: string, value: number): void =>
-      this.#add(
-        { name: `${name}, ${of}`, part: of, unit },
-        count === 0 ? Number.POSITIVE_INFINITY : value,
-      );
+      this.addPart(name, of, unit, count === 0 ? Number.POSITIVE_INFINITY : value);
     this.add(name, '1/s', result.perSecond);
     part('p50', 'ms', result.p50Ms);
     part('p99', 'ms', result.p99Ms);

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly members?: number;
   /** Further groups of the configuration file, as YAML. */
   readonly extra?: string;
+  /** Flags of Node itself, such as those of its profilers. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** The fields of `/v1/status` that are looked at. */
@@ -39,16 +41,18 @@ interface NodeFacts {
 export class QuorateCluster {
   readonly folder: string;
   readonly #nodes: readonly NodeFacts[];
+  readonly #nodeFlags: readonly string[];
   readonly #children = new Map<string, Child>();
 
-  private constructor(folder: string, nodes: readonly NodeFacts[]) {
+  private constructor(folder: string, nodes: readonly NodeFacts[], nodeFlags: readonly string[]) {
     this.folder = folder;
     this.#nodes = nodes;
+    this.#nodeFlags = nodeFlags;
   }
 
   /** Ready, with a leader. */
   static async start(options: ClusterOptions = {}): Promise<QuorateCluster> {
-    const { members = 3, extra = '' } = options;
+    const { members = 3, extra = '', nodeFlags = [] } = options;
     const folder = makeFolder('cluster');
     const ports = await freePorts(members * DOORS);
     const nodes = Array.from({ length: members }, (_, at): NodeFacts => {
@@ -60,7 +64,7 @@ export class QuorateCluster {
       mkdirSync(node.folder);
       writeFileSync(join(node.folder, 'config.yaml'), configText(node, nodes, extra));
     }
-    const cluster = new QuorateCluster(folder, nodes);
+    const cluster = new QuorateCluster(folder, nodes, nodeFlags);
     await Promise.all(cluster.ids.map((id) => cluster.begin(id)));
     await Promise.all(cluster.ids.map((id) => cluster.ready(id)));
     await cluster.leader();
@@ -98,7 +102,7 @@ export class QuorateCluster {
     const { folder } = this.#node(id);
     // Its input ends with this process, however that ends: nobody is left behind.
     const flags = ['--config', join(folder, 'config.yaml'), '--exit-on-stdin-close'];
-    const args = [quorateCommand(), 'start', ...flags];
+    const args = [...this.#nodeFlags, quorateCommand(), 'start', ...flags];
     this.#children.set(id, new Child(process.execPath, args, { name: `node ${id}` }));
   }
 
@@ -143,6 +147,11 @@ export class QuorateCluster {
       const isSame = first !== undefined && others.every((index) => index === first);
       return isSame ? true : undefined;
     });
+  }
+
+  /** All in good order: profilers write what they have seen. */
+  async stopInOrder(): Promise<void> {
+    await Promise.all([...this.#children.values()].map((child) => child.stop()));
   }
 
   async stop(): Promise<void> {

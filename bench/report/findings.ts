@@ -35,6 +35,8 @@ export interface Section {
   readonly findings: readonly Finding[];
   /** What a reader must know: what was left out and why, what failed. */
   readonly notes: readonly string[];
+  /** What is neither figure nor remark: profiles. */
+  readonly text?: readonly string[];
 }
 
 export function holds({ value, target }: Finding): boolean | undefined {

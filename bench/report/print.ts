@@ -17,13 +17,14 @@ const MARKS: Readonly<Record<string, string>> = {
   undefined: 'absent',
 };
 
-export function sectionLines({ title, series, findings, notes }: Section): string[] {
+export function sectionLines({ title, series, findings, notes, text = [] }: Section): string[] {
   return [
     '',
     title,
     ...seriesLines(series),
     ...findings.map(findingLine),
     ...notes.map((note) => `  note: ${note}`),
+    ...text.map((line) => `  ${line}`),
   ];
 }
 
