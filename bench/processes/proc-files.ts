@@ -24,10 +24,40 @@ export function cpuSecondsOf(pids: readonly number[]): number {
 
 /** Memory that it occupies, in bytes. */
 export function residentBytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(match?.[1]) * 1024;
+  return numberIn(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS') * 1024;
 }
 
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/**
+ * What a process has asked of the kernel since it began. Not the bytes that it wrote: the kernel counts whole
+ * folios, of up to a mebibyte, for each of their bytes.
+ */
+export interface KernelWork {
+  /** Calls of read and its kin, on files and sockets alike. */
+  readonly readCalls: number;
+  readonly writeCalls: number;
+  /** Of all threads, wanted or not. */
+  readonly switches: number;
+}
+
+export function kernelWorkOf(pids: readonly number[]): KernelWork {
+  const sum = { readCalls: 0, writeCalls: 0, switches: 0 };
+  for (const pid of pids) {
+    const io = readFileSync(`/proc/${pid}/io`, 'utf8');
+    sum.readCalls += numberIn(io, 'syscr');
+    sum.writeCalls += numberIn(io, 'syscw');
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
+      sum.switches += numberIn(status, 'voluntary_ctxt_switches');
+      sum.switches += numberIn(status, 'nonvoluntary_ctxt_switches');
+    }
+  }
+  return sum;
+}
+
+function numberIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1]);
 }

@@ -5,12 +5,14 @@
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Benchmark, BenchmarkContext } from '../benchmark.ts';
 import { QuorateCluster } from '../cluster/quorate-cluster.ts';
 import { LoadDriver } from '../load/driver.ts';
 import type { Operation } from '../load/spec.ts';
 import { makeFolder } from '../processes/child.ts';
-import { ROOT } from '../processes/paths.ts';
+import { program, ROOT } from '../processes/paths.ts';
+import { type KernelWork, kernelWorkOf } from '../processes/proc-files.ts';
 import { Recorder } from '../recorder.ts';
 import { figure, type Section } from '../report/findings.ts';
 import { KEYS, VALUE_BYTES } from '../throughput/sides.ts';
@@ -51,7 +53,7 @@ export const profile: Benchmark = {
 };
 
 async function profiled(
-  { seconds, warmSeconds, isTrial }: BenchmarkContext,
+  { seconds, isTrial }: BenchmarkContext,
   { operation, inflight }: (typeof CASES)[number],
   profiler: Profiler,
 ): Promise<Section> {
@@ -60,7 +62,7 @@ async function profiled(
     ? makeFolder('profiles')
     : join(ROOT, 'bench', 'results', `profile-${operation}-${inflight}-${profiler}-${Date.now()}`);
   mkdirSync(folder, { recursive: true });
-  const nodeFlags = [`--${profiler}-prof`, `--${profiler}-prof-dir=${folder}`];
+  const nodeFlags = flagsOf(profiler, folder);
   const cluster = await QuorateCluster.start({ nodeFlags });
   const driver = new LoadDriver();
   const recorder = new Recorder();
@@ -76,10 +78,14 @@ async function profiled(
   try {
     const fill = { inflight: 200, total: KEYS, seconds: 0, warmSeconds: 0 };
     if (operation !== 'put') await driver.load({ ...load, ...fill, operation: 'put' });
-    const measured = { seconds: seconds * SECONDS_FACTOR, warmSeconds, operation, inflight };
-    span.from = monotonicMicroseconds() + warmSeconds * 1e6;
-    recorder.addLoad(title, await driver.load({ ...load, ...measured }));
+    if (profiler === 'heap') for (const id of cluster.ids) cluster.child(id).signal('SIGUSR2');
+    const measured = { seconds: seconds * SECONDS_FACTOR, warmSeconds: 0, operation, inflight };
+    const before = kernelWorkOf(cluster.pids);
+    span.from = monotonicMicroseconds();
+    const result = await driver.load({ ...load, ...measured });
     span.to = monotonicMicroseconds();
+    recorder.addLoad(title, result);
+    addKernelWork(recorder, before, kernelWorkOf(cluster.pids), result.count);
     await cluster.stopInOrder();
   } finally {
     await driver.stop();
@@ -99,6 +105,27 @@ async function profiled(
     notes: [...recorder.notes(), `profiles in ${folder}`],
     text,
   };
+}
+
+/** Of the three nodes together. */
+function addKernelWork(
+  recorder: Recorder,
+  before: KernelWork,
+  after: KernelWork,
+  operations: number,
+): void {
+  const add = (what: string, unit: string, of: keyof KernelWork): void =>
+    recorder.add(`${what} an operation, three nodes`, unit, (after[of] - before[of]) / operations);
+  add('calls of read', '', 'readCalls');
+  add('calls of write', '', 'writeCalls');
+  add('context switches', '', 'switches');
+}
+
+function flagsOf(profiler: Profiler, folder: string): readonly string[] {
+  if (profiler === 'cpu') return ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  const sampler = pathToFileURL(program('bench/profile/allocation-sampler'));
+  sampler.searchParams.set('folder', folder);
+  return ['--import', sampler.href];
 }
 
 function monotonicMicroseconds(): number {

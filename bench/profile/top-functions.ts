@@ -28,14 +28,14 @@ export interface TimeSpan {
   readonly to: number;
 }
 
-/** What `--heap-prof` writes. */
+/** What the sampler of allocations writes. */
 export interface HeapProfile {
   readonly head: HeapNode;
 }
 
 export interface HeapNode {
   readonly callFrame: CallFrame;
-  /** Bytes that are alive still, or were when they were sampled. */
+  /** Bytes, of which most are collected by now. */
   readonly selfSize: number;
   readonly children: readonly HeapNode[];
 }
