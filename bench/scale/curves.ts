@@ -1,5 +1,6 @@
 /** The four curves: what is varied, over which values, and how each point is measured. */
 import { type BenchmarkContext, inRounds } from '../benchmark.ts';
+import { LoadDriver } from '../load/driver.ts';
 import type { LoadResult } from '../load/spec.ts';
 import { KEYS, quorateSide } from '../throughput/sides.ts';
 
@@ -26,6 +27,8 @@ const KIB = 1_024;
 const MIB = KIB * KIB;
 /** The largest value that is taken (VALUE_BYTES_MAX): a mebibyte without what stands around it. */
 const LARGEST_VALUE = MIB - 4 * KIB;
+/** Too few of them end within a short window. */
+const LARGE_VALUE = 64 * KIB;
 const INFLIGHT = 256;
 /** Beyond, that many values on their way would be what is measured, and not their size. */
 const BYTES_INFLIGHT_MAX = 16 * MIB;
@@ -55,7 +58,9 @@ const valueSize: Curve = {
       const inflight = Math.max(4, Math.min(INFLIGHT, Math.floor(BYTES_INFLIGHT_MAX / valueBytes)));
       const side = await quorateSide({ valueBytes, keys });
       try {
-        await puts(side, inflight, context, `values of ${valueBytes} bytes`, (result) =>
+        const seconds = valueBytes < LARGE_VALUE ? context.seconds : context.seconds * 2;
+        const longer = { ...context, seconds };
+        await puts(side, inflight, longer, `values of ${valueBytes} bytes`, (result) =>
           found(valueBytes, result),
         );
       } finally {
@@ -122,16 +127,19 @@ const watchers: Curve = {
   short: countText,
   measure: async (xs, context, found) => {
     const side = await quorateSide();
+    // Not the process that puts: who watches is somebody else.
+    const watching = new LoadDriver();
     try {
       let open = 0;
       for (const count of xs) {
         // In turn on all nodes: that is how clients of a service spread.
         const doors = side.cluster.doorsFrom(side.cluster.ids[open % side.cluster.ids.length]!);
-        await side.driver.watch(doors, count - open, KEYS);
+        await watching.watch(doors, count - open, KEYS);
         open = count;
         await puts(side, INFLIGHT, context, `${count} watches`, (result) => found(count, result));
       }
     } finally {
+      await watching.stop();
       await side.stop();
     }
   },

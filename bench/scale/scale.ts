@@ -46,8 +46,11 @@ async function draw(
   await curve.measure(xs, context, (x: number, result: LoadResult) => {
     recorder.addLoad(nameOf(x), result);
   });
+  // Where nothing went through there is no point; the table says so.
   const points = (suffix: string) =>
-    xs.map((x) => [x, median(recorder.rounds(nameOf(x) + suffix))] as const);
+    xs
+      .map((x) => [x, median(recorder.rounds(nameOf(x) + suffix))] as const)
+      .filter(([, value]) => Number.isFinite(value) && value > 0);
   const x = { label: curve.label, scale: curve.scale, text: curve.short } as const;
   const rate = { label: 'a second', scale: curve.rateScale } as const;
   const svg = svgPlot(curve.title, machine(), [

@@ -1,6 +1,6 @@
 /**
- * Curves as SVG, with nothing but text: two axes, each linear or logarithmic, grid lines at round values, a
- * line and its points for each series. Readable on light and on dark pages: it brings its own ground.
+ * Curves as SVG, with nothing but text: two axes, each linear or logarithmic, grid lines where something was
+ * measured and at round values, a line and its points for each series. Readable on light and on dark pages: it brings its own ground.
  */
 import { figure } from '../report/findings.ts';
 
@@ -52,13 +52,11 @@ export function svgPlot(title: string, subtitle: string, panels: readonly Panel[
 
 function panelLines({ title, x, y, series }: Panel): string[] {
   const points = series.flatMap((each) => each.points);
-  const across = axisOf(
-    x,
-    points.map(([value]) => value),
-  );
-  // Linear figures begin at 0: a curve without it looks steeper than it is.
-  const heights = points.map(([, value]) => value);
-  const up = axisOf(y, y.scale === 'linear' ? [0, ...heights] : heights);
+  if (points.length === 0) return [text(MARGIN.left, 18, `${title}: nothing was measured`, '')];
+  const xs = points.map(([value]) => value);
+  const ys = points.map(([, value]) => value);
+  const across = measuredAxis(x.scale, xs);
+  const up = roundAxis(y.scale, ys);
   const left = MARGIN.left;
   const right = WIDTH - MARGIN.right;
   const bottom = HEIGHT - MARGIN.bottom;
@@ -110,33 +108,48 @@ interface Axis {
   readonly ticks: readonly number[];
 }
 
-function axisOf({ scale }: PlotAxis, values: readonly number[]): Axis {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  return scale === 'log' ? logAxis(low, high) : linearAxis(low, high);
+/** Ticks where something was measured, and nowhere else. */
+function measuredAxis(scale: PlotAxis['scale'], values: readonly number[]): Axis {
+  const ticks = [...new Set(values)].sort((a, b) => a - b);
+  return { place: placement(scale, ticks[0]!, ticks.at(-1)!), ticks };
 }
 
-function linearAxis(low: number, high: number): Axis {
-  const span = high - low || 1;
-  const rough = span / TICKS_WANTED;
+/** Ticks at round values, from one below all to one above. */
+function roundAxis(scale: PlotAxis['scale'], values: readonly number[]): Axis {
+  // Linear figures begin at 0: a curve without it looks steeper than it is.
+  const low = scale === 'linear' ? 0 : Math.min(...values);
+  const high = Math.max(...values);
+  const ticks = scale === 'linear' ? linearTicks(high) : logTicks(low, high);
+  return { place: placement(scale, ticks[0]!, ticks.at(-1)!), ticks };
+}
+
+function placement(scale: PlotAxis['scale'], low: number, high: number): Axis['place'] {
+  if (low === high) return () => 1 / 2;
+  if (scale === 'linear') return (value) => (value - low) / (high - low);
+  return (value) => Math.log(value / low) / Math.log(high / low);
+}
+
+function linearTicks(high: number): number[] {
+  const rough = high / TICKS_WANTED;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough)!;
-  const first = Math.floor(low / step) * step;
-  const count = Math.ceil((low + span - first) / step - 1e-9);
-  const ticks = Array.from({ length: count + 1 }, (_, at) => first + at * step);
-  return { place: (value) => (value - first) / (count * step), ticks };
+  return Array.from({ length: Math.ceil(high / step - 1e-9) + 1 }, (_, at) => at * step);
 }
 
-/** Whole powers of ten, or of four where those would be too few. */
-function logAxis(low: number, high: number): Axis {
-  const base = high / low >= 1_000 ? 10 : 2;
-  const logOf = (value: number): number => Math.log(value) / Math.log(base);
-  const first = Math.floor(logOf(low) + 1e-9);
-  const last = Math.max(first + 1, Math.ceil(logOf(high) - 1e-9));
-  const every = Math.ceil((last - first) / (2 * TICKS_WANTED));
-  const ticks: number[] = [];
-  for (let at = first; at <= last; at += every) ticks.push(base ** at);
-  return { place: (value) => (logOf(value) - first) / (last - first), ticks };
+/** 1, 2, 5, 10, 20 and so on; powers of ten alone where those would be too many. */
+function logTicks(low: number, high: number): number[] {
+  const all: number[] = [];
+  const first = Math.floor(Math.log10(low));
+  for (let power = first; 10 ** power < high * 10; power++) {
+    for (const times of [1, 2, 5]) all.push(times * 10 ** power);
+  }
+  const from = all.findLastIndex((tick) => tick <= low * (1 + 1e-9));
+  const to = all.findIndex((tick) => tick >= high * (1 - 1e-9));
+  const fine = all.slice(from, Math.max(to, from + 1) + 1);
+  if (fine.length <= 2 * TICKS_WANTED) return fine;
+  const powers = all.filter((_, at) => at % 3 === 0);
+  const above = powers.findIndex((tick) => tick >= high * (1 - 1e-9));
+  return powers.slice(0, above + 1);
 }
 
 function label({ text: own }: PlotAxis, value: number): string {
