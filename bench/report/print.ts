@@ -67,7 +67,9 @@ export function summaryLines(sections: readonly Section[]): string[] {
     .filter((finding) => finding.target !== undefined)
     .sort((a, b) => a.item - b.item);
   if (demanded.length === 0) return [];
-  const short = demanded.filter((finding) => holds(finding) !== true).length;
-  const verdict = `${demanded.length - short} of ${demanded.length} demands hold`;
-  return ['', 'Demands', ...demanded.map(findingLine), `  ${verdict}`];
+  const held = demanded.filter((finding) => holds(finding) === true).length;
+  const absent = demanded.filter((finding) => holds(finding) === undefined).length;
+  const unjudged = absent === 0 ? '' : `; ${absent} could not be measured here`;
+  const verdict = `  ${held} of ${demanded.length} demands hold${unjudged}`;
+  return ['', 'Demands', ...demanded.map(findingLine), verdict];
 }

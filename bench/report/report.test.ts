@@ -39,7 +39,7 @@ describe('findings', () => {
     const lines = summaryLines([{ title: 't', series: [], findings, notes: [] }]);
     expect(lines.slice(2)).toEqual([
       '  absent  1: puts, 64 in flight, against etcd: - times, wanted at least 6',
-      '  0 of 1 demands hold',
+      '  0 of 1 demands hold; 1 could not be measured here',
     ]);
   });
 
