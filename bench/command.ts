@@ -17,6 +17,8 @@ import { log } from './micro/log.ts';
 import { micro } from './micro/micro.ts';
 import { transport } from './micro/transport.ts';
 import { type Options, parseOptions, type Selection } from './options.ts';
+import { ETCD_MISSING, etcdVersion } from './peers/etcd-cluster.ts';
+import { GO_PROGRAMS, goProgram } from './peers/go-programs.ts';
 import { profile } from './profile/profile.ts';
 import type { Section } from './report/findings.ts';
 import { sectionLines, summaryLines } from './report/print.ts';
@@ -70,11 +72,26 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(parsed.help);
     return 0;
   }
+  if ('prepare' in parsed) return prepare();
   if ('mistake' in parsed) {
     console.error(`bench: ${parsed.mistake}\nTry npm run bench -- --help`);
     return MISTAKE;
   }
   return await measure(parsed.options);
+}
+
+/** What the peers need, all of it: whoever wants to be sure that nothing is left out asks for this first. */
+function prepare(): number {
+  const etcd = etcdVersion();
+  const found = etcd === undefined ? [`etcd: ${ETCD_MISSING}`] : [];
+  for (const name of GO_PROGRAMS) {
+    const program = goProgram(name, (line) => console.error(`  .. ${line}`));
+    if ('missing' in program) found.push(`${name}: ${program.missing}`);
+  }
+  for (const problem of found) console.error(`bench: ${problem}`);
+  if (found.length > 0) return BROKEN;
+  console.log(`etcd ${etcd} and the drivers ${GO_PROGRAMS.join(', ')} are there`);
+  return 0;
 }
 
 /** What breaks is told, and takes nothing from the others: they took their time, too. */

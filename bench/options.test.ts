@@ -20,6 +20,10 @@ it('measures a selection when nothing is named, and each benchmark once', () => 
   expect(names('full')).toHaveLength(BENCHMARKS.length);
 });
 
+it('prepares, and measures nothing', () => {
+  expect(parse('--prepare')).toEqual({ prepare: true });
+});
+
 it('takes five rounds of what is named', () => {
   expect(options('core').rounds).toBe(5);
   expect(options('peers').rounds).toBe(5);
@@ -35,6 +39,7 @@ it.each([
   [['--seconds', '0'], '--seconds is a number above 0, at most 600'],
   [['--warm=-1'], '--warm is a number from 0 to 600'],
   [['--minutes', ''], '--minutes is a number above 0, at most 1440'],
+  [['--prepare', 'core'], '--prepare stands alone'],
   [['--json', ''], '--json is the name of a file'],
 ])('refuses %j', (args, mistake) => {
   expect(parse(...args)).toEqual({ mistake: expect.stringContaining(mistake) });

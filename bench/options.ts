@@ -25,6 +25,7 @@ export interface Selection {
 export type Parsed =
   | { readonly options: Options }
   | { readonly help: string }
+  | { readonly prepare: true }
   | { readonly mistake: string };
 
 const ROUNDS_DEFAULT = 5;
@@ -42,6 +43,7 @@ const SPEC = {
   minutes: { type: 'string' },
   json: { type: 'string' },
   trial: { type: 'boolean' },
+  prepare: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -59,6 +61,10 @@ export function parseOptions(
   }
   const { values, positionals } = parsed;
   if (values.help === true) return { help: helpText(all, selections) };
+  if (values.prepare === true) {
+    const only = args.length === 1;
+    return only ? { prepare: true } : { mistake: '--prepare stands alone: it measures nothing' };
+  }
   const names = positionals.length === 0 ? [selections[0]!.name] : positionals;
   const chosen: Benchmark[] = [];
   for (const name of names) {
@@ -137,6 +143,10 @@ function helpText(all: readonly Benchmark[], selections: readonly Selection[]): 
     line('--minutes M', `of what has a length: soak, steady; default ${MINUTES_DEFAULT}`),
     line('--json FILE', 'where results go; default bench/results/'),
     line('--trial', 'as little as possible: shows that it works, measures nothing'),
+    line(
+      '--prepare',
+      'builds the load drivers of the peers, measures nothing; 1 where one is missing',
+    ),
     '',
     'What of the peers is not installed is left out, and named. Slow figures are no failure: exit code 0.',
     'A benchmark that broke: 1. A mistake in the arguments: 2.',

@@ -9,7 +9,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'no
 import { join } from 'node:path';
 import { ROOT } from '../processes/paths.ts';
 
-export type GoProgram = 'etcdload' | 'raftload' | 'etcdcore';
+export const GO_PROGRAMS = ['etcdload', 'raftload', 'etcdcore'] as const;
+export type GoProgram = (typeof GO_PROGRAMS)[number];
 
 /** Where Debian puts the sources of Go's libraries. */
 const LIBRARIES = '/usr/share/gocode';
