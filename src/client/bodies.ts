@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { KeyRange, KeyValue, KvChange, KvEvent, RangeResult } from '../state/index.ts';
-import { ByteReader, writeU64 } from './byte-reader.ts';
+import { ByteReader, writeU32, writeU64 } from './byte-reader.ts';
 
 const ITEM_FIXED_BYTES = 32;
 const EVENT_PUT = 1;
@@ -34,8 +34,8 @@ function readRange(reader: ByteReader): KeyRange {
   return hasEnd ? { start, end: copyOf(reader.blob()) } : { start };
 }
 
-function writeBlob(into: Buffer, bytes: Uint8Array, at: number): number {
-  into.writeUInt32BE(bytes.length, at);
+function writeBlob(into: Uint8Array, bytes: Uint8Array, at: number): number {
+  writeU32(into, bytes.length, at);
   into.set(bytes, at + 4);
   return at + 4 + bytes.length;
 }
@@ -134,11 +134,25 @@ export function decodeU64(body: Uint8Array): number {
 
 // ---- answers ------------------------------------------------------------------------------------
 
-/** What goes before the machine's result bytes. */
+/** Of the answer to `propose`, what goes before the machine's result bytes. */
+export const PROPOSE_HEAD_BYTES = 12;
+
+/** The same, into room of PROPOSE_HEAD_BYTES at `at`; returns where the result's bytes go. */
+export function writeProposeHead(
+  into: Uint8Array,
+  index: number,
+  code: number,
+  at: number,
+): number {
+  writeU64(into, index, at);
+  writeU32(into, code, at + 8);
+  return at + PROPOSE_HEAD_BYTES;
+}
+
+/** The same as bytes of its own. */
 export function encodeProposeHead(index: number, code: number): Buffer {
-  const out = Buffer.allocUnsafe(12);
-  writeU64(out, index, 0);
-  out.writeUInt32BE(code, 8);
+  const out = Buffer.allocUnsafe(PROPOSE_HEAD_BYTES);
+  writeProposeHead(out, index, code, 0);
   return out;
 }
 
@@ -155,7 +169,7 @@ function itemBytes(item: KeyValue): number {
   return ITEM_FIXED_BYTES + item.key.length + item.value.length;
 }
 
-function writeItem(into: Buffer, item: KeyValue, at: number): number {
+function writeItem(into: Uint8Array, item: KeyValue, at: number): number {
   writeU64(into, item.createRevision, at);
   writeU64(into, item.modRevision, at + 8);
   writeU64(into, item.version, at + 16);
@@ -169,12 +183,30 @@ function readItem(reader: ByteReader): KeyValue {
   return { key, value, createRevision, modRevision, version };
 }
 
-/** The answer to `get`. `revision` is the store's when it was read. */
+/** Bytes of the answer to `get`. */
+export function getAnswerBytes(item: KeyValue | undefined): number {
+  return item === undefined ? 9 : 9 + itemBytes(item);
+}
+
+/**
+ * The answer to `get`, into room of `getAnswerBytes` at `at`; returns where it ends. `revision` is the
+ * store's when it was read.
+ */
+export function writeGetAnswer(
+  into: Uint8Array,
+  item: KeyValue | undefined,
+  revision: number,
+  at: number,
+): number {
+  writeU64(into, revision, at);
+  into[at + 8] = item === undefined ? 0 : 1;
+  return item === undefined ? at + 9 : writeItem(into, item, at + 9);
+}
+
+/** The same as bytes of its own. */
 export function encodeGetAnswer(item: KeyValue | undefined, revision: number): Buffer {
-  const out = Buffer.allocUnsafe(9 + (item === undefined ? 0 : itemBytes(item)));
-  writeU64(out, revision, 0);
-  out[8] = item === undefined ? 0 : 1;
-  if (item !== undefined) writeItem(out, item, 9);
+  const out = Buffer.allocUnsafe(getAnswerBytes(item));
+  writeGetAnswer(out, item, revision, 0);
   return out;
 }
 

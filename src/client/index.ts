@@ -9,6 +9,7 @@ export { connect } from './client.ts';
 export { FrameSplitter } from './frame-splitter.ts';
 export {
   ANSWER,
+  ANSWER_HEADER_BYTES,
   type AnswerFrame,
   type AnswerKind,
   decodeAnswer,
@@ -28,7 +29,10 @@ export {
   PROTOCOL_VERSION,
   type RequestFrame,
   type RequestHeader,
+  requestHeaderBytes,
   type Welcome,
+  writeAnswerHeader,
+  writeRequestHeader,
 } from './frames.ts';
 export { toText } from './keys.ts';
 export { Outbox } from './outbox.ts';

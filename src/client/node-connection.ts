@@ -25,9 +25,11 @@ import {
   decodeError,
   decodeWelcome,
   encodeHello,
-  encodeRequestHeader,
   OP,
   PROTOCOL_VERSION,
+  type RequestHeader,
+  requestHeaderBytes,
+  writeRequestHeader,
 } from './frames.ts';
 import type { NodeAddress } from './node-address.ts';
 import { Outbox } from './outbox.ts';
@@ -141,7 +143,7 @@ export class NodeConnection {
     call.sentTo = this;
     const { request } = call;
     const header = { correlation, op, local, timeoutMs, request };
-    this.#outbox.add(encodeRequestHeader(header, body.length), body);
+    this.#add(header, body);
   }
 
   /** Its answer, if one comes, is dropped. */
@@ -277,7 +279,14 @@ export class NodeConnection {
 
   #write(correlation: number, op: number, body: Uint8Array, local: boolean): void {
     const header = { correlation, op, local, timeoutMs: 0, request: undefined };
-    this.#outbox.add(encodeRequestHeader(header, body.length), body);
+    this.#add(header, body);
+  }
+
+  #add(header: RequestHeader, body: Uint8Array): void {
+    const outbox = this.#outbox;
+    const at = outbox.reserve(requestHeaderBytes(header.request));
+    writeRequestHeader(outbox.slab, header, body.length, at);
+    outbox.add(body);
   }
 
   #next(): number {

@@ -18,10 +18,10 @@ import type { Api, CallOptions, OperationStats } from '../api/index.ts';
 import { recordCall } from '../api/index.ts';
 import {
   ANSWER,
+  ANSWER_HEADER_BYTES,
   type AnswerKind,
   decodeHello,
   decodeRequest,
-  encodeAnswerHeader,
   encodeError,
   encodeWelcome,
   FrameSplitter,
@@ -30,6 +30,7 @@ import {
   Outbox,
   PROTOCOL_VERSION,
   type RequestFrame,
+  writeAnswerHeader,
 } from '../client/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
@@ -287,7 +288,10 @@ export class ClientConnection {
   #answer(correlation: number, kind: AnswerKind, head: Uint8Array, body?: Uint8Array): void {
     if (this.#phase === 'closed') return;
     const bytes = head.length + (body?.length ?? 0);
-    this.#outbox.add(encodeAnswerHeader(correlation, kind, bytes), head, body);
+    const at = this.#outbox.reserve(ANSWER_HEADER_BYTES);
+    writeAnswerHeader(this.#outbox.slab, correlation, kind, bytes, at);
+    this.#outbox.add(head);
+    if (body !== undefined) this.#outbox.add(body);
   }
 
   #startWatch(request: RequestFrame): void {
