@@ -61,12 +61,7 @@ export class ByteReader {
   }
 
   u64(): number {
-    const at = this.#advance(8);
-    const high = this.#bytes.readUInt32BE(at);
-    if (high > HIGH_MAX) {
-      throw new ClusterError('CODEC_INVALID', `number at byte ${at} of the frame exceeds 2^53 - 1`);
-    }
-    return high * TWO_32 + this.#bytes.readUInt32BE(at + 4);
+    return readU64(this.#bytes, this.#advance(8));
   }
 
   /** 0 or 1, nothing else. */

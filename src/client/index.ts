@@ -5,6 +5,7 @@
  * @module quorate/client
  */
 export * from './bodies.ts';
+export { readU32, readU64 } from './byte-reader.ts';
 export { connect } from './client.ts';
 export { FrameSplitter } from './frame-splitter.ts';
 export {
