@@ -33,6 +33,23 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** Bytes that `writeUint` takes for a whole number from 0 to 2^53 - 1. */
+export function uintLength(value: number): number {
+  let length = 1;
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) length++;
+  return length;
+}
+
+/** As `ByteWriter.uint`, for who has made room and knows the number to be good; answers where it ends. */
+export function writeUint(target: Uint8Array, at: number, value: number): number {
+  while (value >= 0x80) {
+    target[at++] = (value % 0x80) | 0x80;
+    value = Math.floor(value / 0x80);
+  }
+  target[at++] = value;
+  return at;
+}
+
 export class ByteWriter {
   #bytes: Uint8Array = new Uint8Array(WRITER_BYTES_MIN);
   #view: DataView = new DataView(this.#bytes.buffer);
