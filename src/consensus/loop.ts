@@ -9,9 +9,9 @@
  * The rules that it protects:
  * - What depends on durability (votes, acknowledgements) leaves only as the response of the append
  *   that holds it: the core runs with asynchronous storage writes, which tie the two together.
- * - A candidate asks for votes only once its own term, vote and log are durable. The core would ask at
- *   once. But a candidate that crashed, forgot the term and the end of its log, and came to the same term
- *   again could then be elected by grants of its first try, with a log that they were not given for.
+ * - A candidate asks for votes only once its own term, vote and log are durable, if it still is one. The
+ *   core would ask at once. But who crashed, forgot the term and the end of its log, and came to the same
+ *   term again could then be elected by grants of its first try, with a log that they were not given for.
  * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
  * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
  */
@@ -235,9 +235,15 @@ export class Loop {
   #appended(message: Message, requests: readonly Message[], done: Promise<void>): void {
     if (this.#installing === done) this.#installing = undefined;
     this.guard(() => {
-      for (const request of requests) unlessUnknownPeer(() => this.#host.transport.send(request));
+      for (const request of requests) this.#ask(request);
       for (const response of message.responses ?? []) this.#route(response);
     });
+  }
+
+  #ask(request: Message): void {
+    // Another one leads the term, or has come further, and this log may be another one by now.
+    if (this.#role !== StateType.Candidate || this.#term !== request.term) return;
+    unlessUnknownPeer(() => this.#host.transport.send(request));
   }
 
   /** A snapshot's file is durable here: it becomes the beginning of the log, and the state. */
