@@ -7,9 +7,12 @@ import { Buffer } from 'node:buffer';
 import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { KeyRange, KeyValue, KvChange, KvEvent, RangeResult } from '../state/index.ts';
-import { ByteReader, writeU32, writeU64 } from './byte-reader.ts';
+import { ByteReader, readU32, readU64, writeU32, writeU64 } from './byte-reader.ts';
 
+/** Of an item: revisions, version and the lengths of key and value. */
 const ITEM_FIXED_BYTES = 32;
+/** Of the answer to `get`: the revision, and whether there is an item. */
+const GET_HEAD_BYTES = 9;
 const EVENT_PUT = 1;
 const EVENT_DELETE = 2;
 
@@ -185,7 +188,7 @@ function readItem(reader: ByteReader): KeyValue {
 
 /** Bytes of the answer to `get`. */
 export function getAnswerBytes(item: KeyValue | undefined): number {
-  return item === undefined ? 9 : 9 + itemBytes(item);
+  return item === undefined ? GET_HEAD_BYTES : GET_HEAD_BYTES + itemBytes(item);
 }
 
 /**
@@ -200,7 +203,8 @@ export function writeGetAnswer(
 ): number {
   writeU64(into, revision, at);
   into[at + 8] = item === undefined ? 0 : 1;
-  return item === undefined ? at + 9 : writeItem(into, item, at + 9);
+  const end = at + GET_HEAD_BYTES;
+  return item === undefined ? end : writeItem(into, item, end);
 }
 
 /** The same as bytes of its own. */
@@ -220,6 +224,30 @@ export function decodeGetAnswer(body: Uint8Array): {
   const item = reader.flag() ? readItem(reader) : undefined;
   reader.end();
   return { item, revision };
+}
+
+/**
+ * The item of an answer to `get` that lies in `bytes` from `start` to `end`, read where it lies; what is
+ * not right there is refused as `decodeGetAnswer` does. @throws ClusterError CODEC_INVALID.
+ */
+export function readGotItem(bytes: Buffer, start: number, end: number): KeyValue | undefined {
+  const itemAt = start + GET_HEAD_BYTES;
+  const keyAt = itemAt + ITEM_FIXED_BYTES - 4;
+  if (keyAt <= end && bytes[start + 8] === 1) {
+    const valueAt = keyAt + readU32(bytes, itemAt + 24) + 4;
+    if (valueAt <= end && valueAt + readU32(bytes, valueAt - 4) === end) {
+      // The store's revision is only looked at: it is wanted by nobody here, but must be one.
+      readU64(bytes, start);
+      return {
+        key: copyOf(bytes.subarray(keyAt, valueAt - 4)),
+        value: copyOf(bytes.subarray(valueAt, end)),
+        createRevision: readU64(bytes, itemAt),
+        modRevision: readU64(bytes, itemAt + 8),
+        version: readU64(bytes, itemAt + 16),
+      };
+    }
+  }
+  return decodeGetAnswer(bytes.subarray(start, end)).item;
 }
 
 /** The answer to `range`. */

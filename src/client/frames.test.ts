@@ -23,6 +23,7 @@ import {
   encodeStarted,
   encodeU64,
   encodeWatchRequest,
+  readGotItem,
 } from './bodies.ts';
 import { FrameSplitter } from './frame-splitter.ts';
 import {
@@ -219,6 +220,55 @@ describe('nonsense', () => {
     refused(() => decodeU64(Buffer.from('00000000000000', 'hex')));
     refused(() => decodeU64(Buffer.from('000000000000000000', 'hex')));
     refused(() => decodeRequest(Buffer.from('0000000702040000', 'hex')));
+  });
+});
+
+describe('the item of a get, read in place', () => {
+  const bytes = fc.uint8Array({ maxLength: 80 });
+  const number = fc.maxSafeNat();
+  const items: fc.Arbitrary<KeyValue> = fc.record({
+    key: bytes,
+    value: bytes,
+    createRevision: number,
+    modRevision: number,
+    version: number,
+  });
+  const meaning = (make: () => unknown): unknown => {
+    try {
+      return make();
+    } catch (error) {
+      return error instanceof ClusterError ? error.code : error;
+    }
+  };
+
+  it('is what the general way decodes, or the same refusal, wherever it lies and whatever is wrong', () => {
+    fc.assert(
+      fc.property(
+        fc.option(items, { nil: undefined }),
+        fc.nat({ max: 9 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 2 }),
+        fc.integer({ min: -3, max: 3 }),
+        (item, before, faults, more) => {
+          const good = encodeGetAnswer(item, 7);
+          for (const [at, byte] of faults) good[at % good.length] = byte;
+          const body = Buffer.alloc(Math.max(0, good.length + more));
+          good.copy(body);
+          const chunk = Buffer.concat([Buffer.alloc(before, 1), body, Buffer.alloc(50, 2)]);
+          const there = meaning(() => readGotItem(chunk, before, before + body.length));
+          expect(there).toEqual(meaning(() => decodeGetAnswer(body).item));
+          if (faults.length === 0 && more === 0) expect(there).toEqual(item);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is a copy', () => {
+    const chunk = encodeGetAnswer(item, 7);
+    const got = readGotItem(chunk, 0, chunk.length);
+    chunk.fill(0);
+    expect(got).toEqual(decodeGetAnswer(encodeGetAnswer(item, 7)).item);
+    expect(got?.value.buffer).not.toBe(chunk.buffer);
   });
 });
 

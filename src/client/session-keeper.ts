@@ -9,7 +9,7 @@ import { CLIENT_SESSION_REST_MS } from '../limits.ts';
 import { decodeU64 } from './bodies.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { OP } from './frames.ts';
-import { PendingCall } from './pending-call.ts';
+import { type OnSettled, PendingCall } from './pending-call.ts';
 import { RequestIds } from './request-ids.ts';
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -30,6 +30,7 @@ export class SessionKeeper {
   #usedAt = 0;
 
   readonly #now: () => number;
+  readonly #onSettled: OnSettled = (call, certain, error) => this.#settled(call, certain, error);
 
   constructor(
     dispatcher: Dispatcher,
@@ -46,9 +47,9 @@ export class SessionKeeper {
   }
 
   /** Sends the write on its way as soon as it has an id. The dispatcher has admitted it already. */
-  route(call: PendingCall): void {
+  route(call: PendingCall, now?: number): void {
     this.#leaveWhenRested();
-    call.onSettled = (_call, certain, error) => this.#settled(call, certain, error);
+    call.onSettled = this.#onSettled;
     if (call.request !== undefined) {
       call.request = this.#ids?.refreshed(call.request) ?? call.request;
       this.#dispatcher.route(call);
@@ -56,7 +57,7 @@ export class SessionKeeper {
     }
     if (this.#held.length === 0 && this.#ids?.hasRoom === true) {
       call.request = this.#ids.take(false);
-      this.#dispatcher.route(call);
+      this.#dispatcher.route(call, now);
       return;
     }
     this.#held.push(call);
@@ -91,9 +92,10 @@ export class SessionKeeper {
       if (this.#held.length + this.#idWaiters.length > 0) this.#openIfNeeded();
       return;
     }
-    this.#usedAt = this.#now();
     this.#ids.settled(request, certain);
-    this.#release();
+    // Only asked for while nothing is open.
+    if (this.#ids.isSettled) this.#usedAt = this.#now();
+    if (this.#held.length + this.#idWaiters.length > 0) this.#release();
   }
 
   #release(): void {
@@ -117,17 +119,21 @@ export class SessionKeeper {
     const call = new PendingCall({
       op: OP.openSession,
       body: NOTHING,
+      decode: (bytes, start, end) => decodeU64(bytes.subarray(start, end)),
+      local: false,
       // One that is opened twice is closed by the cluster when it is used least.
       isWrite: false,
       isRepeatable: true,
+      request: undefined,
       deadlineAt: performance.now() + this.#timeoutMs,
+      signal: undefined,
     });
     this.#opening = call;
     for (const held of this.#held) held.waitsFor = call;
     call.answer.then(
-      (body) => {
+      (session) => {
         this.#opening = undefined;
-        this.#ids = new RequestIds(decodeU64(body));
+        this.#ids = new RequestIds(session);
         this.#usedAt = this.#now();
         this.#release();
       },

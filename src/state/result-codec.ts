@@ -54,9 +54,9 @@ export function encodeResult(result: KvResult): CommandResult {
   return { code: 0, bytes: writer.finish() };
 }
 
-/** @throws ClusterError CODEC_INVALID. */
-export function decodeResult(bytes: Uint8Array): KvResult {
-  const reader = new ByteReader(bytes, 'CODEC_INVALID', 'result');
+/** Of the bytes from `start` to `end`. @throws ClusterError CODEC_INVALID. */
+export function decodeResult(bytes: Uint8Array, start = 0, end: number = bytes.length): KvResult {
+  const reader = new ByteReader(bytes, 'CODEC_INVALID', 'result', start, end);
   const version = reader.u8('version');
   if (version !== VERSION) reader.fail(`has version ${version}; this program knows ${VERSION}`);
   const kind = RESULTS[reader.u8('kind')] ?? reader.fail('has an unknown kind');
