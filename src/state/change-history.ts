@@ -14,9 +14,12 @@ import { assert } from '../errors.ts';
 import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
 import {
   CHANGE_LENGTH_BYTES,
+  changeBytes,
   changeTouches,
   decodeChange,
   eachChangedKey,
+  putChangeBytes,
+  writePutChange,
 } from './change-codec.ts';
 import type { KeyRange, KvChange } from './types.ts';
 
@@ -77,36 +80,31 @@ export class ChangeHistory {
   /** Takes the next change (a copy of it), and drops the oldest ones above the bounds. */
   append(change: Uint8Array): void {
     this.load(change);
-    const { changesMax, bytesMax } = this.#bounds;
-    let keepFrom = this.#compactedRevision + 1;
-    let { bytes, count } = this;
-    while (count > 1 && (count > changesMax || bytes > bytesMax)) {
-      bytes -= this.#lengthOf(keepFrom++);
-      count--;
-    }
-    this.dropBelow(keepFrom);
+    this.#dropAbove();
+  }
+
+  /** As `append`, of what a put command did that is revision `revision + 1`. */
+  appendPut(command: Uint8Array, createRevision: number, version: number): void {
+    const revision = this.#revision + 1;
+    const length = putChangeBytes(command, revision, createRevision, version);
+    const segment = this.#segmentFor(length);
+    const { bytes, used } = segment;
+    writePutChange(bytes, used, length, command, revision, createRevision, version);
+    this.#enter(segment, length);
+    this.#dropAbove();
   }
 
   /** As `append`, and drops nothing: what a snapshot holds is kept as it is. */
   load(change: Uint8Array): void {
     const segment = this.#segmentFor(change.length);
-    segment.offsets.push(segment.used);
     segment.bytes.set(change, segment.used);
-    segment.used += change.length;
-    this.#bytes += change.length;
-    this.#revision++;
+    this.#enter(segment, change.length);
   }
 
   /** Forgets the changes below `revision`; not the newest one. */
   dropBelow(revision: number): void {
     const keepFrom = Math.min(revision, this.#revision);
-    while (this.#compactedRevision + 1 < keepFrom) {
-      this.#bytes -= this.#lengthOf(this.#compactedRevision + 1);
-      this.#compactedRevision++;
-      const first = this.#segments[0] as Segment;
-      const isDone = first.firstRevision + first.offsets.length <= this.#compactedRevision + 1;
-      if (isDone) this.#segments.shift();
-    }
+    while (this.#compactedRevision + 1 < keepFrom) this.#dropOldest();
   }
 
   /** What `revision` changed in `range`. It must be held. */
@@ -156,9 +154,28 @@ export class ChangeHistory {
     return segment;
   }
 
-  #lengthOf(revision: number): number {
-    const { start, end } = this.#locate(revision);
-    return end - start;
+  /** The bytes behind what `segment` uses are the next change. */
+  #enter(segment: Segment, length: number): void {
+    segment.offsets.push(segment.used);
+    segment.used += length;
+    this.#bytes += length;
+    this.#revision++;
+  }
+
+  #dropAbove(): void {
+    const { changesMax, bytesMax } = this.#bounds;
+    while (this.count > 1 && (this.count > changesMax || this.#bytes > bytesMax)) {
+      this.#dropOldest();
+    }
+  }
+
+  #dropOldest(): void {
+    const first = this.#segments[0] as Segment;
+    const oldest = this.#compactedRevision + 1;
+    const start = first.offsets[oldest - first.firstRevision] as number;
+    this.#bytes -= changeBytes(first.bytes, start);
+    this.#compactedRevision = oldest;
+    if (first.firstRevision + first.offsets.length <= oldest + 1) this.#segments.shift();
   }
 
   #locate(revision: number): { segment: Segment; start: number; end: number } {
