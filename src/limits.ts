@@ -173,6 +173,11 @@ export const SNAPSHOT_PARTS_KEPT: number = 1;
 export const FRAGMENT_BYTES_MAX: number = 64 * KIB;
 /** Appends gathered into one frame: enough to be efficient, little enough to be handled in one turn. */
 export const FRAME_BATCH_BYTES: number = 256 * KIB;
+/**
+ * Data of an entry from this size on go to the kernel from where they lie; to copy smaller ones into the
+ * frame costs less than one more piece of a vectored write.
+ */
+export const ENTRY_LENT_BYTES_MIN: number = 8 * KIB;
 /** A larger message is never urgent: it would be what the others wait for. */
 export const URGENT_MESSAGE_BYTES_MAX: number = 16 * KIB;
 /** Urgent messages queued for one peer, beside its queue of appends: thousands of heartbeats. */

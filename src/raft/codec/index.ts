@@ -42,6 +42,8 @@ import {
 } from './size.ts';
 import { type DecodeBudget, Reader } from './varint.ts';
 import {
+  isLent,
+  type LentBytes,
   writeConfChange,
   writeConfChangeV2,
   writeConfState,
@@ -52,6 +54,7 @@ import {
 } from './write.ts';
 
 export { DecodeBudget } from './varint.ts';
+export type { LentBytes } from './write.ts';
 export { checkedEntrySize as encodedEntrySize, messageSize };
 
 type Write<T> = (buffer: Uint8Array, offset: number, value: T) => number;
@@ -69,6 +72,31 @@ function encode<T>(value: T, size: number, write: Write<T>): Uint8Array {
  */
 export function encodeInto(message: Message, buffer: Uint8Array, offset: number): number {
   const end = writeMessage(buffer, offset, message);
+  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  return end;
+}
+
+/** Bytes of the message that `encodeAround` leaves out. */
+export function lentSize({ entries }: Message): number {
+  let size = 0;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (isLent(entry)) size += entry.data.length;
+  }
+  return size;
+}
+
+/**
+ * As `encodeInto`, without the data of large entries: they are appended to `lent`, to be sent from where
+ * they lie. The buffer needs `messageSize` less `lentSize`.
+ */
+export function encodeAround(
+  message: Message,
+  buffer: Uint8Array,
+  offset: number,
+  lent: LentBytes[],
+): number {
+  const end = writeMessage(buffer, offset, message, lent);
   assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
   return end;
 }
