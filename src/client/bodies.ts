@@ -13,6 +13,8 @@ import { ByteReader, readU32, readU64, writeU32, writeU64 } from './byte-reader.
 const ITEM_FIXED_BYTES = 32;
 /** Of the answer to `get`: the revision, and whether there is an item. */
 const GET_HEAD_BYTES = 9;
+/** Copied byte by byte, which is cheaper than a view of them. */
+const SHORT_BYTES_MAX = 32;
 const EVENT_PUT = 1;
 const EVENT_DELETE = 2;
 
@@ -45,6 +47,16 @@ function writeBlob(into: Uint8Array, bytes: Uint8Array, at: number): number {
 
 function copyOf(view: Uint8Array): Uint8Array {
   return new Uint8Array(view);
+}
+
+function copyFrom(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  if (length > SHORT_BYTES_MAX) {
+    return new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
+  }
+  const copy = new Uint8Array(length);
+  for (let at = 0; at < length; at++) copy[at] = bytes[start + at]!;
+  return copy;
 }
 
 // ---- requests -----------------------------------------------------------------------------------
@@ -239,8 +251,8 @@ export function readGotItem(bytes: Buffer, start: number, end: number): KeyValue
       // The store's revision is only looked at: it is wanted by nobody here, but must be one.
       readU64(bytes, start);
       return {
-        key: copyOf(bytes.subarray(keyAt, valueAt - 4)),
-        value: copyOf(bytes.subarray(valueAt, end)),
+        key: copyFrom(bytes, keyAt, valueAt - 4),
+        value: copyFrom(bytes, valueAt, end),
         createRevision: readU64(bytes, itemAt),
         modRevision: readU64(bytes, itemAt + 8),
         version: readU64(bytes, itemAt + 16),

@@ -61,6 +61,7 @@ import { OP, type Op } from './frames.ts';
 import { toBytes, toKeyRange, toText } from './keys.ts';
 import { parseNodeAddress } from './node-address.ts';
 import { type CallPlan, type Decode, PendingCall } from './pending-call.ts';
+import { promised } from './promised.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { toBigInt, toTransaction } from './transactions.ts';
 import type {
@@ -145,78 +146,79 @@ class NetworkClient implements QuorateClient {
   // ---- writes ---------------------------------------------------------------------------------
 
   put(key: Bytes, value: Bytes, options?: WriteCallOptions): Promise<{ revision: number }> {
-    try {
+    return promised(() => {
       const [keyBytes, valueBytes] = [toBytes(key, 'key'), toBytes(value, 'value')];
       if (options !== undefined) checkOptions(options, WRITE_OPTIONS);
       return this.#propose(putCommand(keyBytes, valueBytes), putAnswer, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
-  async delete(
-    key: Bytes,
-    options?: WriteCallOptions,
-  ): Promise<{ deleted: number; revision: number }> {
-    const command = { kind: 'delete', range: { start: toBytes(key, 'key') } } as const;
-    return this.#write(command, deleteAnswer, options);
+  delete(key: Bytes, options?: WriteCallOptions): Promise<{ deleted: number; revision: number }> {
+    return promised(() => {
+      const command = { kind: 'delete', range: { start: toBytes(key, 'key') } } as const;
+      return this.#write(command, deleteAnswer, options);
+    });
   }
 
-  async deleteRange(
+  deleteRange(
     range: ClientRange,
     options?: WriteCallOptions,
   ): Promise<{ deleted: number; revision: number }> {
-    const command = { kind: 'delete', range: toKeyRange(range, 'delete') } as const;
-    return this.#write(command, deleteAnswer, options);
+    return promised(() => {
+      const command = { kind: 'delete', range: toKeyRange(range, 'delete') } as const;
+      return this.#write(command, deleteAnswer, options);
+    });
   }
 
-  async compareAndSet(
+  compareAndSet(
     key: Bytes,
     expected: Bytes | undefined,
     value: Bytes,
     options?: WriteCallOptions,
   ): Promise<{ swapped: boolean; revision: number; actual?: Uint8Array }> {
-    const base = {
-      kind: 'compareAndSet',
-      key: toBytes(key, 'key'),
-      value: toBytes(value, 'value'),
-    } as const;
-    const command =
-      expected === undefined ? base : { ...base, expected: toBytes(expected, 'expected') };
-    return this.#write(command, compareAndSetAnswer, options);
+    return promised(() => {
+      const base = {
+        kind: 'compareAndSet',
+        key: toBytes(key, 'key'),
+        value: toBytes(value, 'value'),
+      } as const;
+      const command =
+        expected === undefined ? base : { ...base, expected: toBytes(expected, 'expected') };
+      return this.#write(command, compareAndSetAnswer, options);
+    });
   }
 
-  async increment(
+  increment(
     key: Bytes,
     by: bigint | number = 1n,
     options?: WriteCallOptions,
   ): Promise<{ value: bigint; revision: number }> {
-    const command = { kind: 'increment', key: toBytes(key, 'key'), by: toBigInt(by) } as const;
-    return this.#write(command, incrementAnswer, options);
+    return promised(() => {
+      const command = { kind: 'increment', key: toBytes(key, 'key'), by: toBigInt(by) } as const;
+      return this.#write(command, incrementAnswer, options);
+    });
   }
 
-  async transaction(
+  transaction(
     transaction: ClientTransaction,
     options?: WriteCallOptions,
   ): Promise<{ succeeded: boolean; revision: number; steps: readonly StepResult[] }> {
-    return this.#write(toTransaction(transaction), transactionAnswer, options);
+    return promised(() => this.#write(toTransaction(transaction), transactionAnswer, options));
   }
 
-  async compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }> {
-    return this.#write({ kind: 'compact', revision }, compactAnswer, options);
+  compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }> {
+    return promised(() => this.#write({ kind: 'compact', revision }, compactAnswer, options));
   }
 
   // ---- reads ----------------------------------------------------------------------------------
 
   get(key: Bytes, options?: ReadCallOptions): Promise<KeyValue | undefined> {
-    try {
+    return promised(() => {
       if (options !== undefined) checkOptions(options, READ_OPTIONS);
       const bytes = toBytes(key, 'key');
       validateKey(bytes);
       return this.#read(OP.get, bytes, readGotItem, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   async getText(key: Bytes, options?: ReadCallOptions): Promise<string | undefined> {

@@ -144,13 +144,10 @@ export class NodeConnection {
   }
 
   send(call: PendingCall): void {
-    const isAlone = this.#calls.size === 0;
     call.correlation = this.#next();
     call.sentTo = this;
     this.#calls.add(call);
     this.#add(call, call.body);
-    // Nobody else has anything on the way, so that company is unlikely to come in this turn.
-    if (isAlone) this.#outbox.flushSoon();
   }
 
   /** Its answer, if one comes, is dropped. */
