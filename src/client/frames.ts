@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError, ERROR_CODES, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import { asBuffer, ByteReader, writeU32, writeU64 } from './byte-reader.ts';
+import { RequestLayout } from './request-layout.ts';
 
 /** The version that this release speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -40,7 +41,6 @@ export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER];
 
 const FLAG_REQUEST = 1;
 const FLAG_LOCAL = 2;
-const FLAGS_KNOWN: number = FLAG_REQUEST | FLAG_LOCAL;
 const REQUEST_HEADER_BYTES = 12;
 const REQUEST_ID_BYTES = 24;
 /** Length, correlation and kind of an answer: what goes before its body. */
@@ -112,28 +112,11 @@ export function encodeRequestHeader(header: RequestHeader, bodyBytes: number): B
 
 /** `frame` without its length. @throws CODEC_INVALID. */
 export function decodeRequest(frame: Uint8Array): RequestFrame {
-  const reader = new ByteReader(frame);
-  const correlation = reader.u32();
-  const op = reader.u8();
-  const flags = reader.u8();
-  const timeoutMs = reader.u16();
-  if ((flags & ~FLAGS_KNOWN) !== 0) {
-    throw new ClusterError(
-      'CODEC_INVALID',
-      `flags ${flags} have bits that version 1 does not know`,
-      {
-        details: { correlation },
-      },
-    );
-  }
-  let request: RequestId | undefined;
-  if ((flags & FLAG_REQUEST) !== 0) {
-    const id = { session: reader.u64(), sequence: reader.u64() };
-    const acknowledgedBelow = reader.u64();
-    request = acknowledgedBelow === 0 ? id : { ...id, acknowledgedBelow };
-  }
-  const local = (flags & FLAG_LOCAL) !== 0;
-  return { correlation, op, local, timeoutMs, request, body: reader.rest() };
+  const layout = new RequestLayout();
+  layout.read(frame, 0, frame.length);
+  const { correlation, op, local, timeoutMs, request, bodyStart } = layout;
+  const body = asBuffer(frame).subarray(bodyStart);
+  return { correlation, op, local, timeoutMs, request, body };
 }
 
 /**

@@ -2,8 +2,8 @@
  * The data of a log entry: a versioned envelope of one or more commands.
  *
  * Whatever waits for a place in the log at the same moment travels in one entry: one frame, one
- * record, one sync. A command is encoded once, where it is proposed ("part"); a follower sends its
- * parts to the leader, which copies them into the envelope as they are.
+ * record, one sync. A command is encoded once, where it is proposed ("part"; see envelope-draft.ts); a
+ * follower sends its parts to the leader, which copies them into the envelope as they are.
  *
  *     envelope  u8 version (1) | u8 zero | u16 zero | u32 count | part ...
  *     part      u8 kind | u8 flags | u16 zero | u32 body length
@@ -17,7 +17,7 @@ import { ClusterError } from '../errors.ts';
 import type { RequestId } from './types.ts';
 
 const ENVELOPE_VERSION = 1;
-const ENVELOPE_HEADER_BYTES = 8;
+export const ENVELOPE_HEADER_BYTES = 8;
 const PART_HEADER_BYTES = 8;
 const REQUEST_BYTES = 24;
 const FLAG_REQUEST = 1;
@@ -47,31 +47,54 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Length of a part with a body of so many bytes. */
+export function partBytes(bodyBytes: number, request: RequestId | undefined): number {
+  return PART_HEADER_BYTES + (request === undefined ? 0 : REQUEST_BYTES) + bodyBytes;
+}
+
+/** Writes a part of `partBytes` at `at`; `view` is one of the same bytes. What was there does not matter. */
+export function writePart(
+  into: Uint8Array,
+  view: DataView,
+  at: number,
+  kind: CommandKind,
+  body: Uint8Array,
+  request: RequestId | undefined,
+): void {
+  view.setUint32(at + 4, body.length, true);
+  if (request === undefined) {
+    view.setUint32(at, kind, true);
+    into.set(body, at + PART_HEADER_BYTES);
+    return;
+  }
+  view.setUint32(at, kind | (FLAG_REQUEST << 8), true);
+  view.setFloat64(at + 8, request.session, true);
+  view.setFloat64(at + 16, request.sequence, true);
+  view.setFloat64(at + 24, request.acknowledgedBelow ?? 0, true);
+  into.set(body, at + PART_HEADER_BYTES + REQUEST_BYTES);
+}
+
+/** At the beginning of the bytes; `view` is one of the same. */
+export function writeEnvelopeHeader(into: Uint8Array, view: DataView, count: number): void {
+  into.fill(0, 0, ENVELOPE_HEADER_BYTES);
+  into[0] = ENVELOPE_VERSION;
+  view.setUint32(4, count, true);
+}
+
 export function encodePart(
   kind: CommandKind,
   body: Uint8Array,
   request: RequestId | undefined,
 ): Uint8Array {
-  const head = PART_HEADER_BYTES + (request === undefined ? 0 : REQUEST_BYTES);
-  const part = new Uint8Array(head + body.length);
-  part[0] = kind;
-  const view = viewOf(part);
-  view.setUint32(4, body.length, true);
-  if (request !== undefined) {
-    part[1] = FLAG_REQUEST;
-    view.setFloat64(8, request.session, true);
-    view.setFloat64(16, request.sequence, true);
-    view.setFloat64(24, request.acknowledgedBelow ?? 0, true);
-  }
-  part.set(body, head);
+  const part = new Uint8Array(partBytes(body.length, request));
+  writePart(part, viewOf(part), 0, kind, body, request);
   return part;
 }
 
 /** Copies the parts into one entry's data. */
 export function encodeEnvelope(parts: readonly Uint8Array[], partsBytes: number): Uint8Array {
   const envelope = new Uint8Array(ENVELOPE_HEADER_BYTES + partsBytes);
-  envelope[0] = ENVELOPE_VERSION;
-  viewOf(envelope).setUint32(4, parts.length, true);
+  writeEnvelopeHeader(envelope, viewOf(envelope), parts.length);
   let offset = ENVELOPE_HEADER_BYTES;
   for (const part of parts) {
     envelope.set(part, offset);

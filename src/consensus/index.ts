@@ -9,6 +9,7 @@
  *
  * @module quorate/consensus
  */
+export { NO_OPTIONS } from './call-checks.ts';
 export { type ConfigFieldNames, TUNING_FIELDS, validateConfig } from './check-config.ts';
 export {
   type ClusterConfig,
@@ -20,5 +21,6 @@ export {
 export { foundingClusterId } from './founding.ts';
 export { validateMachine } from './machine-results.ts';
 export type { RaftNodeParts } from './node-parts.ts';
+export { promiseOf } from './proposal-listeners.ts';
 export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

@@ -15,7 +15,7 @@
  * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
  * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
  */
-import { assert, ClusterError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -42,6 +42,7 @@ import {
   encodeProposals,
   FrameKind,
 } from './forwarding.ts';
+import { codeOf, IGNORED, unlessUnknownPeer } from './harmless.ts';
 import type { LeaderCalls } from './leader-calls.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
@@ -60,13 +61,6 @@ import {
 
 /** After that long in one turn, in ms, sockets and timers get theirs: a replay must not cost heartbeats. */
 const TURN_MS_MAX = 10;
-
-/** What a message of a confused or foreign peer may raise; none of it changes the core. */
-const IGNORED: ReadonlySet<string> = new Set([
-  'STEP_LOCAL',
-  'STEP_PEER_UNKNOWN',
-  'PROPOSAL_DROPPED',
-]);
 
 export interface LoopHost {
   readonly core: RawNode;
@@ -155,6 +149,7 @@ export class Loop {
     } catch (error) {
       this.#host.fail(error);
     }
+    this.#host.proposals.tellApplied();
   }
 
   /** Whether there is more to do already. What a peer or the disk must say first is no reason to ask. */
@@ -401,7 +396,7 @@ export class Loop {
   }
 
   forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
-    return this.sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
+    return this.sendFrame(to, FrameKind.Proposals, [encodeProposals(proposals)]);
   }
 
   sendStateClaim(to: RaftId, claim: StateClaim): void {
@@ -420,7 +415,7 @@ export class Loop {
     const all = this.#answers;
     this.#answers = new Map();
     for (const [to, answers] of all) {
-      for (const frame of encodeAnswers(answers)) this.sendFrame(to, FrameKind.Answers, frame);
+      for (const frame of encodeAnswers(answers)) this.sendFrame(to, FrameKind.Answers, [frame]);
     }
   }
 
@@ -433,18 +428,4 @@ export class Loop {
 /** A storage message carries its hard state in three fields; all zero means that it did not change. */
 function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
   return term === 0 && vote === NONE && commit === 0 ? undefined : { term, vote, commit };
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof ClusterError ? error.code : undefined;
-}
-
-/** A peer that was removed meanwhile is no fault: what was meant for it is dropped. */
-function unlessUnknownPeer<T>(send: () => T): T | undefined {
-  try {
-    return send();
-  } catch (error) {
-    if (codeOf(error) === 'PEER_UNKNOWN') return undefined;
-    throw error;
-  }
 }

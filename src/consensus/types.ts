@@ -85,6 +85,20 @@ export interface ProposeResult extends CommandResult {
 }
 
 /**
+ * Waits for what `submit` took. One of the two is called, once, never before `submit` has returned. What a
+ * listener throws is its own: it is thrown again outside of the node, as from a timer.
+ */
+export interface ProposalListener {
+  /**
+   * This node has applied the command, in this very turn of the loop: as `ProposeResult`. `bytes` must not
+   * be changed; they may be kept.
+   */
+  applied(index: LogIndex, code: number, bytes: Uint8Array): void;
+  /** The errors that `propose` rejects with, but for what was refused at once. */
+  failed(error: Error): void;
+}
+
+/**
  * `linearizable`: sees every write that was acknowledged before the read. `local`: what this node
  * has, however old.
  */

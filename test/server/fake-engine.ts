@@ -8,6 +8,7 @@ import type {
   Member,
   MembersChange,
   NodeStatus,
+  ProposalListener,
   ProposeOptions,
   ProposeResult,
   RequestId,
@@ -88,6 +89,14 @@ export class FakeEngine implements Engine {
       throw new ClusterError('OUTCOME_UNKNOWN', 'the leader was lost on the way');
     }
     return result;
+  }
+
+  submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
+    this.cluster.kv.check(command);
+    this.propose(command, options).then(
+      ({ index, code, bytes }) => listener.applied(index, code, bytes),
+      (error: Error) => listener.failed(error),
+    );
   }
 
   async readBarrier(options: ReadOptions = {}): Promise<void> {
