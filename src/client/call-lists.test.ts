@@ -41,6 +41,7 @@ describe('WaitingCalls', () => {
       waiting.push(call);
       if (call.correlation % 3 !== 0) out.push(waiting.shift());
     }
+    expect(waiting.all()).toEqual(calls.slice(out.length));
     while (!waiting.isEmpty) out.push(waiting.shift());
     expect(out).toEqual(calls);
     expect(waiting.shift()).toBeUndefined();

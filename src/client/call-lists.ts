@@ -1,5 +1,6 @@
 /**
- * The two lists of a client's calls: those that are not settled yet, and those that wait for a connection.
+ * The two lists of a client's calls: those that are not settled yet, and those that wait (for a
+ * connection, or for a request id).
  *
  * Both are on the path of every call, so neither allocates for one: outstanding calls are linked to each
  * other, in the order in which they were made, and taking one out touches its neighbours only.
@@ -71,5 +72,10 @@ export class WaitingCalls {
       this.#head = 0;
     }
     return call;
+  }
+
+  /** All of them, in order; they stay where they are. */
+  all(): PendingCall[] {
+    return this.#calls.slice(this.#head) as PendingCall[];
   }
 }
