@@ -144,8 +144,10 @@ export class ChangeHistory {
   #segmentFor(length: number): Segment {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.used + length <= last.bytes.length) return last;
+    const isLarge = length > HISTORY_SEGMENT_BYTES / 4;
     const segment = {
-      bytes: new Uint8Array(Math.max(HISTORY_SEGMENT_BYTES, length)),
+      // A large change gets a segment of its own, or what it leaves free of one would be wasted.
+      bytes: new Uint8Array(isLarge ? length : HISTORY_SEGMENT_BYTES),
       firstRevision: this.#revision + 1,
       offsets: [],
       used: 0,
