@@ -12,7 +12,8 @@
  *
  * All of them throw ClusterError CODEC_INVALID, and nothing else, on input that does not fit.
  */
-import { assert } from '../../errors.ts';
+import { violated } from '../../errors.ts';
+import { dataLengthOf } from '../entries.ts';
 import type {
   ConfChange,
   ConfChangeV2,
@@ -62,7 +63,9 @@ type Write<T> = (buffer: Uint8Array, offset: number, value: T) => number;
 function encode<T>(value: T, size: number, write: Write<T>): Uint8Array {
   const buffer = new Uint8Array(size);
   const end = write(buffer, 0, value);
-  assert(end === size, 'raftpb: the size computed is not the size written', { size, end });
+  if (end !== size) {
+    violated('raftpb: the size computed is not the size written', { size, end });
+  }
   return buffer;
 }
 
@@ -72,7 +75,9 @@ function encode<T>(value: T, size: number, write: Write<T>): Uint8Array {
  */
 export function encodeInto(message: Message, buffer: Uint8Array, offset: number): number {
   const end = writeMessage(buffer, offset, message);
-  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
   return end;
 }
 
@@ -81,7 +86,7 @@ export function lentSize({ entries }: Message): number {
   let size = 0;
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
-    if (isLent(entry)) size += entry.data.length;
+    if (isLent(entry)) size += dataLengthOf(entry);
   }
   return size;
 }
@@ -97,7 +102,9 @@ export function encodeAround(
   lent: LentBytes[],
 ): number {
   const end = writeMessage(buffer, offset, message, lent);
-  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
   return end;
 }
 
@@ -119,7 +126,9 @@ export function encodeEntry(entry: Entry): Uint8Array {
 /** Writes an entry at `offset` and returns the offset after it; see `encodedEntrySize`. */
 export function encodeEntryInto(entry: Entry, buffer: Uint8Array, offset: number): number {
   const end = writeEntry(buffer, offset, entry);
-  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
   return end;
 }
 
