@@ -217,7 +217,9 @@ class NetworkClient implements QuorateClient {
       if (options !== undefined) checkOptions(options, READ_OPTIONS);
       const bytes = toBytes(key, 'key');
       validateKey(bytes);
-      return this.#read(OP.get, bytes, readGotItem, options);
+      // What may be sent later, or again, is not the caller's to change.
+      const body = bytes === key ? new Uint8Array(bytes) : bytes;
+      return this.#read(OP.get, body, readGotItem, options);
     });
   }
 

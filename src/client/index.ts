@@ -37,8 +37,8 @@ export {
 } from './frames.ts';
 export { toText } from './keys.ts';
 export { Outbox } from './outbox.ts';
-export { RequestLayout } from './request-layout.ts';
 export { requestOf } from './request-ids.ts';
+export { RequestLayout } from './request-layout.ts';
 export type {
   AddMemberOptions,
   Bytes,
