@@ -65,10 +65,10 @@ export class RealFile implements DiskFile {
     this.#path = path;
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
+  async read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     await this.#contentSettled();
     this.#mustBeOpen('read');
-    const reading = this.#readAll(position, length);
+    const reading = this.#readAll(position, length, into);
     const ended: Promise<void> = reading.then(
       () => void this.#reads.delete(ended),
       () => void this.#reads.delete(ended),
@@ -233,8 +233,9 @@ export class RealFile implements DiskFile {
     else done(diskFault('close', this.#path, cause));
   }
 
-  async #readAll(position: number, length: number): Promise<Uint8Array> {
-    const buffer = new Uint8Array(length);
+  async #readAll(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    // All of it that is handed out was read; zeros beneath would only cost.
+    const buffer = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
     let filled = 0;
     while (filled < length) {
       const count = await this.#readOnce(buffer, filled, position + filled);
