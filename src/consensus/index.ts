@@ -11,6 +11,7 @@
  */
 export { NO_OPTIONS } from './call-checks.ts';
 export { type ConfigFieldNames, TUNING_FIELDS, validateConfig } from './check-config.ts';
+export { CompactResult, resultLength, writeResult } from './compact-result.ts';
 export {
   type ClusterConfig,
   cloneConfig,

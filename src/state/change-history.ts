@@ -8,7 +8,7 @@
  * watcher can move to another node and miss nothing there. The newest change always stays.
  *
  * Bytes once written never change, and segments are dropped whole: a captured list of segments stays
- * readable while the history goes on.
+ * readable while the history goes on. The memory of a dropped one that nobody captured is used again.
  */
 import { assert } from '../errors.ts';
 import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
@@ -29,6 +29,8 @@ interface Segment {
   /** Where each change begins, in order of revisions. */
   readonly offsets: number[];
   used: number;
+  /** Somebody captured it: its memory is not used again. */
+  isShared: boolean;
 }
 
 /**
@@ -51,6 +53,8 @@ export class ChangeHistory {
   #compactedRevision: number;
   #revision: number;
   #bytes = 0;
+  /** Of the last segment that was dropped: memory that is new costs a fault for each page of it. */
+  #spare: Uint8Array | undefined;
 
   /** Empty, as after `revision` changes that are forgotten. */
   constructor(bounds: HistoryBounds, revision = 0) {
@@ -136,6 +140,7 @@ export class ChangeHistory {
     for (const segment of this.#segments) {
       const skipped = Math.max(0, this.#compactedRevision + 1 - segment.firstRevision);
       const start = segment.offsets[skipped];
+      segment.isShared = true;
       if (start !== undefined) pieces.push(segment.bytes.subarray(start, segment.used));
     }
     return { count: this.count, pieces };
@@ -144,16 +149,23 @@ export class ChangeHistory {
   #segmentFor(length: number): Segment {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.used + length <= last.bytes.length) return last;
+    // A large change gets a segment of its own, or what it leaves free of one would be wasted.
     const isLarge = length > HISTORY_SEGMENT_BYTES / 4;
     const segment = {
-      // A large change gets a segment of its own, or what it leaves free of one would be wasted.
-      bytes: new Uint8Array(isLarge ? length : HISTORY_SEGMENT_BYTES),
+      bytes: isLarge ? new Uint8Array(length) : this.#takeSpare(),
       firstRevision: this.#revision + 1,
       offsets: [],
       used: 0,
+      isShared: false,
     };
     this.#segments.push(segment);
     return segment;
+  }
+
+  #takeSpare(): Uint8Array {
+    const spare = this.#spare ?? new Uint8Array(HISTORY_SEGMENT_BYTES);
+    this.#spare = undefined;
+    return spare;
   }
 
   /** The bytes behind what `segment` uses are the next change. */
@@ -177,7 +189,10 @@ export class ChangeHistory {
     const start = first.offsets[oldest - first.firstRevision] as number;
     this.#bytes -= changeBytes(first.bytes, start);
     this.#compactedRevision = oldest;
-    if (first.firstRevision + first.offsets.length <= oldest + 1) this.#segments.shift();
+    if (first.firstRevision + first.offsets.length > oldest + 1) return;
+    this.#segments.shift();
+    const isUsual = first.bytes.length === HISTORY_SEGMENT_BYTES;
+    if (isUsual && !first.isShared) this.#spare = first.bytes;
   }
 
   #locate(revision: number): { segment: Segment; start: number; end: number } {

@@ -31,7 +31,7 @@ import { KvStore } from './kv-store.ts';
 import { KvWatch, lost, type WatchedMachine } from './kv-watch.ts';
 import { PutLayout } from './put-command.ts';
 import { encodeRejection, type Rejection } from './rejections.ts';
-import { encodeResult } from './result-codec.ts';
+import { encodeResult, PutResult } from './result-codec.ts';
 import type {
   KeyRange,
   KeyValue,
@@ -215,9 +215,7 @@ export class KvMachine implements StateMachine, MachinePart {
   }
 
   #apply(bytes: Uint8Array, at: ApplyContext): CommandResult {
-    if (this.#put.read(bytes)) {
-      return encodeResult({ kind: 'put', revision: this.#applier.put(bytes, this.#put) });
-    }
+    if (this.#put.read(bytes)) return new PutResult(this.#applier.put(bytes, this.#put));
     if (isLaterCommand(bytes)) throw laterCommand(bytes, at);
     let command: KvCommand;
     try {

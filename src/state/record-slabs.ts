@@ -8,9 +8,10 @@
  *
  * A record never changes once it is written; a new value is a new record, and the old one is released.
  * So whoever holds the table of slabs as it was (a snapshot) goes on reading it while writes go on.
- * A slab whose last record is released is dropped; one that is less than half alive is `sparse`, and
- * the store moves what is left of it elsewhere, a bounded piece after each batch. Writes thus pay for
- * at most one moved byte per byte given back, and memory stays below twice what is alive.
+ * A slab whose last record is released is dropped; one that is less than half alive is `sparse`. While
+ * more than half as much again as what is alive is held, the store moves elsewhere what is left of the
+ * sparse ones, a bounded piece after each batch. Writes thus pay for at most one moved byte per byte given
+ * back, and memory stays below twice what is alive.
  *
  * Layout, in words of 8 bytes: key length u32, value length u32 · createRevision f64 · modRevision f64
  * · version f64 · key · value, filled up to a word. In memory only: byte order is the machine's.
@@ -26,6 +27,10 @@ export type RecordRef = number;
 const WORD_BYTES = 8;
 const HEADER_WORDS = 4;
 const HEADER_BYTES = HEADER_WORDS * WORD_BYTES;
+/** Memory held beyond this share of what is alive is given back. */
+const HELD_SHARE_MAX = 1.5;
+/** The slab that is being filled. */
+const HELD_SPARE_BYTES: number = SLAB_BYTES;
 const SLOT_STEP = 65_536;
 const WORD_MASK = 0xffff;
 
@@ -39,6 +44,8 @@ interface Slab {
   /** Words of records that were not released. */
   liveWords: number;
   isSparse: boolean;
+  /** Somebody captured the records: its memory is not used again. */
+  isShared: boolean;
 }
 
 /** What is needed to write a record. */
@@ -161,6 +168,8 @@ export class RecordSlabs extends RecordReader {
   readonly #freeSlots: number[] = [];
   readonly #sparse: Slab[] = [];
   #current: Slab | undefined;
+  /** Of the last slab that was dropped: memory that is new costs a fault for each page of it. */
+  #spare: Uint8Array | undefined;
   #heldBytes = 0;
   #liveBytes = 0;
 
@@ -179,6 +188,7 @@ export class RecordSlabs extends RecordReader {
 
   /** The records as they are now, for ever: what is written later does not touch them. */
   capture(): RecordReader {
+    for (const slab of this.slabs) if (slab !== undefined) slab.isShared = true;
     return new RecordReader(this.slabs.slice());
   }
 
@@ -256,13 +266,15 @@ export class RecordSlabs extends RecordReader {
   }
 
   /**
-   * Empties sparse slabs, until about `bytesMax` were moved. `move` is shown every record of such a
+   * Empties sparse slabs, those first that have been it longest, until about `bytesMax` were moved or
+   * little memory would be won: where keys are written again in the order in which they were written,
+   * slabs become empty by themselves, and whatever is moved is moved for nothing. `move` is shown every record of such a
    * slab, released ones too; it writes anew what counts still, and releases the old one.
    */
   compact(bytesMax: number, move: (ref: RecordRef) => void): void {
     let left = bytesMax;
-    while (left > 0) {
-      const slab = this.#sparse.pop();
+    while (left > 0 && this.#heldBytes > this.#liveBytes * HELD_SHARE_MAX + HELD_SPARE_BYTES) {
+      const slab = this.#sparse.shift();
       if (slab === undefined) return;
       if (slab.liveWords === 0) continue;
       left -= slab.liveWords * WORD_BYTES;
@@ -319,26 +331,38 @@ export class RecordSlabs extends RecordReader {
 
   #open(size: number): Slab {
     const slot = this.#freeSlots.pop() ?? this.slabs.length;
-    const bytes = new Uint8Array(size);
-    const slab: Slab = {
-      slot,
-      bytes,
-      lengths: new Uint32Array(bytes.buffer),
-      numbers: new Float64Array(bytes.buffer),
-      usedWords: 0,
-      liveWords: 0,
-      isSparse: false,
-    };
+    const slab = newSlab(slot, this.#spareOf(size) ?? new Uint8Array(size));
     this.slabs[slot] = slab;
     this.#heldBytes += size;
     return slab;
+  }
+
+  #spareOf(size: number): Uint8Array | undefined {
+    const spare = this.#spare;
+    if (spare?.length !== size) return undefined;
+    this.#spare = undefined;
+    return spare;
   }
 
   #drop(slab: Slab): void {
     this.slabs[slab.slot] = undefined;
     this.#freeSlots.push(slab.slot);
     this.#heldBytes -= slab.bytes.length;
+    if (slab.bytes.length === SLAB_BYTES && !slab.isShared) this.#spare = slab.bytes;
   }
+}
+
+function newSlab(slot: number, bytes: Uint8Array): Slab {
+  return {
+    slot,
+    bytes,
+    lengths: new Uint32Array(bytes.buffer),
+    numbers: new Float64Array(bytes.buffer),
+    usedWords: 0,
+    liveWords: 0,
+    isSparse: false,
+    isShared: false,
+  };
 }
 
 function recordWords(keyLength: number, valueLength: number): number {
