@@ -18,7 +18,7 @@
  */
 import { assert } from '../errors.ts';
 import { SLAB_BYTES, SLAB_RECORD_BYTES_MAX } from '../limits.ts';
-import { copyBytes, hashKey, NO_BYTES } from './bytes.ts';
+import { hashKey, NO_BYTES } from './bytes.ts';
 import type { KeyValue } from './types.ts';
 
 /** Slot of the slab times 2^16, plus the word in it: a small integer up to 16 GiB, exact far beyond. */
@@ -149,12 +149,18 @@ export class RecordReader {
 
   /** A copy, to be handed out. */
   item(ref: RecordRef, keyOnly = false): KeyValue {
+    const { bytes, lengths, numbers } = this.#slab(ref);
+    const word = ref & WORD_MASK;
+    const start = word * WORD_BYTES + HEADER_BYTES;
+    const keyEnd = start + (lengths[word * 2] as number);
+    const valueEnd = keyEnd + (lengths[word * 2 + 1] as number);
     return {
-      key: copyBytes(this.key(ref)),
-      value: keyOnly ? NO_BYTES : copyBytes(this.value(ref)),
-      createRevision: this.createRevision(ref),
-      modRevision: this.modRevision(ref),
-      version: this.version(ref),
+      // Of the slab, which is no Buffer: copies at once, without views of it.
+      key: bytes.slice(start, keyEnd),
+      value: keyOnly ? NO_BYTES : bytes.slice(keyEnd, valueEnd),
+      createRevision: numbers[word + 1] as number,
+      modRevision: numbers[word + 2] as number,
+      version: numbers[word + 3] as number,
     };
   }
 
