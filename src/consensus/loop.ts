@@ -108,6 +108,8 @@ export class Loop {
   /** For votes, until the append of the same Ready, which holds the own one. */
   #requests: Message[] = [];
 
+  readonly #nextTurn: () => void = () => this.#turn();
+
   constructor(host: LoopHost) {
     this.#host = host;
     this.#core = host.core;
@@ -127,7 +129,7 @@ export class Loop {
   askTurn(): void {
     if (this.#turnAsked || !this.#host.takesPart()) return;
     this.#turnAsked = true;
-    this.#host.clock.afterIo(() => this.#turn());
+    this.#host.clock.soon(this.#nextTurn);
   }
 
   /** Runs an input into the core; a broken rule stops the node. */
@@ -184,7 +186,10 @@ export class Loop {
       // Those that gathered meanwhile are asked for in the same turn.
       this.#host.reads.ask();
     }
-    for (const message of messages) this.#route(message);
+    // Peers first: they have the longer way, and applying may take its time.
+    for (const message of messages) if (!isForLocalThread(message)) this.#route(message);
+    this.#host.transport.flush();
+    for (const message of messages) if (isForLocalThread(message)) this.#route(message);
     assert(this.#requests.length === 0, 'a request for votes comes with the own vote to be stored');
     for (const { lo, hi } of logReads) this.#loadLog(lo, hi);
   }
@@ -423,6 +428,10 @@ export class Loop {
   sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
     return unlessUnknownPeer(() => this.#host.transport.sendFrame(to, kind, payload)) ?? false;
   }
+}
+
+function isForLocalThread({ to }: Message): boolean {
+  return to === APPEND_THREAD || to === APPLY_THREAD;
 }
 
 /** A storage message carries its hard state in three fields; all zero means that it did not change. */

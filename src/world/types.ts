@@ -31,6 +31,8 @@ export interface Clock {
   wallTime(): number;
   /** Runs `callback` once, not before `delayMs` have passed. */
   after(delayMs: number, callback: () => void): Timer;
+  /** Runs `callback` once what I/O delivers together with the present event was delivered, soon. */
+  soon(callback: () => void): void;
   /** Runs `callback` after the I/O that is pending at this moment was delivered. */
   afterIo(callback: () => void): void;
 }
