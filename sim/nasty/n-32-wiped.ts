@@ -3,7 +3,7 @@
  * forgotten what it voted and what it acknowledged: its vote could elect a leader without committed entries.
  *
  * A data folder has an incarnation, and the others refuse another one by name; the node ends, and is added
- * as another member. An old picture of the same folder has the right incarnation; what gives it away is that
+ * as another member. Who joined later refuses it too, without having met the first one. An old picture of the same folder has the right incarnation; what gives it away is that
  * the leader knows more of its log than it has. It must stop, and loudly: cut down in silence, what it
  * acknowledged would be gone from it. The other way round a leader never claims more than it knows: a
  * healthy follower that lags is told of no commit beyond its log.
@@ -11,11 +11,13 @@
 import { MessageType } from '../../src/raft/index.ts';
 import { answered } from './asks.ts';
 import { letters, Mail, Witness } from './mail.ts';
-import { addLearner, beginRemoval, endOf } from './members.ts';
+import { addLearner, beginPromotion, beginRemoval, endOf } from './members.ts';
 import {
   allIsWell,
   excuse,
+  isConnected,
   lead,
+  memberOf,
   processOf,
   read,
   restart,
@@ -36,6 +38,7 @@ async function run(stage: NastyStage): Promise<void> {
   await lagging(stage);
   await oldPicture(stage);
   await emptyDisk(stage);
+  await newcomer(stage);
   await allIsWell(stage);
 }
 
@@ -78,9 +81,37 @@ async function emptyDisk(stage: NastyStage): Promise<void> {
   await until(stage, 'there is a leader', () => cluster.agreedLeader !== undefined);
   const leader = cluster.agreedLeader as string;
   await answered(stage, 'the removal', beginRemoval(stage, leader, 'n3'));
+}
+
+/** n3 is another member now, and has not met n2, which loses its data; to n3 it comes first. */
+async function newcomer(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await lead(stage, 'n1');
   cluster.wipe('n3');
-  await addLearner(stage, leader, 'n3');
-  stage.expect(statusOf(stage, 'n3').raftId > 3, 'it is another member now');
+  cluster.network.cutBoth('n2', 'n3');
+  await addLearner(stage, 'n1', 'n3');
+  stage.expect(statusOf(stage, 'n3').raftId > 3, 'n3 is another member now');
+  await answered(stage, 'the promotion', beginPromotion(stage, 'n1', 'n3'));
+  await until(stage, 'n3 has its vote', () => memberOf(stage, 'n3', 'n3')?.role === 'voter');
+  cluster.kill('n2');
+  cluster.wipe('n2');
+  cluster.network.heal('n2', 'n3');
+  cluster.network.cutBoth('n1', 'n2');
+  const witness = new Witness(stage);
+  cluster.start('n2');
+  await cluster.run(ELECTIONS_MS);
+  stage.trouble('n2 is back with an empty disk, and meets n3 first, which has joined');
+  stage.expect(!isConnected(stage, 'n3', 'n2'), 'n3 does not let it in');
+  const heard = witness.received('n3', letters([VoteResp, PreVoteResp, AppResp], 'n2'));
+  stage.expect(heard.length === 0, 'nothing of what it says is heard');
+  cluster.network.healAll();
+  await until(stage, 'n2 ends', () => endOf(stage, 'n2') !== undefined);
+  stage.expect(endOf(stage, 'n2') === 'MEMBER_WIPED', `n2 says why: ${endOf(stage, 'n2')}`);
+  await until(stage, 'there is a leader', () => cluster.agreedLeader !== undefined);
+  const leader = cluster.agreedLeader as string;
+  await answered(stage, 'the removal', beginRemoval(stage, leader, 'n2'));
+  cluster.wipe('n2');
+  await addLearner(stage, leader, 'n2');
 }
 
 /** The same folder, as it was some writes ago; its leader leads on. */

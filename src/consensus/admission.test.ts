@@ -107,4 +107,48 @@ describe('admission', () => {
     again.restore(members.nextRaftId, EMPTY_CONF_STATE, [N1], members.minted);
     expect([first, second].map((id) => again.wasRemoved(id))).toEqual([false, false]);
   });
+
+  describe('founders', () => {
+    const N2: MemberRecord = { raftId: 2, nodeId: 'n2', address: 'n2:1' };
+    const voters = [1, 2];
+
+    it('are named by a promotion, itself included, each once', async () => {
+      const { storage, members } = await rig();
+      members.restore(5, { ...EMPTY_CONF_STATE, voters, learners: [4] }, [N1, N2, N4]);
+      const admission = new Admission(storage, members);
+      const own = [1, 'c'.repeat(16)] as const;
+      expect(admission.unnamedFounders()).toEqual([own]);
+      await admission.admit({ ...N2, incarnation: ONE });
+      await admission.admit({ ...N4, incarnation: OTHER });
+      expect(admission.unnamedFounders()).toEqual([own, [2, ONE]]);
+      members.change({ ...EMPTY_CONF_STATE, voters: [1, 2, 4] }, { ...N4, incarnation: OTHER }, [
+        own,
+        [2, ONE],
+      ]);
+      expect(admission.unnamedFounders()).toEqual([]);
+    });
+
+    it('are known to who joined later by what the log says', async () => {
+      const { storage, members } = await rig();
+      members.restore(5, { ...EMPTY_CONF_STATE, voters }, [N1, { ...N2, firstSeen: ONE }]);
+      const admission = new Admission(storage, members);
+      const wiped = admission.admit({ ...N2, incarnation: OTHER });
+      await expect(wiped).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+      await admission.admit({ ...N2, incarnation: ONE });
+    });
+
+    it('are let in with no data folder when the log names another than was seen here', async () => {
+      const { storage, members } = await rig();
+      members.restore(5, { ...EMPTY_CONF_STATE, voters }, [N1, N2]);
+      const admission = new Admission(storage, members);
+      await admission.admit({ ...N2, incarnation: ONE });
+      expect(admission.expel(2)).toBe(false);
+      members.change({ ...EMPTY_CONF_STATE, voters }, undefined, [[2, OTHER]]);
+      expect(admission.expel(2)).toBe(true);
+      for (const incarnation of [ONE, OTHER]) {
+        const refused = admission.admit({ ...N2, incarnation });
+        await expect(refused).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+      }
+    });
+  });
 });

@@ -11,6 +11,11 @@
  * invitation could be let in by different members, and both vote. So its promotion names the data
  * folder in the log; whoever counts the vote has applied that, and it outweighs what was seen.
  *
+ * The other way round, who joined has not seen the founders from the beginning, and would let in one that
+ * lost its data before. So the first promotion after a founder was seen names its data folder, too. That
+ * does not outweigh what another founder has seen: where the two differ, somebody has forgotten something,
+ * and neither is let in.
+ *
  * Who is not in the table may be in the log of the others: a node that was away has missed who came, and one
  * of those may lead. So an id that was not minted yet, as far as this node knows, is let in and talked to:
  * else its log could never come here. That gives it no say. It is counted in no election and for no commit
@@ -18,10 +23,11 @@
  * never was a member's has none, and a configuration of its own that names nobody.
  */
 import { ClusterError } from '../errors.ts';
-import type { RaftId } from '../raft/index.ts';
+import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { readFact, writeFact } from './facts.ts';
-import type { MemberTable } from './members.ts';
+import { type Founder, isNamed, type MemberRecord, type MemberTable } from './members.ts';
+import { addVoterChange } from './membership-changes.ts';
 
 const FACT = 'incarnations';
 
@@ -31,6 +37,12 @@ export interface PeerIdentity {
   readonly incarnation: string;
   /** Where it says that it is to be dialed. */
   readonly address: string;
+}
+
+/** The change that gives a member its vote, with what is known here of data folders. */
+export function promotionOf(member: MemberRecord, admission: Admission): ConfChangeV2 {
+  const { raftId } = member;
+  return addVoterChange(member, admission.incarnationOf(raftId), admission.unnamedFounders());
 }
 
 export class Admission {
@@ -67,16 +79,30 @@ export class Admission {
 
   /** The data folder that it must come with; `undefined`: any, it has not come yet. */
   incarnationOf(raftId: RaftId): string | undefined {
-    const member = this.#members.get(raftId) ?? this.#members.leavingOf(raftId);
-    return member?.incarnation ?? this.#incarnations.get(raftId);
+    const member = this.#recordOf(raftId);
+    return member?.incarnation ?? this.#incarnations.get(raftId) ?? member?.firstSeen;
+  }
+
+  /** The founders that the log does not name yet, by their data folders; this node may be one of them. */
+  unnamedFounders(): Founder[] {
+    const founders: Founder[] = [];
+    for (const record of this.#members.records()) {
+      const { raftId } = record;
+      const isSelf = raftId === this.#storage.identity?.raftId;
+      const seen = isSelf ? this.#storage.identity?.incarnation : this.#incarnations.get(raftId);
+      if (seen !== undefined && !isNamed(record) && this.#votes(raftId))
+        founders.push([raftId, seen]);
+    }
+    return founders;
   }
 
   /** Whether another one than the log names was let in under that id. From now on it is not. */
   expel(raftId: RaftId): boolean {
     const seen = this.#incarnations.get(raftId);
-    const named = this.incarnationOf(raftId);
+    const { incarnation, firstSeen } = this.#recordOf(raftId) ?? {};
+    const named = incarnation ?? firstSeen;
     if (named === undefined || seen === undefined || seen === named) return false;
-    this.#incarnations.set(raftId, named);
+    if (incarnation !== undefined) this.#incarnations.set(raftId, incarnation);
     return true;
   }
 
@@ -93,9 +119,22 @@ export class Admission {
     this.#checkIncarnation(peer);
   }
 
+  #recordOf(raftId: RaftId): MemberRecord | undefined {
+    return this.#members.get(raftId) ?? this.#members.leavingOf(raftId);
+  }
+
+  /** One that joined and learns is named by its own promotion. */
+  #votes(raftId: RaftId): boolean {
+    return this.#members.confState.voters.includes(raftId);
+  }
+
   #checkIncarnation({ raftId, nodeId, incarnation }: PeerIdentity): void {
-    const known = this.incarnationOf(raftId);
-    if (known === undefined || known === incarnation) return;
+    const member = this.#recordOf(raftId);
+    const named = member?.incarnation;
+    const names =
+      named === undefined ? [this.#incarnations.get(raftId), member?.firstSeen] : [named];
+    const known = names.find((name) => name !== undefined && name !== incarnation);
+    if (known === undefined) return;
     throw new ClusterError(
       'MEMBER_WIPED',
       `node ${nodeId} (raft id ${raftId}) came with data folder ${incarnation}, ` +
@@ -114,7 +153,7 @@ export class Admission {
 
   #checkMember(peer: PeerIdentity): void {
     const { raftId, nodeId } = peer;
-    const member = this.#members.get(raftId) ?? this.#members.leavingOf(raftId);
+    const member = this.#recordOf(raftId);
     if (member?.nodeId === nodeId) return;
     // A node that joins knows no members yet, and has nothing that a stranger could spoil.
     if (this.#members.isEmpty || this.#members.mayBeNewer(raftId, nodeId)) {

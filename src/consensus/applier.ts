@@ -12,7 +12,7 @@ import {
   EntryType,
   type LogIndex,
 } from '../raft/index.ts';
-import { decodeMember, type MembershipChanges } from './membership-changes.ts';
+import { decodeFounders, decodeMember, type MembershipChanges } from './membership-changes.ts';
 import type { Proposals } from './proposals.ts';
 import type { Replica } from './replica.ts';
 import { StateHashes } from './state-hashes.ts';
@@ -55,7 +55,8 @@ function applyMembership(host: ApplierHost, entry: Entry): void {
       ? decodeConfChange(entry.data)
       : decodeConfChangeV2(entry.data);
   const confState = host.applyConfChange(change);
-  replica.applyMembership(entry, confState, decodeMember(change.context));
+  const { context } = change;
+  replica.applyMembership(entry, confState, decodeMember(context), decodeFounders(context));
   proposals.applied(entry.index, entry.term, undefined);
   changes.applied(entry.index, entry.term, true);
   host.membersChanged();

@@ -4,11 +4,12 @@
  */
 import { NONE, type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
+import { promotionOf } from './admission.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Farewell } from './farewell.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
-import { addVoterChange, removeChange } from './membership-changes.ts';
+import { removeChange } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
 import type { NodeParts } from './node-parts.ts';
 import { Promotion } from './promotion.ts';
@@ -131,7 +132,7 @@ function newPromotion(
     status: () => core.status(),
     isLeader: () => loop.role === StateType.Leader,
     promote: (member) => {
-      const change = addVoterChange(member, admission.incarnationOf(member.raftId));
+      const change = promotionOf(member, admission);
       const place = loop.placeOf(() => core.proposeConfChange(change));
       if (place === undefined) return;
       logger.info('member.promoting', { member: member.nodeId, index: place.index });

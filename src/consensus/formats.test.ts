@@ -10,7 +10,12 @@ import { Admission } from './admission.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { decodeAnswers, decodeProposals, encodeAnswers, encodeProposals } from './forwarding.ts';
 import { MemberTable } from './members.ts';
-import { decodeMember, encodeMember } from './membership-changes.ts';
+import {
+  addVoterChange,
+  decodeFounders,
+  decodeMember,
+  encodeMember,
+} from './membership-changes.ts';
 import { decodeNodeSection, encodeNodeSection, type NodeSectionState } from './node-section.ts';
 import { ForwardStatus } from './proposal.ts';
 import { markQuarantined } from './quarantine.ts';
@@ -108,6 +113,14 @@ describe('on disk', () => {
     expect(Buffer.from(encodeMember(voter)).toString()).toBe(named);
     expect(decodeMember(Buffer.from(named))).toEqual(voter);
     expect(decodeMember(new Uint8Array(0))).toBeUndefined();
+    const founders = [[1, 'b'.repeat(16)]] as const;
+    const change = addVoterChange(member, 'a'.repeat(16), founders);
+    const promotion = named.replace('}', ',"founders":[[1,"bbbbbbbbbbbbbbbb"]]}');
+    expect(Buffer.from(change.context).toString()).toBe(promotion);
+    expect(decodeMember(change.context)).toEqual(voter);
+    expect(decodeFounders(change.context)).toEqual(founders);
+    expect(decodeFounders(Buffer.from(named))).toEqual([]);
+    expect(decodeFounders(new Uint8Array(0))).toEqual([]);
   });
 
   it('the facts: incarnations, quarantine, removal', async () => {

@@ -26,12 +26,22 @@ export interface MemberRecord {
   readonly wantsVote?: true;
   /** The data folder that got the vote: no other one may use it. Absent for those who founded. */
   readonly incarnation?: string;
+  /** Of one that founded: the data folder that the leader knew it by when another one got a vote. */
+  readonly firstSeen?: string;
 }
+
+/** A member that founded, with its data folder. */
+export type Founder = readonly [raftId: RaftId, incarnation: string];
 
 /** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
 const MINTED_MAX = 64;
 /** Whom a node is introduced to; a cluster has fewer members. */
 const INTRODUCED_MAX = 64;
+
+/** Whether the log says which data folder is the member's. */
+export function isNamed({ incarnation, firstSeen }: MemberRecord): boolean {
+  return incarnation !== undefined || firstSeen !== undefined;
+}
 
 const NODE_ID = /^[A-Za-z0-9._-]+$/;
 
@@ -124,9 +134,22 @@ export class MemberTable {
     return [...this.records(), ...this.#leaving, ...this.#introduced.values()];
   }
 
-  /** After raft has applied a membership change: `added` is what its context said about the member. */
-  change(confState: ConfState, added: MemberRecord | undefined): void {
+  /**
+   * After raft has applied a membership change: `added` is what its context said about the member, and
+   * `founders` what it said of others.
+   */
+  change(
+    confState: ConfState,
+    added: MemberRecord | undefined,
+    founders: readonly Founder[] = [],
+  ): void {
     this.#confState = confState;
+    for (const [raftId, firstSeen] of founders) {
+      const record = this.#byRaftId.get(raftId);
+      if (record !== undefined && !isNamed(record)) {
+        this.#byRaftId.set(raftId, { ...record, firstSeen });
+      }
+    }
     if (added !== undefined) {
       assert(added.raftId < this.#nextRaftId, 'member with an id that was never minted', { added });
       this.#byRaftId.set(added.raftId, added);

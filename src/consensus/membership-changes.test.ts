@@ -5,7 +5,12 @@
 import { describe, expect, it } from 'vitest';
 import { TestCluster } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
-import { decodeMember, encodeMember, MembershipChanges } from './membership-changes.ts';
+import {
+  decodeFounders,
+  decodeMember,
+  encodeMember,
+  MembershipChanges,
+} from './membership-changes.ts';
 
 async function codeOf(promise: Promise<unknown> | undefined): Promise<string> {
   try {
@@ -101,6 +106,15 @@ describe('a record of a member', () => {
     (text) => {
       const refusal = expect.objectContaining({ code: 'CODEC_INVALID' });
       expect(() => decodeMember(Buffer.from(text))).toThrow(refusal);
+    },
+  );
+
+  it.each(['{"founders":7}', '{"founders":[1]}', '{"founders":[["1","a"]]}'])(
+    'founders that are none are refused by code: %s',
+    (text) => {
+      const refusal = expect.objectContaining({ code: 'CODEC_INVALID' });
+      const context = Buffer.from(text);
+      expect(() => decodeFounders(context)).toThrow(refusal);
     },
   );
 });

@@ -6,7 +6,7 @@
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, LogIndex, RaftId, Term } from '../raft/index.ts';
 import { ConfChangeTransition, ConfChangeType } from '../raft/index.ts';
-import type { MemberRecord, MemberTable } from './members.ts';
+import type { Founder, MemberRecord, MemberTable } from './members.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -17,14 +17,7 @@ export function encodeMember(member: MemberRecord): Uint8Array {
 /** `undefined`: the change says nothing about a member. @throws ClusterError CODEC_INVALID. */
 export function decodeMember(context: Uint8Array): MemberRecord | undefined {
   if (context.length === 0) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(context).toString('utf8'));
-  } catch (cause) {
-    throw new ClusterError('CODEC_INVALID', 'a record of a member is no JSON', { cause });
-  }
-  const { raftId, nodeId, address, wantsVote, incarnation } = (value ??
-    {}) as Partial<MemberRecord>;
+  const { raftId, nodeId, address, wantsVote, incarnation } = fieldsOf(context);
   const isId = Number.isSafeInteger(raftId) && (raftId as number) > 0;
   if (!isId || typeof nodeId !== 'string' || typeof address !== 'string') {
     const what = 'a record of a member lacks raft id, node id or address';
@@ -39,6 +32,27 @@ export function decodeMember(context: Uint8Array): MemberRecord | undefined {
   };
 }
 
+/** What a promotion says of the members that founded. @throws ClusterError CODEC_INVALID. */
+export function decodeFounders(context: Uint8Array): readonly Founder[] {
+  const { founders = [] } = context.length === 0 ? {} : fieldsOf(context);
+  if (Array.isArray(founders) && founders.every(isFounder)) return founders;
+  throw new ClusterError('CODEC_INVALID', 'a record of a member lists founders that are none');
+}
+
+function isFounder(value: unknown): value is Founder {
+  if (!Array.isArray(value)) return false;
+  const [raftId, incarnation] = value as unknown[];
+  return Number.isSafeInteger(raftId) && typeof incarnation === 'string';
+}
+
+function fieldsOf(context: Uint8Array): Partial<MemberRecord> & { readonly founders?: unknown } {
+  try {
+    return (JSON.parse(Buffer.from(context).toString('utf8')) ?? {}) as object;
+  } catch (cause) {
+    throw new ClusterError('CODEC_INVALID', 'a record of a member is no JSON', { cause });
+  }
+}
+
 function single(type: ConfChangeType, nodeId: number, context: Uint8Array): ConfChangeV2 {
   return { transition: ConfChangeTransition.Auto, changes: [{ type, nodeId }], context };
 }
@@ -49,14 +63,22 @@ export function addLearnerChange(member: MemberRecord): ConfChangeV2 {
 
 /**
  * The promotion of a learner; one that waited for its vote waits no more. The vote goes to the data
- * folder that is known here, and with the log everybody knows that it is this one.
+ * folder that is known here, and with the log everybody knows that it is this one. The new voter has not
+ * met the founders from the beginning: so that it lets in none of them that has lost its data since,
+ * it is told which data folders are theirs.
  */
 export function addVoterChange(
   { raftId, nodeId, address }: MemberRecord,
   incarnation: string | undefined,
+  founders: readonly Founder[],
 ): ConfChangeV2 {
-  const plain: MemberRecord = { raftId, nodeId, address };
-  const voter = incarnation === undefined ? plain : { ...plain, incarnation };
+  const voter = {
+    raftId,
+    nodeId,
+    address,
+    ...(incarnation === undefined ? {} : { incarnation }),
+    ...(founders.length === 0 ? {} : { founders }),
+  };
   return single(ConfChangeType.AddNode, raftId, encodeMember(voter));
 }
 

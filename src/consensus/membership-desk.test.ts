@@ -39,7 +39,11 @@ class Rig {
       },
       parts: {
         replica: { members: this.members },
-        admission: { hasSeen: () => false, incarnationOf: () => undefined },
+        admission: {
+          hasSeen: () => false,
+          incarnationOf: () => undefined,
+          unnamedFounders: () => [],
+        },
         changes: this.changes,
         config: { disableProposalForwarding: false },
         transport: { status: () => [4, 5].map((raftId) => ({ raftId, connected: true })) },

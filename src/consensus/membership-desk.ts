@@ -3,9 +3,11 @@
  * leader does it: each is one change in the log. Another node asks its leader, and says so only when it
  * has applied the change itself.
  */
+
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
+import { promotionOf } from './admission.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
 import { CommandKind } from './envelope.ts';
 import { nobodyLeads } from './explain.ts';
@@ -13,7 +15,6 @@ import { type AddCall, type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
   addLearnerChange,
-  addVoterChange,
   checkHeirIsTold,
   checkIsNew,
   checkKeepsQuorum,
@@ -115,7 +116,7 @@ export class MembershipDesk {
     const isDone = (): boolean => this.#votes(member.raftId);
     if (isDone()) return;
     const { admission } = this.#life.parts;
-    const change = addVoterChange(member, admission.incarnationOf(member.raftId));
+    const change = promotionOf(member, admission);
     await this.#change(
       change,
       this.#life.deadline(options.timeoutMs),

@@ -16,7 +16,7 @@ import { resultLength, writeResult } from './compact-result.ts';
 import { CommandKind, PartCursor } from './envelope.ts';
 import { restoreMachine } from './machine-restore.ts';
 import { checkResults, checkSections } from './machine-results.ts';
-import { type MemberRecord, MemberTable } from './members.ts';
+import { type Founder, type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
 import type { CommandResult, RequestId, StateMachine } from './types.ts';
@@ -99,9 +99,14 @@ export class Replica {
   }
 
   /** After raft has taken the membership change over. */
-  applyMembership(entry: Entry, confState: ConfState, added: MemberRecord | undefined): void {
+  applyMembership(
+    entry: Entry,
+    confState: ConfState,
+    added: MemberRecord | undefined,
+    founders: readonly Founder[] = [],
+  ): void {
     this.#advance(entry);
-    this.members.change(confState, added);
+    this.members.change(confState, added, founders);
   }
 
   /** What a snapshot holds, captured now and iterated later. */
