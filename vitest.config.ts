@@ -24,7 +24,6 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',
-    setupFiles: ['test/entry-equality.ts'],
     // A failed property prints its seed; a stack beyond our own files helps nobody.
     reporters: ['default'],
     projects: [

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeEngine } from '../../test/server/fake-engine.ts';
+import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import { bytesFromBase64, bytesFromPercent, bytesFromText, bytesToJson, textOf } from './bytes.ts';
 import { CallStats, recordCall } from './call-stats.ts';
@@ -208,7 +209,7 @@ describe('the api', () => {
     const put = Uint8Array.of(1, 1, 1, 1, 97, 0);
     const told: unknown[] = [];
     const listener = {
-      applied: (index: number, code: number) => told.push([index, code]),
+      applied: (index: number, { code }: CommandResult) => told.push([index, code]),
       failed: (error: Error) => told.push(error),
     };
     api.submit(put, {}, listener);

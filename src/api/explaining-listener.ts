@@ -1,5 +1,5 @@
 /** Between the engine and a door: a failure is explained on its way, a result goes through as it is. */
-import type { ProposalListener } from '../consensus/index.ts';
+import type { CommandResult, ProposalListener } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { explainFailure } from './explain.ts';
 
@@ -13,8 +13,8 @@ export class ExplainingListener implements ProposalListener {
     this.#engine = engine;
   }
 
-  applied(index: number, code: number, bytes: Uint8Array): void {
-    this.#listener.applied(index, code, bytes);
+  applied(index: number, result: CommandResult): void {
+    this.#listener.applied(index, result);
   }
 
   failed(error: Error): void {

@@ -86,7 +86,7 @@ class NodeApi implements Api {
     return this.peek(key);
   }
 
-  submitRead(key: Uint8Array, options: CallOptions, listener: ReadListener): void {
+  submitRead(key: Uint8Array, options: Omit<CallOptions, 'signal'>, listener: ReadListener): void {
     checkOptions('kv.get', 'read', options);
     validateKey(key);
     const timeoutMs = checkTimeout(options.timeoutMs);

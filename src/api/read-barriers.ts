@@ -40,7 +40,7 @@ export class ReadBarriers {
     if (batch === undefined) {
       batch = [];
       this.#forming.set(timeoutMs, batch);
-      queueMicrotask(() => this.#begin(timeoutMs));
+      queueMicrotask(() => void this.#begin(timeoutMs));
     }
     batch.push(listener);
   }
@@ -53,19 +53,29 @@ export class ReadBarriers {
     return signal === undefined ? ready : untilAborted(ready, signal);
   }
 
-  #begin(timeoutMs: number): void {
+  async #begin(timeoutMs: number): Promise<void> {
     const batch = this.#forming.get(timeoutMs) ?? [];
     this.#forming.delete(timeoutMs);
     const options = timeoutMs === LOCAL ? LOCAL_OPTIONS : { timeoutMs };
-    this.#engine.readBarrier(options).then(
-      () => {
-        for (const listener of batch) listener.ready();
-      },
-      (error: unknown) => {
-        const explained = explainFailure(error, () => this.#engine.status());
-        for (const listener of batch) listener.failed(explained);
-      },
-    );
+    try {
+      await this.#engine.readBarrier(options);
+    } catch (error) {
+      const explained = explainFailure(error, () => this.#engine.status());
+      for (const listener of batch) tell(() => listener.failed(explained));
+      return;
+    }
+    for (const listener of batch) tell(() => listener.ready());
+  }
+}
+
+/** What one of them throws is an uncaught error of the program, and keeps nothing from the next. */
+function tell(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

@@ -117,7 +117,7 @@ export interface Api {
    * later. For doors that have no room for the answer yet: what is read then is as new as it would be now, or
    * newer. What is refused at once is thrown, and the listener hears nothing.
    */
-  submitRead(key: Uint8Array, options: CallOptions, listener: ReadListener): void;
+  submitRead(key: Uint8Array, options: Omit<CallOptions, 'signal'>, listener: ReadListener): void;
   /** The key as this node has it now. @throws KEY_INVALID. */
   peek(key: Uint8Array): GetAnswer;
   range(query: RangeQuery, options?: CallOptions): Promise<RangeResult>;

@@ -46,6 +46,12 @@ export function toText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
+/** Bytes that no caller changes while a watch or a list goes on in them. */
+function toOwnBytes(value: Bytes, field: string): Uint8Array {
+  const bytes = toBytes(value, field);
+  return bytes === value ? Uint8Array.from(bytes) : bytes;
+}
+
 /** Where a range stands, for messages, and what else the object that holds it may have. */
 export interface RangePlace {
   readonly what: string;
@@ -74,14 +80,14 @@ export function toKeyRange(
   if (ways.filter(Boolean).length + Number(all) > 1) {
     throw refused(what, `${what}: give one of key, prefix, start and end, or all`);
   }
-  if (key !== undefined) return { start: toBytes(key, `${path}key`) };
+  if (key !== undefined) return { start: toOwnBytes(key, `${path}key`) };
   const range =
     prefix === undefined
       ? {
-          start: toBytes(start ?? NOTHING, `${path}start`),
-          end: toBytes(end ?? NOTHING, `${path}end`),
+          start: toOwnBytes(start ?? NOTHING, `${path}start`),
+          end: toOwnBytes(end ?? NOTHING, `${path}end`),
         }
-      : prefixRange(toBytes(prefix, `${path}prefix`));
+      : prefixRange(toOwnBytes(prefix, `${path}prefix`));
   if (purpose === 'delete' && !all && range.start.length === 0 && range.end.length === 0) {
     throw refused(what, `the ${what} is all keys: say { all: true } if that is meant`);
   }

@@ -135,7 +135,9 @@ export class Outbox {
   #beginAnew(): void {
     const { length } = this.#slab;
     const isTooLarge = length > SLAB_BYTES_MIN && this.#end < length / 8;
-    if (isTooLarge) this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES_MIN, length >> 1));
+    // One that a single large answer needed is not worth to be kept by a connection that may fall idle.
+    if (length > SLAB_BYTES_MAX) this.#slab = NONE;
+    else if (isTooLarge) this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES_MIN, length >> 1));
     this.#begin = 0;
     this.#end = 0;
   }

@@ -10,6 +10,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, FRAME_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
+import { resultLength, writeResult } from './compact-result.ts';
 import { partEnd } from './envelope.ts';
 import { type ForwardAnswer, ForwardStatus, type PlacedBytes, partOf, sizeOf } from './proposal.ts';
 
@@ -93,7 +94,7 @@ export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[] {
   let bytes = 0;
   for (const given of answers) {
     const answer = isTooLarge(given) ? withoutResult(given) : given;
-    const size = ANSWER_BYTES + answer.result.bytes.length;
+    const size = ANSWER_BYTES + resultLength(answer.result);
     if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
       frames.push(encodeAnswerFrame(batch, bytes));
       batch = [];
@@ -107,7 +108,7 @@ export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[] {
 }
 
 function isTooLarge({ result }: ForwardAnswer): boolean {
-  return HEADER_BYTES + ANSWER_BYTES + result.bytes.length > FRAME_BYTES_MAX;
+  return HEADER_BYTES + ANSWER_BYTES + resultLength(result) > FRAME_BYTES_MAX;
 }
 
 function withoutResult({ id }: ForwardAnswer): ForwardAnswer {
@@ -123,9 +124,10 @@ function encodeAnswerFrame(answers: readonly ForwardAnswer[], bytes: number): Ui
     view.setFloat64(offset + 8, index, true);
     view.setUint32(offset + 16, status, true);
     view.setUint32(offset + 20, result.code, true);
-    view.setUint32(offset + 24, result.bytes.length, true);
-    frame.set(result.bytes, offset + ANSWER_BYTES);
-    offset += ANSWER_BYTES + result.bytes.length;
+    const length = resultLength(result);
+    view.setUint32(offset + 24, length, true);
+    writeResult(result, frame, offset + ANSWER_BYTES);
+    offset += ANSWER_BYTES + length;
   }
   return frame;
 }

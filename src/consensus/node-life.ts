@@ -263,12 +263,13 @@ export class NodeLife implements PartsOwner {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
+    // Before anybody is told: who proposes again at once, from within, is refused.
+    this.#phase = 'failed';
     // Its peers may have told it, and not the log.
     if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
-    this.#phase = 'failed';
     void this.parts.transport.stop().catch(() => undefined);
     this.#resolveFailed(error);
   }

@@ -14,14 +14,14 @@ import type { CommandResult } from './types.ts';
 
 export function tellApplied(proposal: LocalProposal): void {
   const { index } = proposal;
-  const { code, bytes } = proposal.result as CommandResult;
-  const refusal = code < NODE_CODES_FROM ? undefined : refusalOf(proposal);
+  const result = proposal.result as CommandResult;
+  const refusal = result.code < NODE_CODES_FROM ? undefined : refusalOf(proposal);
   if (refusal !== undefined) {
     tellFailed(proposal, refusal);
     return;
   }
   try {
-    proposal.listener.applied(index, code, bytes);
+    proposal.listener.applied(index, result);
   } catch (error) {
     throwOutside(error);
   }

@@ -2,18 +2,17 @@
  * Listeners of `submit` that the node brings itself: one that keeps a promise, for `propose`, and one that
  * ends the wait when its caller's signal fires.
  */
-
 import type { LogIndex } from '../raft/index.ts';
 import { abandoned } from './complaints.ts';
 import type { LocalProposal } from './proposal.ts';
 import type { Proposals } from './proposals.ts';
-import type { ProposalListener, ProposeResult } from './types.ts';
+import type { CommandResult, ProposalListener, ProposeResult } from './types.ts';
 
 /** What `submit` takes, as a promise: also what it refuses at once. */
 export function promiseOf(submit: (listener: ProposalListener) => void): Promise<ProposeResult> {
   return new Promise((resolve, reject) => {
     submit({
-      applied: (index, code, bytes) => resolve({ index, code, bytes }),
+      applied: (index, { code, bytes }) => resolve({ index, code, bytes }),
       failed: reject,
     });
   });
@@ -42,9 +41,9 @@ class SignedOff implements ProposalListener {
     this.#abort = abort;
   }
 
-  applied(index: LogIndex, code: number, bytes: Uint8Array): void {
+  applied(index: LogIndex, result: CommandResult): void {
     this.#signal.removeEventListener('abort', this.#abort);
-    this.#listener.applied(index, code, bytes);
+    this.#listener.applied(index, result);
   }
 
   failed(error: Error): void {

@@ -81,6 +81,13 @@ export class LocalProposal implements PlacedBytes {
     this.listener = listener;
   }
 
+  /** Its part is the last one of that draft, of so many bytes. */
+  place(draft: Draft, bytes: number): void {
+    this.envelope = draft;
+    this.start = draft.length - bytes;
+    this.end = draft.length;
+  }
+
   /** Trying again is safe. */
   get repeatable(): boolean {
     return this.request !== undefined || REPEATABLE.has(this.kind);

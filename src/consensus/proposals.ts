@@ -34,6 +34,7 @@ import {
   ForwardStatus,
   type LocalProposal,
   type Proposal,
+  partOf,
   type Stage,
   sizeOf,
 } from './proposal.ts';
@@ -63,6 +64,7 @@ interface Answered {
   readonly result: CommandResult;
 }
 
+const { Applied, NotProposed, Unknown } = ForwardStatus;
 const NO_RESULT: CommandResult = { code: 0, bytes: new Uint8Array(0) };
 
 export class Proposals {
@@ -116,10 +118,7 @@ export class Proposals {
           'slow down and try again; nothing was proposed',
       );
     }
-    const draft = this.#drafts.add(kind, body, request);
-    proposal.envelope = draft;
-    proposal.start = draft.length - bytes;
-    proposal.end = draft.length;
+    proposal.place(this.#drafts.add(kind, body, request), bytes);
     this.#local.add(proposal);
     this.#push(proposal);
   }
@@ -129,7 +128,7 @@ export class Proposals {
       this.#queue.length >= PROPOSALS_WAITING_MAX ||
       this.#queuedBytes + part.length > PROPOSAL_BYTES_WAITING_MAX;
     if (full) {
-      this.#answerNotProposed(from, id);
+      this.#answerNothing(from, id, NotProposed);
       return;
     }
     const envelope = this.#drafts.addPart(part);
@@ -139,7 +138,7 @@ export class Proposals {
 
   /** What a follower sent can not be proposed at all. */
   refuseRemote(from: RaftId, id: number): void {
-    this.#answerNotProposed(from, id);
+    this.#answerNothing(from, id, NotProposed);
   }
 
   /** This node leads: everything that waits goes into the log, in few entries. */
@@ -169,7 +168,8 @@ export class Proposals {
     this.#queuedBytes = 0;
     const mine: LocalProposal[] = [];
     for (const proposal of queue) {
-      if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
+      if (proposal.origin === 'remote')
+        this.#answerNothing(proposal.from, proposal.id, NotProposed);
       else if (proposal.isWaiting) mine.push(proposal);
     }
     if (leader === 0) this.#putBack(mine);
@@ -213,9 +213,9 @@ export class Proposals {
     this.#forwarded.delete(answer.id);
     const { proposal } = entry;
     if (proposal.stage !== 'forwarded') return;
-    const isLost = answer.status === ForwardStatus.Unknown;
+    const isLost = answer.status === Unknown;
     proposal.mayBeInLog ||= isLost;
-    if (answer.status === ForwardStatus.NotProposed) this.#park(proposal);
+    if (answer.status === NotProposed) this.#park(proposal);
     else if (isLost && proposal.repeatable) this.#park(proposal);
     else if (isLost) this.#lost(proposal, 'the leader lost it');
     else if (this.#host.appliedIndex() >= answer.index) {
@@ -328,6 +328,11 @@ export class Proposals {
     if (left.length === this.#queue.length) return;
     this.#queue = [];
     this.#queuedBytes = 0;
+    // Where one of thousands is left, it would keep all their bytes: those are counted no more.
+    this.#drafts.close();
+    for (const it of left) {
+      if (it.origin === 'local') it.place(this.#drafts.addPart(partOf(it)), sizeOf(it));
+    }
     this.#putBack(left);
   }
 
@@ -379,14 +384,14 @@ export class Proposals {
       if (proposal.origin === 'local') this.#resolve(proposal, index, result);
       else {
         const { id } = proposal;
-        this.#host.answer(proposal.from, { id, status: ForwardStatus.Applied, index, result });
+        this.#host.answer(proposal.from, { id, status: Applied, index, result });
       }
     }
   }
 
   /** Another entry was committed in its place: certainly without effect. */
   #replaced(proposal: Proposal): void {
-    if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
+    if (proposal.origin === 'remote') this.#answerNothing(proposal.from, proposal.id, NotProposed);
     else this.#requeue(proposal, false);
   }
 
@@ -404,9 +409,7 @@ export class Proposals {
 
   #lost(proposal: Proposal, why: string): void {
     if (proposal.origin === 'remote') {
-      const { from, id } = proposal;
-      const status = ForwardStatus.Unknown;
-      this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
+      this.#answerNothing(proposal.from, proposal.id, Unknown);
     } else if (proposal.repeatable) this.#requeue(proposal);
     else {
       const advice = 'it may or may not take effect; give a request id to make retries safe';
@@ -414,8 +417,7 @@ export class Proposals {
     }
   }
 
-  #answerNotProposed(from: RaftId, id: number): void {
-    const status = ForwardStatus.NotProposed;
+  #answerNothing(from: RaftId, id: number, status: ForwardStatus): void {
     this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
   }
 

@@ -9,7 +9,7 @@ class Told implements ProposalListener {
 
   as(name: string): ProposalListener {
     return {
-      applied: (_index, code) => this.all.push([name, `applied ${code}`]),
+      applied: (_index, { code }) => this.all.push([name, `applied ${code}`]),
       failed: (error) => this.all.push([name, (error as Error & { code: string }).code]),
     };
   }
@@ -52,6 +52,33 @@ describe('submit', () => {
     expect(machine.journal).toEqual(['a', 'b']);
     await node.stop();
     expect(told.all.length).toBe(2);
+  });
+
+  it('refuses who proposes again while the node fails, and tells everybody once', async () => {
+    cluster = new TestCluster(1);
+    const { node, machine } = await cluster.start('n1');
+    machine.applyBatch = () => {
+      throw new Error('the machine is broken');
+    };
+    const again = (name: string): ProposalListener => ({
+      applied: () => expect.unreachable(),
+      failed: (error) => {
+        told.as(name).failed(error);
+        try {
+          node.submit(text(name), {}, told.as(`${name} again`));
+        } catch (refused) {
+          told.as(`${name} again`).failed(refused as Error);
+        }
+      },
+    });
+    for (const name of ['a', 'b']) node.submit(text(name), {}, again(name));
+    await node.failed;
+    expect(told.all).toEqual([
+      ['a', 'OUTCOME_UNKNOWN'],
+      ['a again', 'NODE_FAILED'],
+      ['b', 'OUTCOME_UNKNOWN'],
+      ['b again', 'NODE_FAILED'],
+    ]);
   });
 
   it('throws what is refused at once, and the listener hears nothing', async () => {

@@ -90,10 +90,10 @@ export interface ProposeResult extends CommandResult {
  */
 export interface ProposalListener {
   /**
-   * This node has applied the command, in this very turn of the loop: as `ProposeResult`. `bytes` must not
-   * be changed; they may be kept.
+   * This node has applied the command, and this is what the machine answered. It may be kept; its `bytes` must
+   * not be changed, and may be made when they are asked for (`resultLength`, `writeResult` do without).
    */
-  applied(index: LogIndex, code: number, bytes: Uint8Array): void;
+  applied(index: LogIndex, result: CommandResult): void;
   /** The errors that `propose` rejects with, but for what was refused at once. */
   failed(error: Error): void;
 }

@@ -1,10 +1,6 @@
 /**
  * Entries: made in one place, and measured.
  *
- * An entry that was decoded keeps the place of its data, and makes the view of it when somebody looks. A
- * view costs several times what the rest of the entry does, to make and to collect, and a core takes
- * entries in, stores, counts and passes them on without looking into them once.
- *
  * Two measures exist and must not be mixed up:
  * - the encoded size bounds messages and what is handed out to be applied (`maxSizePerMsg`,
  *   `maxCommittedSizePerReady`); fields that are 0 or empty take no room;
@@ -15,8 +11,6 @@ import { varintSize } from './codec/varint.ts';
 import type { Entry, EntryType, LogIndex, Term } from './types.ts';
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
-/** In place of where the data begin: there is nothing around them. */
-const ALL_OF_IT = -1;
 
 export const NO_ENTRIES: readonly Entry[] = Object.freeze([]) as readonly Entry[];
 
@@ -25,51 +19,9 @@ export function makeEntry(term: Term, index: LogIndex, type: EntryType, data: Ui
   return { term, index, type, data };
 }
 
-/** An entry out of bytes that are longer than its data: `dataLength` of them, from `start` on. */
-export class DecodedEntry implements Entry {
-  readonly term: Term;
-  readonly index: LogIndex;
-  readonly type: EntryType;
-  readonly dataLength: number;
-  /** What the data lie in, from `#start` on; later the data. In one field, since a log holds very many. */
-  #bytes: Uint8Array;
-  #start: number;
-
-  /** The caller has checked that so many bytes are there. */
-  constructor(
-    term: Term,
-    index: LogIndex,
-    type: EntryType,
-    bytes: Uint8Array,
-    start: number,
-    dataLength: number,
-  ) {
-    this.term = term;
-    this.index = index;
-    this.type = type;
-    this.dataLength = dataLength;
-    this.#bytes = bytes;
-    this.#start = start;
-  }
-
-  get data(): Uint8Array {
-    if (this.#start !== ALL_OF_IT) {
-      const { buffer, byteOffset } = this.#bytes;
-      this.#bytes = new Uint8Array(buffer, byteOffset + this.#start, this.dataLength);
-      this.#start = ALL_OF_IT;
-    }
-    return this.#bytes;
-  }
-}
-
-/** Data bytes of one entry, without a look at them where that can be spared. */
-export function dataLengthOf(entry: Entry): number {
-  return entry.dataLength ?? entry.data.length;
-}
-
 /** Bytes of the entry as raftpb encodes it. */
 export function entrySize(entry: Entry): number {
-  const dataLength = dataLengthOf(entry);
+  const dataLength = entry.data.length;
   let size = 0;
   if (entry.type !== 0) size += 2;
   if (entry.term !== 0) size += 1 + varintSize(entry.term);
@@ -87,7 +39,7 @@ export function entriesSize(entries: readonly Entry[]): number {
 /** Data bytes. */
 export function payloadBytes(entries: readonly Entry[]): number {
   let bytes = 0;
-  for (let i = 0; i < entries.length; i++) bytes += dataLengthOf(entries[i]!);
+  for (let i = 0; i < entries.length; i++) bytes += entries[i]!.data.length;
   return bytes;
 }
 

@@ -93,7 +93,7 @@ export { Changer, type Membership } from './confchange/changer.ts';
 export { isConfChangeV2, toConfChangeV2 } from './confchange/conf-change.ts';
 export { restoreMembership } from './confchange/restore.ts';
 export { type CheckedConfig, checkConfig, type RaftConfig, type ReadOnlyOption } from './config.ts';
-export { DecodedEntry, limitEntries, makeEntry } from './entries.ts';
+export { limitEntries, makeEntry } from './entries.ts';
 export { EMPTY_CONF_STATE, MemoryLog } from './memory-log.ts';
 export { isLocalType, isResponseType, isStorageThread, makeMessage } from './messages.ts';
 export { jointCommitted, jointVote } from './quorum/joint.ts';

@@ -63,13 +63,8 @@ export interface Entry {
   readonly term: Term;
   readonly index: LogIndex;
   readonly type: EntryType;
-  /**
-   * Never changed after the entry was made; shared, not copied. What was decoded makes its view at the first
-   * look, and a spread (`{ ...entry }`) does not carry it along: copy such an entry with `makeEntry`.
-   */
+  /** Never changed after the entry was made; shared, not copied. */
   readonly data: Uint8Array;
-  /** `data.length`, known without a look at the data. Entries of one's own making may leave it out. */
-  readonly dataLength?: number;
 }
 
 /** What must be durable before any answer that depends on it leaves the node (Raft, figure 2). */

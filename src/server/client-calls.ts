@@ -9,7 +9,7 @@
  */
 import type { GetAnswer, ReadListener } from '../api/index.ts';
 import { OP } from '../client/index.ts';
-import type { ProposalListener } from '../consensus/index.ts';
+import type { CommandResult, ProposalListener } from '../consensus/index.ts';
 
 /** The connection, as its calls see it. */
 export interface CallHost {
@@ -18,7 +18,7 @@ export interface CallHost {
   /** `get.answer` is to be called when there is room. */
   waitForRoom(get: GetCall): void;
   read(key: Uint8Array): GetAnswer;
-  answerPropose(call: ProposeCall, index: number, code: number, bytes: Uint8Array): void;
+  answerPropose(call: ProposeCall, index: number, result: CommandResult): void;
   answerGet(call: GetCall, answer: GetAnswer): void;
   callFailed(call: ClientCall, fault: unknown): void;
 }
@@ -43,8 +43,8 @@ export class ProposeCall implements ClientCall, ProposalListener {
     this.startedAt = startedAt;
   }
 
-  applied(index: number, code: number, bytes: Uint8Array): void {
-    this.#host.answerPropose(this, index, code, bytes);
+  applied(index: number, result: CommandResult): void {
+    this.#host.answerPropose(this, index, result);
   }
 
   failed(error: Error): void {

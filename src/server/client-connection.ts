@@ -39,6 +39,12 @@ import {
   writeGetAnswer,
   writeProposeHead,
 } from '../client/index.ts';
+import {
+  type CommandResult,
+  CompactResult,
+  resultLength,
+  writeResult,
+} from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
   CLIENT_HANDSHAKE_MS_MAX,
@@ -304,11 +310,15 @@ export class ClientConnection implements CallHost {
     this.#waitingForRoom.push(get);
   }
 
-  answerPropose(call: ProposeCall, index: number, code: number, bytes: Uint8Array): void {
+  answerPropose(call: ProposeCall, index: number, result: CommandResult): void {
     if (this.#phase !== 'closed') {
-      const at = this.#reserveAnswer(call, PROPOSE_HEAD_BYTES, bytes.length);
-      writeProposeHead(this.#outbox.slab, index, code, at);
-      this.#outbox.add(bytes);
+      const length = resultLength(result);
+      // One that writes itself is small, and never becomes an array.
+      const inPlace = result instanceof CompactResult ? length : 0;
+      const at = this.#reserveAnswer(call, PROPOSE_HEAD_BYTES + inPlace, length - inPlace);
+      writeProposeHead(this.#outbox.slab, index, result.code, at);
+      if (inPlace > 0) writeResult(result, this.#outbox.slab, at + PROPOSE_HEAD_BYTES);
+      else this.#outbox.add(result.bytes);
     }
     this.#done(call, 'OK');
   }

@@ -82,6 +82,17 @@ describe('record slabs', () => {
     expect(slabs.heldBytes).toBeLessThan(held - 500_000 + 1);
   });
 
+  it('a slab that became empty is let go of, also where nothing had to be moved', () => {
+    const slabs = new RecordSlabs();
+    const refs = Array.from({ length: 16_000 }, (_, i) => write(slabs, `k${i}`, 256));
+    slabs.capture();
+    for (const [i, ref] of refs.entries()) if (i % 3 !== 0) slabs.release(ref);
+    expect(slabs.sparseSlabs).toBeGreaterThan(5);
+    for (const [i, ref] of refs.entries()) if (i % 3 === 0) slabs.release(ref);
+    expect(slabs.heldBytes).toBe(SLAB_BYTES);
+    expect(slabs.sparseSlabs).toBe(0);
+  });
+
   it('moving stops at its bound and goes on the next time', () => {
     const slabs = new RecordSlabs();
     const refs = Array.from({ length: 16_000 }, (_, i) => write(slabs, `k${i}`, 256));

@@ -43,7 +43,6 @@ interface Slab {
   usedWords: number;
   /** Words of records that were not released. */
   liveWords: number;
-  isSparse: boolean;
   /** Somebody captured the records: its memory is not used again. */
   isShared: boolean;
 }
@@ -172,7 +171,8 @@ export class RecordReader {
 
 export class RecordSlabs extends RecordReader {
   readonly #freeSlots: number[] = [];
-  readonly #sparse: Slab[] = [];
+  /** Of those that are there, the ones less than half alive, in the order in which they became so. */
+  readonly #sparse: Set<Slab> = new Set();
   #current: Slab | undefined;
   /** Of the last slab that was dropped: memory that is new costs a fault for each page of it. */
   #spare: Uint8Array | undefined;
@@ -190,6 +190,11 @@ export class RecordSlabs extends RecordReader {
 
   get liveBytes(): number {
     return this.#liveBytes;
+  }
+
+  /** Slabs that are worth to be emptied; of those that are there. */
+  get sparseSlabs(): number {
+    return this.#sparse.size;
   }
 
   /** The records as they are now, for ever: what is written later does not touch them. */
@@ -264,25 +269,20 @@ export class RecordSlabs extends RecordReader {
     this.#liveBytes -= words * WORD_BYTES;
     assert(slab.liveWords >= 0, 'no more is released than was written', { ref });
     if (slab === this.#current) return;
-    if (slab.liveWords === 0) this.#drop(slab);
-    else if (!slab.isSparse && slab.liveWords * 2 < slab.usedWords) {
-      slab.isSparse = true;
-      this.#sparse.push(slab);
-    }
+    this.#weigh(slab);
   }
 
   /**
    * Empties sparse slabs, those first that have been it longest, until about `bytesMax` were moved or
    * little memory would be won: where keys are written again in the order in which they were written,
-   * slabs become empty by themselves, and whatever is moved is moved for nothing. `move` is shown every record of such a
-   * slab, released ones too; it writes anew what counts still, and releases the old one.
+   * slabs become empty by themselves, and whatever is moved is moved for nothing. `move` is shown every
+   * record of such a slab, released ones too; it writes anew what counts still, and releases the old one.
    */
   compact(bytesMax: number, move: (ref: RecordRef) => void): void {
     let left = bytesMax;
-    while (left > 0 && this.#heldBytes > this.#liveBytes * HELD_SHARE_MAX + HELD_SPARE_BYTES) {
-      const slab = this.#sparse.shift();
-      if (slab === undefined) return;
-      if (slab.liveWords === 0) continue;
+    for (const slab of this.#sparse) {
+      if (left <= 0) return;
+      if (this.#heldBytes <= this.#liveBytes * HELD_SHARE_MAX + HELD_SPARE_BYTES) return;
       left -= slab.liveWords * WORD_BYTES;
       for (let word = 0; word < slab.usedWords && slab.liveWords > 0; ) {
         const keyLength = slab.lengths[word * 2] as number;
@@ -325,11 +325,7 @@ export class RecordSlabs extends RecordReader {
       if ((current.usedWords + words) * WORD_BYTES <= current.bytes.length) return current;
       this.#current = undefined;
       // Nothing watched it while it was being filled.
-      if (current.liveWords === 0) this.#drop(current);
-      else if (current.liveWords * 2 < current.usedWords) {
-        current.isSparse = true;
-        this.#sparse.push(current);
-      }
+      this.#weigh(current);
     }
     this.#current = this.#open(SLAB_BYTES);
     return this.#current;
@@ -350,7 +346,14 @@ export class RecordSlabs extends RecordReader {
     return spare;
   }
 
+  /** It is not written to any more. */
+  #weigh(slab: Slab): void {
+    if (slab.liveWords === 0) this.#drop(slab);
+    else if (slab.liveWords * 2 < slab.usedWords) this.#sparse.add(slab);
+  }
+
   #drop(slab: Slab): void {
+    this.#sparse.delete(slab);
     this.slabs[slab.slot] = undefined;
     this.#freeSlots.push(slab.slot);
     this.#heldBytes -= slab.bytes.length;
@@ -366,7 +369,6 @@ function newSlab(slot: number, bytes: Uint8Array): Slab {
     numbers: new Float64Array(bytes.buffer),
     usedWords: 0,
     liveWords: 0,
-    isSparse: false,
     isShared: false,
   };
 }

@@ -95,7 +95,7 @@ export class FakeEngine implements Engine {
   submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
     this.cluster.kv.check(command);
     this.propose(command, options).then(
-      ({ index, code, bytes }) => listener.applied(index, code, bytes),
+      ({ index, ...result }) => listener.applied(index, result),
       (error: Error) => listener.failed(error),
     );
   }

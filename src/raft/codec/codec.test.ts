@@ -80,18 +80,13 @@ describe('round trips', () => {
     );
   });
 
-  it('an entry makes one view of its data, when somebody looks, of whatever it lies in', () => {
+  it('the data of an entry lie where they were read, of whatever that is a part', () => {
     const data = Uint8Array.of(1, 2, 3);
     const bytes = encodeEntry(makeEntry(7, 8, EntryType.Normal, data));
     const frame = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('after')]);
     const entry = decodeEntry(frame.subarray(6, 6 + bytes.length));
-    expect(entry.dataLength).toBe(3);
-    expect(entry.data).toEqual(data);
-    expect(entry.data).toBe(entry.data);
+    expect({ ...entry }).toEqual(makeEntry(7, 8, EntryType.Normal, data));
     expect(entry.data.buffer).toBe(frame.buffer);
-    expect(entry).toEqual(makeEntry(7, 8, EntryType.Normal, data));
-    expect(entry).not.toEqual(makeEntry(7, 8, EntryType.Normal, Uint8Array.of(1, 2, 4)));
-    expect(entry).not.toEqual(decodeEntry(encodeEntry(makeEntry(7, 8, 0, Uint8Array.of(1, 2, 4)))));
   });
 
   it('everything else', () => {

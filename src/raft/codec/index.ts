@@ -13,7 +13,6 @@
  * All of them throw ClusterError CODEC_INVALID, and nothing else, on input that does not fit.
  */
 import { violated } from '../../errors.ts';
-import { dataLengthOf } from '../entries.ts';
 import type {
   ConfChange,
   ConfChangeV2,
@@ -86,7 +85,7 @@ export function lentSize({ entries }: Message): number {
   let size = 0;
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
-    if (isLent(entry)) size += dataLengthOf(entry);
+    if (isLent(entry)) size += entry.data.length;
   }
   return size;
 }

@@ -17,7 +17,7 @@
  * A snapshot that is absent and one that is empty (index 0) are the same: none.
  */
 import { RAFT_MESSAGE_NESTING_MAX } from '../../limits.ts';
-import { DecodedEntry, EMPTY_BYTES, NO_ENTRIES } from '../entries.ts';
+import { EMPTY_BYTES, makeEntry, NO_ENTRIES } from '../entries.ts';
 import { draftMessage } from '../messages.ts';
 import {
   type ConfChange,
@@ -75,8 +75,7 @@ export function readEntry(reader: Reader): Entry {
   let type = 0;
   let term = 0;
   let index = 0;
-  let start = 0;
-  let length = 0;
+  let data = EMPTY_BYTES;
   while (reader.pos < reader.end) {
     const tag = reader.tag();
     if (tag === V1) type = enumValue(reader, ENTRY_TYPE_MAX, 'entry type');
@@ -84,12 +83,16 @@ export function readEntry(reader: Reader): Entry {
     else if (tag === V3) index = reader.unsigned('entry index');
     else if (tag === L4) {
       const end = reader.length();
-      start = reader.pos;
-      length = end - start;
+      data = viewOf(reader.bytes, reader.pos, end);
       reader.pos = end;
     } else reader.skip(tag);
   }
-  return new DecodedEntry(term, index, type as EntryType, reader.bytes, start, length);
+  return makeEntry(term, index, type as EntryType, data);
+}
+
+/** Two thirds of what `subarray` costs, which asks first which kind of array it is. */
+function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 export function readHardState(reader: Reader): HardState {

@@ -3,7 +3,7 @@
  * their numbers. Every writer takes an offset and returns the one after what it wrote.
  */
 import { ENTRY_LENT_BYTES_MIN } from '../../limits.ts';
-import { dataLengthOf, entrySize } from '../entries.ts';
+import { entrySize } from '../entries.ts';
 import type {
   ConfChange,
   ConfChangeV2,
@@ -79,7 +79,7 @@ export interface LentBytes {
 
 /** Whether an entry's data are lent by `writeMessage`, and not copied, when it is asked to. */
 export function isLent(entry: Entry): boolean {
-  return dataLengthOf(entry) >= ENTRY_LENT_BYTES_MIN;
+  return entry.data.length >= ENTRY_LENT_BYTES_MIN;
 }
 
 function putIds(buffer: Uint8Array, offset: number, field: number, ids: readonly RaftId[]): number {
