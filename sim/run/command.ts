@@ -18,8 +18,6 @@ export interface CommandSurroundings {
   readonly signal: AbortSignal;
 }
 
-const EXIT_WRONGLY_ASKED = 2;
-
 /** `help`: what tells how to ask. `work` answers the exit code. */
 export async function runCommand(
   help: string,
@@ -40,7 +38,7 @@ export async function runCommand(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\n${help} tells what can be asked\n`);
-    code = EXIT_WRONGLY_ASKED;
+    code = ExitCode.usage;
   }
   // Also where what was interrupted is still running.
   await endProcess(code);

@@ -3,7 +3,6 @@
  * leader does it: each is one change in the log. Another node asks its leader, and says so only when it
  * has applied the change itself.
  */
-
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
