@@ -11,7 +11,8 @@
  * - Who leads a term has that term durable, with its own vote. Else it could begin anew, not remember, be
  *   elected again by the same voters in the same term, and fill it a second time with other entries.
  * - So has who asks for votes, and the log that it asks with. Else it could begin anew with less of a log, come
- *   to the same term again, and be elected by late grants that were given for more.
+ *   to the same term again, and be elected by late grants that were given for more. Nor does it ask any more
+ *   when its disk has come further than that term, or holds another log.
  */
 import { type Message, MessageType, type RaftId, type Term } from '../../src/raft/index.ts';
 import type { SimEvent } from '../cluster/events.ts';
@@ -106,16 +107,14 @@ export class Promises implements Checker {
 
   #checkAsks(event: SimEvent, record: MachineRecord, { term, index, logTerm }: Message): void {
     const { durable, durableState, identity } = record;
-    const isOwn = durableState.term > term || durableState.vote === identity?.raftId;
-    if (durableState.term < term || !isOwn) {
+    if (durableState.term !== term || durableState.vote !== identity?.raftId) {
       this.#fail(
         event,
         `asks for votes in term ${term}; on its disk are term ${durableState.term} and a vote for raft id ` +
           `${durableState.vote}`,
       );
     }
-    // A later leader may have replaced what it asked with, before the request left.
-    if (durableState.term > term || durable.has(index, logTerm)) return;
+    if (durable.has(index, logTerm)) return;
     this.#fail(
       event,
       `asks for votes in term ${term} with a log up to ${index} of term ${logTerm}; its disk has it up to ` +
