@@ -30,9 +30,8 @@ export interface Benchmark {
 
 export interface Measured {
   readonly name: string;
-  readonly nsPerOperation: number;
-  /** Slowest round by fastest round. */
-  readonly spread: number;
+  /** Nanoseconds of an operation, by rounds. */
+  readonly rounds: readonly number[];
 }
 
 let sink: unknown;
@@ -71,11 +70,7 @@ export function measure(candidates: readonly Candidate[]): Measured[] {
   for (let count = 0; count < ROUNDS; count++) {
     for (const [at, { run }] of candidates.entries()) times[at]!.push(round(run, batches[at]!));
   }
-  return candidates.map(({ name }, at) => {
-    const sorted = times[at]!.sort((a, b) => a - b);
-    const nsPerOperation = sorted[Math.floor(ROUNDS / 2)]!;
-    return { name, nsPerOperation, spread: sorted.at(-1)! / sorted[0]! };
-  });
+  return candidates.map(({ name }, at) => ({ name, rounds: times[at]! }));
 }
 
 /** For reading the figures a year later. */

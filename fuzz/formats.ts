@@ -18,7 +18,6 @@ import {
 } from '../src/consensus/forwarding.ts';
 import { decodeMember, encodeMember } from '../src/consensus/membership-changes.ts';
 import { checkProposable } from '../src/consensus/peer-input.ts';
-import type { LocalProposal } from '../src/consensus/proposal.ts';
 import { decodeStateClaim, encodeStateClaim } from '../src/consensus/state-hashes.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../src/limits.ts';
 import * as raft from '../src/raft/index.ts';
@@ -60,8 +59,11 @@ function encodeParts(parts: readonly Part[]): Uint8Array {
 }
 
 function encodeForwarded(proposals: readonly { id: number; part: Uint8Array }[]): Uint8Array {
-  const local = proposals.map(({ id, part }) => ({ forwardId: id, part }));
-  return joined(...encodeProposals(local as unknown as readonly LocalProposal[]));
+  return encodeProposals(
+    proposals.map(({ id, part }) => {
+      return { forwardId: id, envelope: { bytes: part }, start: 0, end: part.length };
+    }),
+  );
 }
 
 function encodeMessages(messages: readonly raft.Message[]): Uint8Array {
@@ -134,13 +136,13 @@ export const FORMATS: readonly Format[] = [
         index: dice.number(),
         result: { code: dice.below(2 ** 32), bytes: dice.bytes(dice.below(30)) },
       }));
-      return joined(...(encodeAnswers(answers)[0] ?? []));
+      return encodeAnswers(answers)[0] ?? new Uint8Array(0);
     },
     decode: decodeAnswers,
     // Many go into several frames, which is another value.
     encode: (answers) => {
       const frames = encodeAnswers(answers);
-      return frames.length === 1 ? joined(...frames[0]!) : undefined;
+      return frames.length === 1 ? frames[0] : undefined;
     },
   }),
   format({

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- [codec]`: what takes how long, against others. What is measured is in bench/; here is
- * only the set-up, so that it works straight after a clone.
+ * `npm run bench -- [NAME...] [--rounds N] [--seconds S] [--json FILE] ...`: what takes how long, against others;
+ * `-- --help` says what there is. What is measured is in bench/; here is only the set-up, so that it works
+ * straight after a clone.
  */
 import { join } from 'node:path';
 

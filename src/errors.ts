@@ -253,7 +253,14 @@ export function assert(
   message: string,
   details?: ErrorDetails,
 ): asserts condition {
-  if (condition) return;
+  if (!condition) violated(message, details);
+}
+
+/**
+ * What a failed `assert` does. For rules that are looked at for each message: with the condition at the
+ * call, the numbers for the text are gathered only once it is broken.
+ */
+export function violated(message: string, details?: ErrorDetails): never {
   const numbers = details === undefined ? '' : ` ${JSON.stringify(details)}`;
   throw new ClusterError(
     'INVARIANT',

@@ -64,8 +64,10 @@ export function checkFields(
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw badField(what, given, `an object with ${[...known].join(', ')}`, code);
   }
-  for (const name of Object.keys(given)) {
+  // A list of the keys would be made for each command that is proposed; what is inherited does not count.
+  for (const name in given) {
     if (known.has(name) || (given as Record<string, unknown>)[name] === undefined) continue;
+    if (!Object.hasOwn(given, name)) continue;
     const near = nearestName(name, [...known]);
     const hint =
       near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`;

@@ -148,10 +148,13 @@ export const WAL_RECORD_BYTES_MAX: number = 1024 * MIB;
 export const WAL_FILL_STEP_BYTES: number = 1 * MIB;
 /** One read while a log is opened or checked. */
 export const STORAGE_READ_BYTES: number = 1 * MIB;
-/** Recent entries in memory; what is not synced yet is kept beyond it. */
-export const LOG_CACHE_BYTES: number = 64 * MIB;
+/**
+ * Recent entries in memory; what is not synced yet is kept beyond it. A follower that is further behind is
+ * served from the file, which the system keeps in memory while it has some to spare.
+ */
+export const LOG_CACHE_BYTES: number = 16 * MIB;
 /** Entries read back for slow followers, apart from the recent ones, so that they evict each other only. */
-export const LOG_READ_CACHE_BYTES: number = 16 * MIB;
+export const LOG_READ_CACHE_BYTES: number = 8 * MIB;
 /** Newest snapshots kept: a second one, should the newest turn out to be unreadable. */
 export const SNAPSHOTS_KEPT: number = 2;
 /** Data of one checksummed frame inside a snapshot file. */
@@ -173,6 +176,11 @@ export const SNAPSHOT_PARTS_KEPT: number = 1;
 export const FRAGMENT_BYTES_MAX: number = 64 * KIB;
 /** Appends gathered into one frame: enough to be efficient, little enough to be handled in one turn. */
 export const FRAME_BATCH_BYTES: number = 256 * KIB;
+/**
+ * Data of an entry from this size on go to the kernel from where they lie; to copy smaller ones into the
+ * frame costs less than one more piece of a vectored write.
+ */
+export const ENTRY_LENT_BYTES_MIN: number = 8 * KIB;
 /** A larger message is never urgent: it would be what the others wait for. */
 export const URGENT_MESSAGE_BYTES_MAX: number = 16 * KIB;
 /** Urgent messages queued for one peer, beside its queue of appends: thousands of heartbeats. */

@@ -68,17 +68,17 @@ function byName(one: string, other: string): number {
 /** What nodes have written into their logs from now on. */
 export class Written {
   readonly end: () => void;
-  readonly #entries: (Entry & { readonly by: string })[] = [];
+  readonly #entries: { readonly entry: Entry; readonly by: string }[] = [];
 
   constructor(stage: NastyStage) {
     this.end = stage.cluster.listen((event) => {
       if (event.kind !== 'appended') return;
-      for (const entry of event.batch.entries) this.#entries.push({ ...entry, by: event.node });
+      for (const entry of event.batch.entries) this.#entries.push({ entry, by: event.node });
     });
   }
 
   by(name: string): readonly Entry[] {
-    return this.#entries.filter((entry) => entry.by === name);
+    return this.#entries.filter(({ by }) => by === name).map(({ entry }) => entry);
   }
 
   /** Changes of members among it. */

@@ -99,7 +99,7 @@ export class Bus {
   async #introduce(one: Endpoint, other: Endpoint): Promise<void> {
     if (!one.isTrusted && !other.isTrusted) {
       // No event inside the call that brings them together.
-      await new Promise<void>((resolve) => this.clock.afterIo(resolve));
+      await new Promise<void>((resolve) => this.clock.soon(resolve));
       if (!this.#areUp(one, other)) return;
       const admitted = await Promise.all([this.#admits(other, one), this.#admits(one, other)]);
       if (admitted.includes(false) || !this.#areUp(one, other)) return;
@@ -150,7 +150,7 @@ export class Bus {
     this.#pairs.delete(endpoint);
     const error = new ClusterError('PEER_REFUSED', `nobody listens for ${id}`);
     for (const other of this.#endpoints.values()) {
-      this.clock.afterIo(() => {
+      this.clock.soon(() => {
         if (this.#areUp(other) && other.knows(id)) other.events.unreachable(id, 'refused', error);
       });
     }
@@ -163,7 +163,7 @@ export class Bus {
     const isGone = this.#endpoints.get(to) === undefined;
     const reason: UnreachableReason = isGone ? 'refused' : 'timeout';
     const error = new ClusterError('PEER_REFUSED', `nothing passes from ${local.raftId} to ${to}`);
-    this.clock.afterIo(() => {
+    this.clock.soon(() => {
       if (this.#areUp(endpoint)) endpoint.events.unreachable(to, reason, error);
     });
   }
@@ -175,7 +175,7 @@ export class Bus {
     this.#pairs.get(one)?.delete(other);
     if (this.#pairs.get(other)?.delete(one) !== true) return;
     const error = new ClusterError('PEER_REFUSED', `${local.raftId} has closed the connection`);
-    this.clock.afterIo(() => {
+    this.clock.soon(() => {
       if (!this.#areUp(one, other) || !other.knows(local.raftId)) return;
       other.events.unreachable(local.raftId, 'closed', error);
       void this.#introduce(other, one);
@@ -185,7 +185,7 @@ export class Bus {
   deliver(from: RaftId, to: RaftId, give: (endpoint: Endpoint) => void): boolean {
     if (!this.reaches(from, to)) return false;
     const endpoint = this.#endpoints.get(to);
-    this.clock.afterIo(() => {
+    this.clock.soon(() => {
       if (endpoint !== undefined && this.#endpoints.get(to) === endpoint) give(endpoint);
     });
     return true;
@@ -271,7 +271,7 @@ class BusTransport implements Transport {
     // Frames are sent outside of turns, too.
     if (!this.#isFlushDue) {
       this.#isFlushDue = true;
-      this.#bus.clock.afterIo(() => {
+      this.#bus.clock.soon(() => {
         this.#isFlushDue = false;
         this.flush();
       });

@@ -44,6 +44,7 @@ export const clock: Clock = {
   now: () => 0,
   wallTime: () => 0,
   after: () => ({ cancel: () => {} }),
+  soon: () => {},
   afterIo: () => {},
 };
 

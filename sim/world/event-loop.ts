@@ -81,6 +81,11 @@ export class EventLoop implements Clock, IoLoop {
     return this.#add(this.#timers, waitMs, callback);
   }
 
+  /** What is due at one instant is delivered in one phase here, so the phase behind it is as soon as can be. */
+  soon(callback: () => void): void {
+    this.afterIo(callback);
+  }
+
   afterIo(callback: () => void): void {
     if (this.isDead) return;
     this.#checks.push(new Due(this.#time.nowMs, this.#time.nextOrder(), callback));

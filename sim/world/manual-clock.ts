@@ -43,6 +43,10 @@ export class ManualClock implements Clock, IoLoop {
     return this.#loop.after(delayMs, callback);
   }
 
+  soon(callback: () => void): void {
+    this.#loop.soon(callback);
+  }
+
   afterIo(callback: () => void): void {
     this.#loop.afterIo(callback);
   }

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeEngine } from '../../test/server/fake-engine.ts';
+import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import { bytesFromBase64, bytesFromPercent, bytesFromText, bytesToJson, textOf } from './bytes.ts';
 import { CallStats, recordCall } from './call-stats.ts';
@@ -17,6 +18,12 @@ function nodeApi(): { api: Api; engine: FakeEngine } {
   const engine = new FakeEngine('n1');
   return { engine, api: createApi({ engine, kv: engine.cluster.kv, version: 'test' }) };
 }
+
+/** Never told anything: what is refused at once is thrown. */
+const nobody = {
+  applied: () => expect.unreachable(),
+  failed: () => expect.unreachable(),
+};
 
 const refusal = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
@@ -125,7 +132,7 @@ describe('the api', () => {
       /kv.range takes/,
     );
     const put = Uint8Array.of(1, 1, 1, 1, 97, 0);
-    expect(() => api.propose(put, { consistency: 'local' })).toThrow(
+    expect(() => api.submit(put, { consistency: 'local' }, nobody)).toThrow(
       /a write takes no consistency/,
     );
     await expect(
@@ -168,11 +175,13 @@ describe('the api', () => {
 
   it('lets no command into the log that a replica would not know', () => {
     const { api, engine } = nodeApi();
-    expect(() => api.propose(Uint8Array.of(1, 250, 0))).toThrow(/a later release has made it/);
+    expect(() => api.submit(Uint8Array.of(1, 250, 0), {}, nobody)).toThrow(
+      /a later release has made it/,
+    );
     for (const bytes of [[], [255, 1, 1], [1, 0, 0], [1, 1, 255]]) {
-      expect(() => api.propose(Uint8Array.from(bytes))).toThrow(/^command (ends|has)/);
+      expect(() => api.submit(Uint8Array.from(bytes), {}, nobody)).toThrow(/^command (ends|has)/);
     }
-    expect(() => api.propose(new Uint8Array(2 ** 20 + 1))).toThrow(/at most 1048576/);
+    expect(() => api.submit(new Uint8Array(2 ** 20 + 1), {}, nobody)).toThrow(/at most 1048576/);
     // A transaction's header is known; its comparison, or its step, is not.
     const unknownParts = [
       [1, 1, 5, 1, 1, 97, 99, 1, 0, 0, 0],
@@ -181,7 +190,7 @@ describe('the api', () => {
       [1, 1, 5, 0, 0, 1, 99],
     ];
     for (const bytes of unknownParts) {
-      expect(() => api.propose(Uint8Array.from(bytes))).toThrow(/has an unknown/);
+      expect(() => api.submit(Uint8Array.from(bytes), {}, nobody)).toThrow(/has an unknown/);
     }
     expect(engine.cluster.applied).toBe(0);
   });
@@ -190,9 +199,46 @@ describe('the api', () => {
     const { api, engine } = nodeApi();
     const cutOff = [1, 1, 1, 5, 97];
     const emptyKey = [1, 1, 1, 0, 0];
-    expect(() => api.propose(Uint8Array.from(cutOff))).toThrow(/ends inside key/);
-    expect(() => api.propose(Uint8Array.from(emptyKey))).toThrow(/a key has 1 to 1024/);
+    expect(() => api.submit(Uint8Array.from(cutOff), {}, nobody)).toThrow(/ends inside key/);
+    expect(() => api.submit(Uint8Array.from(emptyKey), {}, nobody)).toThrow(/a key has 1 to 1024/);
     expect(engine.cluster.applied).toBe(0);
+  });
+
+  it('takes a command without a promise, and tells its result or its failure, explained, once', async () => {
+    const { api, engine } = nodeApi();
+    const put = Uint8Array.of(1, 1, 1, 1, 97, 0);
+    const told: unknown[] = [];
+    const listener = {
+      applied: (index: number, { code }: CommandResult) => told.push([index, code]),
+      failed: (error: Error) => told.push(error),
+    };
+    api.submit(put, {}, listener);
+    expect(told).toEqual([]);
+    await expect.poll(() => told).toEqual([[1, 0]]);
+    engine.mode = 'no-leader';
+    api.submit(put, {}, listener);
+    await expect.poll(() => told.length).toBe(2);
+    expect(told[1]).toEqual(refusal('NO_LEADER', /1 of 2 voters needed are reached/));
+  });
+
+  it('tells readers of one turn together when they may read', async () => {
+    const { api, engine } = nodeApi();
+    const key = Buffer.from('a');
+    const told: unknown[] = [];
+    const listener = {
+      ready: () => told.push(api.peek(key).revision),
+      failed: (error: unknown) => told.push(error),
+    };
+    for (const options of [{}, {}, { consistency: 'local' as const }]) {
+      api.submitRead(key, options, listener);
+    }
+    expect(told).toEqual([]);
+    await expect.poll(() => told).toEqual([0, 0, 0]);
+    expect(engine.barriers).toBe(1);
+    expect(() => api.submitRead(new Uint8Array(0), {}, listener)).toThrow(/a key has 1 to/);
+    engine.mode = 'failed';
+    api.submitRead(key, { consistency: 'local' }, listener);
+    await expect.poll(() => told[3]).toEqual(refusal('NODE_FAILED', /failed/));
   });
 
   it('explains a missing majority once, with who is missing', async () => {

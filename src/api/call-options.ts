@@ -26,9 +26,11 @@ export function waitOptions(options: CallOptions): WaitOptions {
 }
 
 export function proposeOptions(options: CallOptions): ProposeOptions {
-  const wait = waitOptions(options);
-  if (options.request === undefined) return wait;
-  return { ...wait, request: checkRequestId(options.request) };
+  const { signal, request } = options;
+  if (request === undefined) return waitOptions(options);
+  const timeoutMs = checkTimeout(options.timeoutMs);
+  checkRequestId(request);
+  return signal === undefined ? { timeoutMs, request } : { timeoutMs, signal, request };
 }
 
 /** @throws REQUEST_INVALID when an option does not go with that kind of operation. */

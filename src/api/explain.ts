@@ -50,7 +50,7 @@ export function describeQuorum(facts: QuorumFacts): string {
 }
 
 /** The same error with the facts in it, when it is of that kind; otherwise the error itself. */
-export function explainFailure(error: unknown, status: () => NodeStatus): unknown {
+export function explainFailure<T>(error: T, status: () => NodeStatus): T | ClusterError {
   if (!(error instanceof ClusterError) || !ABOUT_THE_MAJORITY.has(error.code)) return error;
   if ('quorum' in error.details) return error;
   let facts: QuorumFacts;

@@ -25,6 +25,7 @@ export {
   type Operation,
   type OperationTarget,
 } from './operations.ts';
+export type { ReadListener } from './read-barriers.ts';
 export { formatRequestId, parseRequestId } from './request-id.ts';
 export { parseInput, type WatchInput, watchInput } from './schemas.ts';
 export type {

@@ -6,7 +6,7 @@
  * is not the one that the barrier vouched for. Each read below happens in the turn in which its barrier
  * resolves.
  */
-import type { ProposeResult } from '../consensus/index.ts';
+import type { ProposalListener } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
@@ -19,15 +19,15 @@ import {
   type RangeResult,
   unwrapResult,
   validateCommand,
-  validateCommandBytes,
   validateKey,
   validateRange,
 } from '../state/index.ts';
 import { checkOptions, checkTimeout, proposeOptions, waitOptions } from './call-options.ts';
 import { CallStats } from './call-stats.ts';
 import { explainFailure } from './explain.ts';
+import { ExplainingListener } from './explaining-listener.ts';
 import { OPERATIONS } from './operations.ts';
-import { ReadBarriers } from './read-barriers.ts';
+import { LOCAL, ReadBarriers, type ReadListener } from './read-barriers.ts';
 import { healthOf, readinessOf } from './readiness.ts';
 import type {
   Api,
@@ -83,14 +83,18 @@ class NodeApi implements Api {
     checkOptions('kv.get', 'read', options);
     validateKey(key);
     await this.#barrier(options);
-    return { item: this.#kv.get(key), revision: this.#kv.revision };
+    return this.peek(key);
   }
 
-  async getter(key: Uint8Array, options: CallOptions = {}): Promise<() => GetAnswer> {
+  submitRead(key: Uint8Array, options: Omit<CallOptions, 'signal'>, listener: ReadListener): void {
     checkOptions('kv.get', 'read', options);
     validateKey(key);
-    await this.#barrier(options);
-    return () => ({ item: this.#kv.get(key), revision: this.#kv.revision });
+    const timeoutMs = checkTimeout(options.timeoutMs);
+    this.#barriers.submit(options.consistency === 'local' ? LOCAL : timeoutMs, listener);
+  }
+
+  peek(key: Uint8Array): GetAnswer {
+    return { item: this.#kv.get(key), revision: this.#kv.revision };
   }
 
   async range(query: RangeQuery, options: CallOptions = {}): Promise<RangeResult> {
@@ -103,14 +107,15 @@ class NodeApi implements Api {
   async write(command: KvCommand, options: CallOptions = {}): Promise<KvResult> {
     checkOptions('a write', 'write', options);
     validateCommand(command);
-    const result = await this.#propose(encodeCommand(command), options);
-    return unwrapResult(result);
+    const bytes = encodeCommand(command);
+    const outcome = this.#engine.propose(bytes, proposeOptions(options));
+    return unwrapResult(await this.#explained(outcome));
   }
 
-  propose(command: Uint8Array, options: CallOptions = {}): Promise<ProposeResult> {
+  submit(command: Uint8Array, options: CallOptions, listener: ProposalListener): void {
     checkOptions('a write', 'write', options);
-    validateCommandBytes(command);
-    return this.#propose(command, options);
+    const explaining = new ExplainingListener(listener, this.#engine);
+    this.#engine.submit(command, proposeOptions(options), explaining);
   }
 
   async watch(range: KeyRange, options: WatchOptions = {}): Promise<WatchStream> {
@@ -145,24 +150,11 @@ class NodeApi implements Api {
     return readinessOf(this.#engine, this.draining);
   }
 
-  async #propose(command: Uint8Array, options: CallOptions): Promise<ProposeResult> {
-    try {
-      return await this.#engine.propose(command, proposeOptions(options));
-    } catch (error) {
-      throw explainFailure(error, () => this.#engine.status());
-    }
-  }
-
   async #barrier(options: CallOptions): Promise<void> {
     const timeoutMs = checkTimeout(options.timeoutMs);
-    try {
-      // It waits for nobody; but a node that has failed has no state to be read.
-      if (options.consistency === 'local') {
-        await this.#engine.readBarrier({ consistency: 'local' });
-      } else await this.#barriers.join(timeoutMs, options.signal);
-    } catch (error) {
-      throw explainFailure(error, () => this.#engine.status());
-    }
+    // It waits for nobody; but a node that has failed has no state to be read.
+    if (options.consistency === 'local') await this.#barriers.join(LOCAL);
+    else await this.#barriers.join(timeoutMs, options.signal);
   }
 
   async #explained<T>(outcome: Promise<T>): Promise<T> {

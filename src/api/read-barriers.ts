@@ -7,28 +7,75 @@
  * is closed in the microtask after its first read, which is when the door has handed over everything
  * that came in one piece. Reads of different deadlines do not share, so that no timer is needed here.
  */
+import type { ReadOptions } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
+import { explainFailure } from './explain.ts';
+
+/** Waits until it may read. One of the two is called, once, never before `submit` has returned. */
+export interface ReadListener {
+  /** The local state has everything that was acknowledged before the read came: read in this turn, or later. */
+  ready(): void;
+  failed(error: unknown): void;
+}
+
+/** In the place of a timeout: a read of what this node has. It waits for nobody. */
+export const LOCAL = 0;
+const LOCAL_OPTIONS: ReadOptions = { consistency: 'local' };
+
+/** Reads of one deadline, until their barrier begins. */
+type Batch = ReadListener[];
 
 export class ReadBarriers {
   readonly #engine: Engine;
-  readonly #forming: Map<number, Promise<void>> = new Map();
+  readonly #forming: Map<number, Batch> = new Map();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** Resolves when the local state has everything that was acknowledged before the call. */
-  join(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  /** `timeoutMs`: how long to wait, or LOCAL. */
+  submit(timeoutMs: number, listener: ReadListener): void {
     let batch = this.#forming.get(timeoutMs);
     if (batch === undefined) {
-      batch = Promise.resolve().then(() => {
-        this.#forming.delete(timeoutMs);
-        return this.#engine.readBarrier({ timeoutMs });
-      });
+      batch = [];
       this.#forming.set(timeoutMs, batch);
+      queueMicrotask(() => void this.#begin(timeoutMs));
     }
-    return signal === undefined ? batch : untilAborted(batch, signal);
+    batch.push(listener);
+  }
+
+  /** Resolves when the local state has everything that was acknowledged before the call. */
+  join(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      this.submit(timeoutMs, { ready: resolve, failed: reject });
+    });
+    return signal === undefined ? ready : untilAborted(ready, signal);
+  }
+
+  async #begin(timeoutMs: number): Promise<void> {
+    const batch = this.#forming.get(timeoutMs) ?? [];
+    this.#forming.delete(timeoutMs);
+    const options = timeoutMs === LOCAL ? LOCAL_OPTIONS : { timeoutMs };
+    try {
+      await this.#engine.readBarrier(options);
+    } catch (error) {
+      const explained = explainFailure(error, () => this.#engine.status());
+      for (const listener of batch) tell(() => listener.failed(explained));
+      return;
+    }
+    for (const listener of batch) tell(() => listener.ready());
+  }
+}
+
+/** What one of them throws is an uncaught error of the program, and keeps nothing from the next. */
+function tell(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

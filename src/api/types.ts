@@ -7,7 +7,7 @@ import type {
   Consistency,
   NodeFailure,
   NodeStatus,
-  ProposeResult,
+  ProposalListener,
   RequestId,
 } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
@@ -22,6 +22,7 @@ import type {
   RangeResult,
 } from '../state/index.ts';
 import type { CallStats } from './call-stats.ts';
+import type { ReadListener } from './read-barriers.ts';
 
 /** What a node is made of, as far as its doors are concerned. */
 export interface ApiContext {
@@ -112,14 +113,20 @@ export interface Api {
   call(name: OperationName, input: unknown, options?: CallOptions): Promise<JsonObject>;
   get(key: Uint8Array, options?: CallOptions): Promise<GetAnswer>;
   /**
-   * Resolves when the key may be read; the function that it gives reads it, now or later. For doors that have
-   * no room for the answer yet: what is read then is as new as it would be now, or newer.
+   * `get` in two steps, for doors that read very much: the listener is told when `peek` may be asked, now or
+   * later. For doors that have no room for the answer yet: what is read then is as new as it would be now, or
+   * newer. What is refused at once is thrown, and the listener hears nothing.
    */
-  getter(key: Uint8Array, options?: CallOptions): Promise<() => GetAnswer>;
+  submitRead(key: Uint8Array, options: Omit<CallOptions, 'signal'>, listener: ReadListener): void;
+  /** The key as this node has it now. @throws KEY_INVALID. */
+  peek(key: Uint8Array): GetAnswer;
   range(query: RangeQuery, options?: CallOptions): Promise<RangeResult>;
   write(command: KvCommand, options?: CallOptions): Promise<KvResult>;
-  /** A command in the machine's own bytes, checked; the machine's rejections are results here. */
-  propose(command: Uint8Array, options?: CallOptions): Promise<ProposeResult>;
+  /**
+   * A command in the machine's own bytes; the machine's rejections are results here. What is refused at once
+   * is thrown, and the listener hears nothing; see `Engine.submit`.
+   */
+  submit(command: Uint8Array, options: CallOptions, listener: ProposalListener): void;
   watch(range: KeyRange, options?: WatchOptions): Promise<WatchStream>;
   openSession(options?: CallOptions): Promise<number>;
   closeSession(session: number, options?: CallOptions): Promise<void>;

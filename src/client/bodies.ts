@@ -7,9 +7,14 @@ import { Buffer } from 'node:buffer';
 import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { KeyRange, KeyValue, KvChange, KvEvent, RangeResult } from '../state/index.ts';
-import { ByteReader, writeU64 } from './byte-reader.ts';
+import { ByteReader, readU32, readU64, writeU32, writeU64 } from './byte-reader.ts';
 
+/** Of an item: revisions, version and the lengths of key and value. */
 const ITEM_FIXED_BYTES = 32;
+/** Of the answer to `get`: the revision, and whether there is an item. */
+const GET_HEAD_BYTES = 9;
+/** Copied byte by byte, which is cheaper than a view of them. */
+const SHORT_BYTES_MAX = 32;
 const EVENT_PUT = 1;
 const EVENT_DELETE = 2;
 
@@ -34,14 +39,24 @@ function readRange(reader: ByteReader): KeyRange {
   return hasEnd ? { start, end: copyOf(reader.blob()) } : { start };
 }
 
-function writeBlob(into: Buffer, bytes: Uint8Array, at: number): number {
-  into.writeUInt32BE(bytes.length, at);
+function writeBlob(into: Uint8Array, bytes: Uint8Array, at: number): number {
+  writeU32(into, bytes.length, at);
   into.set(bytes, at + 4);
   return at + 4 + bytes.length;
 }
 
 function copyOf(view: Uint8Array): Uint8Array {
   return new Uint8Array(view);
+}
+
+function copyFrom(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  if (length > SHORT_BYTES_MAX) {
+    return new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
+  }
+  const copy = new Uint8Array(length);
+  for (let at = 0; at < length; at++) copy[at] = bytes[start + at]!;
+  return copy;
 }
 
 // ---- requests -----------------------------------------------------------------------------------
@@ -134,11 +149,25 @@ export function decodeU64(body: Uint8Array): number {
 
 // ---- answers ------------------------------------------------------------------------------------
 
-/** What goes before the machine's result bytes. */
+/** Of the answer to `propose`, what goes before the machine's result bytes. */
+export const PROPOSE_HEAD_BYTES = 12;
+
+/** The same, into room of PROPOSE_HEAD_BYTES at `at`; returns where the result's bytes go. */
+export function writeProposeHead(
+  into: Uint8Array,
+  index: number,
+  code: number,
+  at: number,
+): number {
+  writeU64(into, index, at);
+  writeU32(into, code, at + 8);
+  return at + PROPOSE_HEAD_BYTES;
+}
+
+/** The same as bytes of its own. */
 export function encodeProposeHead(index: number, code: number): Buffer {
-  const out = Buffer.allocUnsafe(12);
-  writeU64(out, index, 0);
-  out.writeUInt32BE(code, 8);
+  const out = Buffer.allocUnsafe(PROPOSE_HEAD_BYTES);
+  writeProposeHead(out, index, code, 0);
   return out;
 }
 
@@ -155,7 +184,7 @@ function itemBytes(item: KeyValue): number {
   return ITEM_FIXED_BYTES + item.key.length + item.value.length;
 }
 
-function writeItem(into: Buffer, item: KeyValue, at: number): number {
+function writeItem(into: Uint8Array, item: KeyValue, at: number): number {
   writeU64(into, item.createRevision, at);
   writeU64(into, item.modRevision, at + 8);
   writeU64(into, item.version, at + 16);
@@ -169,12 +198,31 @@ function readItem(reader: ByteReader): KeyValue {
   return { key, value, createRevision, modRevision, version };
 }
 
-/** The answer to `get`. `revision` is the store's when it was read. */
+/** Bytes of the answer to `get`. */
+export function getAnswerBytes(item: KeyValue | undefined): number {
+  return item === undefined ? GET_HEAD_BYTES : GET_HEAD_BYTES + itemBytes(item);
+}
+
+/**
+ * The answer to `get`, into room of `getAnswerBytes` at `at`; returns where it ends. `revision` is the
+ * store's when it was read.
+ */
+export function writeGetAnswer(
+  into: Uint8Array,
+  item: KeyValue | undefined,
+  revision: number,
+  at: number,
+): number {
+  writeU64(into, revision, at);
+  into[at + 8] = item === undefined ? 0 : 1;
+  const end = at + GET_HEAD_BYTES;
+  return item === undefined ? end : writeItem(into, item, end);
+}
+
+/** The same as bytes of its own. */
 export function encodeGetAnswer(item: KeyValue | undefined, revision: number): Buffer {
-  const out = Buffer.allocUnsafe(9 + (item === undefined ? 0 : itemBytes(item)));
-  writeU64(out, revision, 0);
-  out[8] = item === undefined ? 0 : 1;
-  if (item !== undefined) writeItem(out, item, 9);
+  const out = Buffer.allocUnsafe(getAnswerBytes(item));
+  writeGetAnswer(out, item, revision, 0);
   return out;
 }
 
@@ -188,6 +236,30 @@ export function decodeGetAnswer(body: Uint8Array): {
   const item = reader.flag() ? readItem(reader) : undefined;
   reader.end();
   return { item, revision };
+}
+
+/**
+ * The item of an answer to `get` that lies in `bytes` from `start` to `end`, read where it lies; what is
+ * not right there is refused as `decodeGetAnswer` does. @throws ClusterError CODEC_INVALID.
+ */
+export function readGotItem(bytes: Buffer, start: number, end: number): KeyValue | undefined {
+  const itemAt = start + GET_HEAD_BYTES;
+  const keyAt = itemAt + ITEM_FIXED_BYTES - 4;
+  if (keyAt <= end && bytes[start + 8] === 1) {
+    const valueAt = keyAt + readU32(bytes, itemAt + 24) + 4;
+    if (valueAt <= end && valueAt + readU32(bytes, valueAt - 4) === end) {
+      // The store's revision is only looked at: it is wanted by nobody here, but must be one.
+      readU64(bytes, start);
+      return {
+        key: copyFrom(bytes, keyAt, valueAt - 4),
+        value: copyFrom(bytes, valueAt, end),
+        createRevision: readU64(bytes, itemAt),
+        modRevision: readU64(bytes, itemAt + 8),
+        version: readU64(bytes, itemAt + 16),
+      };
+    }
+  }
+  return decodeGetAnswer(bytes.subarray(start, end)).item;
 }
 
 /** The answer to `range`. */

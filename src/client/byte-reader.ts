@@ -8,9 +8,29 @@ import { ClusterError } from '../errors.ts';
 const TWO_32 = 0x1_0000_0000;
 const HIGH_MAX = 0x1f_ffff;
 
-export function writeU64(into: Buffer, value: number, at: number): void {
-  into.writeUInt32BE(Math.floor(value / TWO_32), at);
-  into.writeUInt32BE(value % TWO_32, at + 4);
+/** Big-endian, without the checks of `writeUInt32BE`: whoever calls has made the room. */
+export function writeU32(into: Uint8Array, value: number, at: number): void {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
+}
+
+export function writeU64(into: Uint8Array, value: number, at: number): void {
+  writeU32(into, Math.floor(value / TWO_32), at);
+  writeU32(into, value, at + 4);
+}
+
+/** The four bytes must be there: outside of the array lies 0. */
+export function readU32(from: Uint8Array, at: number): number {
+  return from[at]! * 0x100_0000 + ((from[at + 1]! << 16) | (from[at + 2]! << 8) | from[at + 3]!);
+}
+
+/** The eight bytes must be there. @throws CODEC_INVALID above 2^53 - 1. */
+export function readU64(from: Uint8Array, at: number): number {
+  const high = readU32(from, at);
+  if (high <= HIGH_MAX) return high * TWO_32 + readU32(from, at + 4);
+  throw new ClusterError('CODEC_INVALID', `number at byte ${at} of the frame exceeds 2^53 - 1`);
 }
 
 /** A frame (or a part of it) that has no copy made of it: what is read are views. */
@@ -41,12 +61,7 @@ export class ByteReader {
   }
 
   u64(): number {
-    const at = this.#advance(8);
-    const high = this.#bytes.readUInt32BE(at);
-    if (high > HIGH_MAX) {
-      throw new ClusterError('CODEC_INVALID', `number at byte ${at} of the frame exceeds 2^53 - 1`);
-    }
-    return high * TWO_32 + this.#bytes.readUInt32BE(at + 4);
+    return readU64(this.#bytes, this.#advance(8));
   }
 
   /** 0 or 1, nothing else. */

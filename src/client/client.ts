@@ -3,30 +3,41 @@
  * again or not, exactly once) is in `dispatcher.ts` and `session-keeper.ts`; here calls are put together
  * and answers taken apart.
  */
+import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Invitation, RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
+import {
+  KEY_BYTES_MAX,
+  RANGE_ITEMS_MAX,
+  REQUEST_TIMEOUT_MS_DEFAULT,
+  VALUE_BYTES_MAX,
+} from '../limits.ts';
 import {
   encodeCommand,
   type KeyValue,
   type KvCommand,
-  type KvResult,
   keyAfter,
+  putCommandBytes,
   type RangeResult,
   type StepResult,
-  unwrapResult,
   validateCommand,
   validateKey,
   validateRange,
+  writePutCommand,
 } from '../state/index.ts';
 import {
-  decodeGetAnswer,
-  decodePage,
-  decodePropose,
-  encodeRangeRequest,
-  encodeU64,
-} from './bodies.ts';
+  compactAnswer,
+  compareAndSetAnswer,
+  deleteAnswer,
+  incrementAnswer,
+  jsonAnswer,
+  noAnswer,
+  pageAnswer,
+  putAnswer,
+  transactionAnswer,
+} from './answers.ts';
+import { encodeRangeRequest, encodeU64, readGotItem } from './bodies.ts';
 import {
   ADD_OPTIONS,
   CALL_OPTIONS,
@@ -49,7 +60,8 @@ import { Dispatcher } from './dispatcher.ts';
 import { OP, type Op } from './frames.ts';
 import { toBytes, toKeyRange, toText } from './keys.ts';
 import { parseNodeAddress } from './node-address.ts';
-import { type CallPlan, PendingCall } from './pending-call.ts';
+import { type CallPlan, type Decode, PendingCall } from './pending-call.ts';
+import { promised } from './promised.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { toBigInt, toTransaction } from './transactions.ts';
 import type {
@@ -133,82 +145,82 @@ class NetworkClient implements QuorateClient {
 
   // ---- writes ---------------------------------------------------------------------------------
 
-  async put(key: Bytes, value: Bytes, options?: WriteCallOptions): Promise<{ revision: number }> {
-    const command = {
-      kind: 'put',
-      key: toBytes(key, 'key'),
-      value: toBytes(value, 'value'),
-    } as const;
-    const { revision } = await this.#write(command, options);
-    return { revision };
+  put(key: Bytes, value: Bytes, options?: WriteCallOptions): Promise<{ revision: number }> {
+    return promised(() => {
+      const [keyBytes, valueBytes] = [toBytes(key, 'key'), toBytes(value, 'value')];
+      if (options !== undefined) checkOptions(options, WRITE_OPTIONS);
+      return this.#propose(putCommand(keyBytes, valueBytes), putAnswer, options);
+    });
   }
 
-  async delete(
-    key: Bytes,
-    options?: WriteCallOptions,
-  ): Promise<{ deleted: number; revision: number }> {
-    const command = { kind: 'delete', range: { start: toBytes(key, 'key') } } as const;
-    const { deleted, revision } = await this.#write(command, options);
-    return { deleted, revision };
+  delete(key: Bytes, options?: WriteCallOptions): Promise<{ deleted: number; revision: number }> {
+    return promised(() => {
+      const command = { kind: 'delete', range: { start: toBytes(key, 'key') } } as const;
+      return this.#write(command, deleteAnswer, options);
+    });
   }
 
-  async deleteRange(
+  deleteRange(
     range: ClientRange,
     options?: WriteCallOptions,
   ): Promise<{ deleted: number; revision: number }> {
-    const command = { kind: 'delete', range: toKeyRange(range, 'delete') } as const;
-    const { deleted, revision } = await this.#write(command, options);
-    return { deleted, revision };
+    return promised(() => {
+      const command = { kind: 'delete', range: toKeyRange(range, 'delete') } as const;
+      return this.#write(command, deleteAnswer, options);
+    });
   }
 
-  async compareAndSet(
+  compareAndSet(
     key: Bytes,
     expected: Bytes | undefined,
     value: Bytes,
     options?: WriteCallOptions,
   ): Promise<{ swapped: boolean; revision: number; actual?: Uint8Array }> {
-    const base = {
-      kind: 'compareAndSet',
-      key: toBytes(key, 'key'),
-      value: toBytes(value, 'value'),
-    } as const;
-    const command =
-      expected === undefined ? base : { ...base, expected: toBytes(expected, 'expected') };
-    const { kind: _kind, ...answer } = await this.#write(command, options);
-    return answer;
+    return promised(() => {
+      const base = {
+        kind: 'compareAndSet',
+        key: toBytes(key, 'key'),
+        value: toBytes(value, 'value'),
+      } as const;
+      const command =
+        expected === undefined ? base : { ...base, expected: toBytes(expected, 'expected') };
+      return this.#write(command, compareAndSetAnswer, options);
+    });
   }
 
-  async increment(
+  increment(
     key: Bytes,
     by: bigint | number = 1n,
     options?: WriteCallOptions,
   ): Promise<{ value: bigint; revision: number }> {
-    const command = { kind: 'increment', key: toBytes(key, 'key'), by: toBigInt(by) } as const;
-    const { value, revision } = await this.#write(command, options);
-    return { value, revision };
+    return promised(() => {
+      const command = { kind: 'increment', key: toBytes(key, 'key'), by: toBigInt(by) } as const;
+      return this.#write(command, incrementAnswer, options);
+    });
   }
 
-  async transaction(
+  transaction(
     transaction: ClientTransaction,
     options?: WriteCallOptions,
   ): Promise<{ succeeded: boolean; revision: number; steps: readonly StepResult[] }> {
-    const command = toTransaction(transaction);
-    const { succeeded, revision, steps } = await this.#write(command, options);
-    return { succeeded, revision, steps };
+    return promised(() => this.#write(toTransaction(transaction), transactionAnswer, options));
   }
 
-  async compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }> {
-    const answer = await this.#write({ kind: 'compact', revision }, options);
-    return { revision: answer.revision };
+  compact(revision: number, options?: WriteCallOptions): Promise<{ revision: number }> {
+    return promised(() => this.#write({ kind: 'compact', revision }, compactAnswer, options));
   }
 
   // ---- reads ----------------------------------------------------------------------------------
 
-  async get(key: Bytes, options: ReadCallOptions = {}): Promise<KeyValue | undefined> {
-    checkOptions(options, READ_OPTIONS);
-    const bytes = toBytes(key, 'key');
-    validateKey(bytes);
-    return decodeGetAnswer(await this.#read(OP.get, bytes, options)).item;
+  get(key: Bytes, options?: ReadCallOptions): Promise<KeyValue | undefined> {
+    return promised(() => {
+      if (options !== undefined) checkOptions(options, READ_OPTIONS);
+      const bytes = toBytes(key, 'key');
+      validateKey(bytes);
+      // What may be sent later, or again, is not the caller's to change.
+      const body = bytes === key ? new Uint8Array(bytes) : bytes;
+      return this.#read(OP.get, body, readGotItem, options);
+    });
   }
 
   async getText(key: Bytes, options?: ReadCallOptions): Promise<string | undefined> {
@@ -224,7 +236,7 @@ class NetworkClient implements QuorateClient {
     const range = toKeyRange(selector, 'read');
     validateRange(range);
     const body = encodeRangeRequest({ range, limit, keysOnly });
-    return decodePage(await this.#read(OP.range, body, options));
+    return this.#read(OP.range, body, pageAnswer, options);
   }
 
   async *list(
@@ -240,7 +252,7 @@ class NetworkClient implements QuorateClient {
     let start = whole.start;
     for (;;) {
       const body = encodeRangeRequest({ range: { ...whole, start }, limit: pageItems, keysOnly });
-      const page = decodePage(await this.#read(OP.range, body, rest));
+      const page = await this.#read(OP.range, body, pageAnswer, rest);
       yield* page.items;
       const last = page.items.at(-1);
       if (!page.more || last === undefined) return;
@@ -322,11 +334,18 @@ class NetworkClient implements QuorateClient {
     checkOptions(options, READ_OPTIONS);
     const body = callBody(operation, input);
     const isRead = READ_OPERATIONS.has(operation);
-    const plan = this.#plan(OP.call, body, options);
-    const isRepeatable = isRead || REPEATABLE_OPERATIONS.has(operation);
-    const local = options.consistency === 'local';
-    const answer = await this.#submit({ ...plan, isWrite: !isRead, isRepeatable, local });
-    return JSON.parse(answer.toString('utf8')) as Record<string, unknown>;
+    const now = performance.now();
+    return this.#submit(now, {
+      op: OP.call,
+      body,
+      decode: jsonAnswer,
+      local: options.consistency === 'local',
+      isWrite: !isRead,
+      isRepeatable: isRead || REPEATABLE_OPERATIONS.has(operation),
+      request: undefined,
+      deadlineAt: now + this.#timeoutOf(options),
+      signal: options.signal,
+    });
   }
 
   async nextRequest(options: ClientCallOptions = {}): Promise<RequestId> {
@@ -357,54 +376,71 @@ class NetworkClient implements QuorateClient {
     }
     if (session !== undefined && this.#dispatcher.node !== undefined) {
       // As a courtesy: a session that is left open is closed by the cluster when room is needed.
-      const plan = this.#plan(OP.closeSession, encodeU64(session), {
-        timeoutMs: CLOSE_SESSION_MS_MAX,
-      });
       this.#dispatcher.failAll();
-      await this.#submit({ ...plan, isWrite: false, isRepeatable: false }).catch(() => {});
+      const options = { timeoutMs: CLOSE_SESSION_MS_MAX };
+      await this.#read(OP.closeSession, encodeU64(session), noAnswer, options).catch(() => {});
     }
     this.#dispatcher.close();
   }
 
-  async #write<C extends KvCommand>(
-    command: C,
-    options: WriteCallOptions = {},
-  ): Promise<Extract<KvResult, { kind: C['kind'] }>> {
-    checkOptions(options, WRITE_OPTIONS);
+  #write<T>(command: KvCommand, decode: Decode<T>, options?: WriteCallOptions): Promise<T> {
+    if (options !== undefined) checkOptions(options, WRITE_OPTIONS);
     validateCommand(command);
-    const plan = this.#plan(OP.propose, encodeCommand(command), options);
-    const body = await this.#submit({
-      ...plan,
+    return this.#propose(encodeCommand(command), decode, options);
+  }
+
+  #propose<T>(body: Uint8Array, decode: Decode<T>, options?: WriteCallOptions): Promise<T> {
+    const now = performance.now();
+    return this.#submit(now, {
+      op: OP.propose,
+      body,
+      decode,
+      local: false,
       isWrite: true,
       // Only its request id makes it so.
       isRepeatable: false,
-      request: options.request,
+      request: options?.request,
+      deadlineAt: now + this.#timeoutOf(options),
+      signal: options?.signal,
     });
-    return unwrapResult(decodePropose(body)) as Extract<KvResult, { kind: C['kind'] }>;
   }
 
-  #read(op: Op, body: Uint8Array, options: ReadCallOptions): Promise<Buffer> {
-    const plan = this.#plan(op, body, options);
-    return this.#submit({ ...plan, local: options.consistency === 'local' });
+  #read<T>(op: Op, body: Uint8Array, decode: Decode<T>, options?: ReadCallOptions): Promise<T> {
+    const now = performance.now();
+    return this.#submit(now, {
+      op,
+      body,
+      decode,
+      local: options?.consistency === 'local',
+      isWrite: false,
+      isRepeatable: true,
+      request: undefined,
+      deadlineAt: now + this.#timeoutOf(options),
+      signal: options?.signal,
+    });
   }
 
-  #plan(op: Op, body: Uint8Array, options: ClientCallOptions): CallPlan {
-    const deadlineAt = performance.now() + this.#timeoutOf(options);
-    const { signal } = options;
-    return { op, body, isWrite: false, isRepeatable: true, deadlineAt, signal };
-  }
-
-  #submit(plan: CallPlan): Promise<Buffer> {
+  #submit<T>(now: number, plan: CallPlan<T>): Promise<T> {
     const call = new PendingCall(plan);
-    if (plan.signal?.aborted === true) call.abort();
+    if (call.signal?.aborted === true) call.abort();
     else if (this.#dispatcher.admit(call)) {
-      if (plan.op === OP.propose && this.#session !== undefined) this.#session.route(call);
-      else this.#dispatcher.route(call);
+      if (call.op === OP.propose && this.#session !== undefined) this.#session.route(call, now);
+      else this.#dispatcher.route(call, now);
     }
     return call.answer;
   }
 
-  #timeoutOf(options: ClientCallOptions): number {
-    return options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+  #timeoutOf(options: ClientCallOptions | undefined): number {
+    const given = options?.timeoutMs;
+    return given === undefined ? this.#timeoutMs : checkTimeout(given);
   }
+}
+
+/** @throws ClusterError KEY_INVALID, VALUE_TOO_LARGE. */
+function putCommand(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const isKey = key.length >= 1 && key.length <= KEY_BYTES_MAX;
+  if (!isKey || value.length > VALUE_BYTES_MAX) validateCommand({ kind: 'put', key, value });
+  const bytes = Buffer.allocUnsafe(putCommandBytes(key.length, value.length));
+  writePutCommand(bytes, 0, key, value);
+  return bytes;
 }

@@ -21,11 +21,11 @@ import {
   CLIENT_QUEUE_MAX,
   REQUEST_TIMEOUT_MS_MAX,
 } from '../limits.ts';
+import { OutstandingCalls, WaitingCalls } from './call-lists.ts';
 import type { NodeAddress } from './node-address.ts';
 import { connectionFailed, NodeConnection } from './node-connection.ts';
 import type { PendingCall } from './pending-call.ts';
 import { verdictOf } from './retry-policy.ts';
-import { WaitingCalls } from './waiting-calls.ts';
 
 const SWEEP_MS = 20;
 /** While there are watches only: they have no deadline, but their node may fall silent. */
@@ -46,13 +46,15 @@ interface ConnectionWaiter {
 export class Dispatcher {
   readonly #addresses: readonly NodeAddress[];
   readonly #failures: Map<string, string> = new Map();
-  readonly #outstanding: Set<PendingCall> = new Set();
+  readonly #outstanding: OutstandingCalls = new OutstandingCalls();
   /** Of those, the ones that pause before another attempt. */
   readonly #delayed: Set<PendingCall> = new Set();
   readonly #waiting: WaitingCalls = new WaitingCalls();
   readonly #connections: Set<NodeConnection> = new Set();
   readonly #waiters: Set<ConnectionWaiter> = new Set();
   readonly #closing: AbortController = new AbortController();
+  /** As `#closing` says; the signal is too slow to ask it for every call. */
+  #isClosed = false;
   #connection: NodeConnection | undefined;
   #isConnecting = false;
   #at = 0;
@@ -72,7 +74,7 @@ export class Dispatcher {
   }
 
   get isClosed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#isClosed;
   }
 
   /** Takes the call under its care; `route` sends it on its way. Fails it when there is no room. */
@@ -91,12 +93,19 @@ export class Dispatcher {
       return false;
     }
     this.#outstanding.add(call);
-    this.#watchOver();
+    if (this.#sweeper === undefined || this.#sweepMs > SWEEP_MS) this.#watchOver();
     return true;
   }
 
-  route(call: PendingCall): void {
+  /** `now`: when it is known, to spare another look at the clock. */
+  route(call: PendingCall, now: number = performance.now()): void {
     if (call.isSettled) return;
+    const connection = this.#connection;
+    const isNext = this.#waiting.isEmpty && connection?.hasRoom === true;
+    if (isNext) {
+      this.#send(connection, call, now);
+      return;
+    }
     this.#waiting.push(call);
     this.#pump();
   }
@@ -133,15 +142,17 @@ export class Dispatcher {
 
   /** Gives up every call that is not settled yet. */
   failAll(): void {
-    for (const call of [...this.#outstanding]) {
-      call.isUncertain ||= call.plan.isWrite && call.sentTo?.holds(call) === true;
-      this.#finish(call, () => call.giveUp(clientClosed()));
+    for (const call of this.#outstanding.all()) {
+      call.isUncertain ||= call.isWrite && call.sentTo?.holds(call) === true;
+      this.#outstanding.delete(call);
+      call.giveUp(clientClosed());
     }
   }
 
   /** Sends what is queued, then ends everything. */
   close(): void {
-    if (this.isClosed) return;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#closing.abort();
     this.failAll();
     for (const waiter of this.#waiters) waiter.reject(clientClosed());
@@ -176,22 +187,23 @@ export class Dispatcher {
       this.#connectSoon();
       return;
     }
-    while (connection.inflight < connection.inflightMax) {
+    const now = performance.now();
+    while (connection.hasRoom) {
       const call = this.#waiting.shift();
       if (call === undefined) return;
-      if (!call.isSettled) this.#send(connection, call);
+      if (!call.isSettled) this.#send(connection, call, now);
     }
   }
 
-  #send(connection: NodeConnection, call: PendingCall): void {
-    const now = performance.now();
-    const left = call.plan.deadlineAt - now;
+  #send(connection: NodeConnection, call: PendingCall, now: number): void {
+    const left = call.deadlineAt - now;
     const share = CLIENT_ATTEMPT_MS * 2 ** Math.min(call.attempts, 10);
     const isLast = !call.mayRepeat || left <= share * 1.5;
     const timeoutMs = isLast ? left - Math.min(left * 0.05, ANSWER_MARGIN_MS_MAX) : share;
     call.attempts++;
     call.attemptEndsAt = isLast ? Number.POSITIVE_INFINITY : now + timeoutMs + ATTEMPT_GRACE_MS;
-    connection.send(call, Math.min(REQUEST_TIMEOUT_MS_MAX, Math.max(1, Math.floor(timeoutMs))));
+    call.timeoutMs = Math.min(REQUEST_TIMEOUT_MS_MAX, Math.max(1, Math.floor(timeoutMs)));
+    connection.send(call);
   }
 
   // ---- connecting -----------------------------------------------------------------------------
@@ -248,7 +260,7 @@ export class Dispatcher {
   #adopt(connection: NodeConnection): void {
     this.#connections.add(connection);
     connection.listen({
-      answered: (call, body) => this.#answered(call, body),
+      answered: (call, bytes, start, end) => this.#answered(call, bytes, start, end),
       refused: (call, error) => this.#refused(connection, call, error),
       closed: (error, unanswered) => this.#lost(connection, error, unanswered),
     });
@@ -269,9 +281,10 @@ export class Dispatcher {
 
   // ---- answers --------------------------------------------------------------------------------
 
-  #answered(call: PendingCall, body: Buffer): void {
+  #answered(call: PendingCall, bytes: Buffer, start: number, end: number): void {
     this.#misses = 0;
-    this.#finish(call, () => call.succeed(body));
+    this.#outstanding.delete(call);
+    call.succeed(bytes, start, end);
     this.#pump();
   }
 
@@ -281,7 +294,8 @@ export class Dispatcher {
     if (error.retryable === 'unknown-outcome') call.isUncertain = true;
     call.lastError = error;
     if (verdict === 'settle') {
-      this.#finish(call, () => call.refuse(error));
+      this.#outstanding.delete(call);
+      call.refuse(error);
     } else {
       call.attemptEndsAt = Number.POSITIVE_INFINITY;
       this.#tryAgain(call, verdict === 'elsewhere' ? this.#addresses.length : 1);
@@ -317,16 +331,15 @@ export class Dispatcher {
   /** Without an answer: whether it took effect is not known. */
   #attemptLost(call: PendingCall, error: ClusterError): void {
     if (call.isSettled) return;
-    call.isUncertain ||= call.plan.isWrite;
+    call.isUncertain ||= call.isWrite;
     call.lastError ??= error;
     call.attemptEndsAt = Number.POSITIVE_INFINITY;
-    if (call.mayRepeat && !this.isClosed) this.#waiting.push(call);
-    else this.#finish(call, () => call.giveUp(error));
-  }
-
-  #finish(call: PendingCall, settle: () => void): void {
+    if (call.mayRepeat && !this.isClosed) {
+      this.#waiting.push(call);
+      return;
+    }
     this.#outstanding.delete(call);
-    settle();
+    call.giveUp(error);
   }
 
   // ---- time -----------------------------------------------------------------------------------
@@ -348,7 +361,7 @@ export class Dispatcher {
     const now = performance.now();
     const isLate = now - this.#sweptAt > this.#sweepMs + SWEEP_LATE_MS;
     this.#sweptAt = now;
-    for (const call of this.#outstanding) this.#check(call, now);
+    for (const call of this.#outstanding.all()) this.#check(call, now);
     for (const call of this.#delayed) {
       if (!call.isSettled && call.resumeAt > now) continue;
       this.#delayed.delete(call);
@@ -379,9 +392,11 @@ export class Dispatcher {
     if (call.isSettled) {
       // Aborted by its caller.
       this.#outstanding.delete(call);
-    } else if (now >= call.plan.deadlineAt) {
-      call.isUncertain ||= call.plan.isWrite && call.sentTo?.holds(call) === true;
-      this.#finish(call, () => call.giveUp(this.#whyLate(call)));
+    } else if (now >= call.deadlineAt) {
+      call.isUncertain ||= call.isWrite && call.sentTo?.holds(call) === true;
+      const error = this.#whyLate(call);
+      this.#outstanding.delete(call);
+      call.giveUp(error);
     } else if (now >= call.attemptEndsAt) {
       this.#attemptTimedOut(call);
     }

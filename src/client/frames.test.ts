@@ -23,6 +23,7 @@ import {
   encodeStarted,
   encodeU64,
   encodeWatchRequest,
+  readGotItem,
 } from './bodies.ts';
 import { FrameSplitter } from './frame-splitter.ts';
 import {
@@ -222,6 +223,55 @@ describe('nonsense', () => {
   });
 });
 
+describe('the item of a get, read in place', () => {
+  const bytes = fc.uint8Array({ maxLength: 80 });
+  const number = fc.maxSafeNat();
+  const items: fc.Arbitrary<KeyValue> = fc.record({
+    key: bytes,
+    value: bytes,
+    createRevision: number,
+    modRevision: number,
+    version: number,
+  });
+  const meaning = (make: () => unknown): unknown => {
+    try {
+      return make();
+    } catch (error) {
+      return error instanceof ClusterError ? error.code : error;
+    }
+  };
+
+  it('is what the general way decodes, or the same refusal, wherever it lies and whatever is wrong', () => {
+    fc.assert(
+      fc.property(
+        fc.option(items, { nil: undefined }),
+        fc.nat({ max: 9 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 2 }),
+        fc.integer({ min: -3, max: 3 }),
+        (item, before, faults, more) => {
+          const good = encodeGetAnswer(item, 7);
+          for (const [at, byte] of faults) good[at % good.length] = byte;
+          const body = Buffer.alloc(Math.max(0, good.length + more));
+          good.copy(body);
+          const chunk = Buffer.concat([Buffer.alloc(before, 1), body, Buffer.alloc(50, 2)]);
+          const there = meaning(() => readGotItem(chunk, before, before + body.length));
+          expect(there).toEqual(meaning(() => decodeGetAnswer(body).item));
+          if (faults.length === 0 && more === 0) expect(there).toEqual(item);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is a copy', () => {
+    const chunk = encodeGetAnswer(item, 7);
+    const got = readGotItem(chunk, 0, chunk.length);
+    chunk.fill(0);
+    expect(got).toEqual(decodeGetAnswer(encodeGetAnswer(item, 7)).item);
+    expect(got?.value.buffer).not.toBe(chunk.buffer);
+  });
+});
+
 describe('FrameSplitter', () => {
   it('gives back the frames however the bytes are cut', () => {
     const frames = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 10 });
@@ -229,7 +279,8 @@ describe('FrameSplitter', () => {
       fc.property(
         frames,
         fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 }),
-        (all, cuts) => {
+        fc.integer({ min: 1, max: 5 }),
+        (all, cuts, chunksAtOnce) => {
           const stream = Buffer.concat(
             all.flatMap((body) => {
               const length = Buffer.alloc(4);
@@ -243,6 +294,7 @@ describe('FrameSplitter', () => {
             const size = cuts[turn % cuts.length]!;
             splitter.push(stream.subarray(at, at + size));
             at += size;
+            if (turn % chunksAtOnce !== 0 && at < stream.length) continue;
             for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
               out.push(frame);
             }

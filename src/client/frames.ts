@@ -8,7 +8,8 @@
 import { Buffer } from 'node:buffer';
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError, ERROR_CODES, type ErrorCode, type ErrorDetails } from '../errors.ts';
-import { asBuffer, ByteReader, writeU64 } from './byte-reader.ts';
+import { asBuffer, ByteReader, writeU32, writeU64 } from './byte-reader.ts';
+import { RequestLayout } from './request-layout.ts';
 
 /** The version that this release speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -40,10 +41,10 @@ export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER];
 
 const FLAG_REQUEST = 1;
 const FLAG_LOCAL = 2;
-const FLAGS_KNOWN: number = FLAG_REQUEST | FLAG_LOCAL;
 const REQUEST_HEADER_BYTES = 12;
 const REQUEST_ID_BYTES = 24;
-const ANSWER_HEADER_BYTES = 12;
+/** Length, correlation and kind of an answer: what goes before its body. */
+export const ANSWER_HEADER_BYTES = 12;
 
 /**
  * What goes before a request's body. `correlation` is the client's own, and comes back with the
@@ -71,60 +72,78 @@ export interface AnswerFrame {
   readonly body: Buffer;
 }
 
-/** What goes before the body, length included. */
-export function encodeRequestHeader(header: RequestHeader, bodyBytes: number): Buffer {
+/** Bytes of what goes before a request's body, length included. */
+export function requestHeaderBytes(request: RequestId | undefined): number {
+  return request === undefined ? REQUEST_HEADER_BYTES : REQUEST_HEADER_BYTES + REQUEST_ID_BYTES;
+}
+
+/**
+ * What goes before a request's body, length included, into room of `requestHeaderBytes` at `at`;
+ * returns where the body goes.
+ */
+export function writeRequestHeader(
+  into: Uint8Array,
+  header: RequestHeader,
+  bodyBytes: number,
+  at: number,
+): number {
   const { request } = header;
-  const size = REQUEST_HEADER_BYTES + (request === undefined ? 0 : REQUEST_ID_BYTES);
-  const out = Buffer.allocUnsafe(size);
-  out.writeUInt32BE(size - 4 + bodyBytes, 0);
-  out.writeUInt32BE(header.correlation, 4);
-  out[8] = header.op;
-  out[9] = (request === undefined ? 0 : FLAG_REQUEST) | (header.local ? FLAG_LOCAL : 0);
-  out.writeUInt16BE(header.timeoutMs, 10);
+  const size = requestHeaderBytes(request);
+  writeU32(into, size - 4 + bodyBytes, at);
+  writeU32(into, header.correlation, at + 4);
+  into[at + 8] = header.op;
+  into[at + 9] = (request === undefined ? 0 : FLAG_REQUEST) | (header.local ? FLAG_LOCAL : 0);
+  into[at + 10] = header.timeoutMs >>> 8;
+  into[at + 11] = header.timeoutMs;
   if (request !== undefined) {
-    writeU64(out, request.session, 12);
-    writeU64(out, request.sequence, 20);
-    writeU64(out, request.acknowledgedBelow ?? 0, 28);
+    writeU64(into, request.session, at + 12);
+    writeU64(into, request.sequence, at + 20);
+    writeU64(into, request.acknowledgedBelow ?? 0, at + 28);
   }
+  return at + size;
+}
+
+/** The same as bytes of its own. */
+export function encodeRequestHeader(header: RequestHeader, bodyBytes: number): Buffer {
+  const out = Buffer.allocUnsafe(requestHeaderBytes(header.request));
+  writeRequestHeader(out, header, bodyBytes, 0);
   return out;
 }
 
 /** `frame` without its length. @throws CODEC_INVALID. */
 export function decodeRequest(frame: Uint8Array): RequestFrame {
-  const reader = new ByteReader(frame);
-  const correlation = reader.u32();
-  const op = reader.u8();
-  const flags = reader.u8();
-  const timeoutMs = reader.u16();
-  if ((flags & ~FLAGS_KNOWN) !== 0) {
-    throw new ClusterError(
-      'CODEC_INVALID',
-      `flags ${flags} have bits that version 1 does not know`,
-      {
-        details: { correlation },
-      },
-    );
-  }
-  let request: RequestId | undefined;
-  if ((flags & FLAG_REQUEST) !== 0) {
-    const id = { session: reader.u64(), sequence: reader.u64() };
-    const acknowledgedBelow = reader.u64();
-    request = acknowledgedBelow === 0 ? id : { ...id, acknowledgedBelow };
-  }
-  const local = (flags & FLAG_LOCAL) !== 0;
-  return { correlation, op, local, timeoutMs, request, body: reader.rest() };
+  const layout = new RequestLayout();
+  layout.read(frame, 0, frame.length);
+  const { correlation, op, local, timeoutMs, request, bodyStart } = layout;
+  const body = asBuffer(frame).subarray(bodyStart);
+  return { correlation, op, local, timeoutMs, request, body };
 }
 
-/** What goes before the body, length included. */
+/**
+ * What goes before an answer's body, length included, into room of ANSWER_HEADER_BYTES at `at`;
+ * returns where the body goes.
+ */
+export function writeAnswerHeader(
+  into: Uint8Array,
+  correlation: number,
+  kind: AnswerKind,
+  bodyBytes: number,
+  at: number,
+): number {
+  writeU32(into, ANSWER_HEADER_BYTES - 4 + bodyBytes, at);
+  writeU32(into, correlation, at + 4);
+  writeU32(into, kind << 24, at + 8);
+  return at + ANSWER_HEADER_BYTES;
+}
+
+/** The same as bytes of its own. */
 export function encodeAnswerHeader(
   correlation: number,
   kind: AnswerKind,
   bodyBytes: number,
 ): Buffer {
   const out = Buffer.allocUnsafe(ANSWER_HEADER_BYTES);
-  out.writeUInt32BE(ANSWER_HEADER_BYTES - 4 + bodyBytes, 0);
-  out.writeUInt32BE(correlation, 4);
-  out.writeUInt32BE(kind * 0x100_0000, 8);
+  writeAnswerHeader(out, correlation, kind, bodyBytes, 0);
   return out;
 }
 

@@ -5,10 +5,12 @@
  * @module quorate/client
  */
 export * from './bodies.ts';
+export { readU32, readU64 } from './byte-reader.ts';
 export { connect } from './client.ts';
 export { FrameSplitter } from './frame-splitter.ts';
 export {
   ANSWER,
+  ANSWER_HEADER_BYTES,
   type AnswerFrame,
   type AnswerKind,
   decodeAnswer,
@@ -28,11 +30,15 @@ export {
   PROTOCOL_VERSION,
   type RequestFrame,
   type RequestHeader,
+  requestHeaderBytes,
   type Welcome,
+  writeAnswerHeader,
+  writeRequestHeader,
 } from './frames.ts';
 export { toText } from './keys.ts';
 export { Outbox } from './outbox.ts';
 export { requestOf } from './request-ids.ts';
+export { RequestLayout } from './request-layout.ts';
 export type {
   AddMemberOptions,
   Bytes,

@@ -17,17 +17,22 @@ import {
   CLIENT_SILENCE_MS_MAX,
 } from '../limits.ts';
 import { encodeU32, encodeWatchRequest, type WatchRequest } from './bodies.ts';
+import { readU32 } from './byte-reader.ts';
+import { CallTable } from './call-table.ts';
 import { FrameSplitter } from './frame-splitter.ts';
 import {
   ANSWER,
+  ANSWER_HEADER_BYTES,
   type AnswerFrame,
   decodeAnswer,
   decodeError,
   decodeWelcome,
   encodeHello,
-  encodeRequestHeader,
   OP,
   PROTOCOL_VERSION,
+  type RequestHeader,
+  requestHeaderBytes,
+  writeRequestHeader,
 } from './frames.ts';
 import type { NodeAddress } from './node-address.ts';
 import { Outbox } from './outbox.ts';
@@ -36,9 +41,13 @@ import type { PendingCall } from './pending-call.ts';
 /** With streams only, silence is normal for longer. */
 const STREAM_PING_FACTOR = 5;
 const CORRELATION_MAX = 0xffff_ffff;
+/** Of an answer, before its body and behind its length: the correlation, and this if it is a result. */
+const ANSWER_FIELDS_BYTES: number = ANSWER_HEADER_BYTES - 4;
+const RESULT: number = ANSWER.result << 24;
 
 export interface ConnectionEvents {
-  answered(call: PendingCall, body: Buffer): void;
+  /** The answer's body lies in `bytes` until this returns. */
+  answered(call: PendingCall, bytes: Buffer, start: number, end: number): void;
   refused(call: PendingCall, error: ClusterError): void;
   /** Once. `unanswered`: in the order in which they were sent. */
   closed(error: ClusterError, unanswered: readonly PendingCall[]): void;
@@ -56,7 +65,7 @@ export class NodeConnection {
   readonly #socket: Socket;
   readonly #outbox: Outbox;
   readonly #input: FrameSplitter = new FrameSplitter(CLIENT_RESPONSE_BYTES_MAX);
-  readonly #calls: Map<number, PendingCall> = new Map();
+  readonly #calls: CallTable = new CallTable();
   readonly #streams: Map<number, StreamEvents> = new Map();
   #events: ConnectionEvents | undefined;
   #correlation = 0;
@@ -120,8 +129,9 @@ export class NodeConnection {
     return !this.#isClosed && this.#reason === undefined;
   }
 
-  get inflight(): number {
-    return this.#calls.size;
+  /** Whether one more call may be sent. */
+  get hasRoom(): boolean {
+    return this.isOpen && this.#calls.size < this.inflightMax;
   }
 
   get isIdle(): boolean {
@@ -133,24 +143,20 @@ export class NodeConnection {
     this.#events = events;
   }
 
-  send(call: PendingCall, timeoutMs: number): void {
-    const { op, body, local = false } = call.plan;
-    const correlation = this.#next();
-    this.#calls.set(correlation, call);
-    call.correlation = correlation;
+  send(call: PendingCall): void {
+    call.correlation = this.#next();
     call.sentTo = this;
-    const { request } = call;
-    const header = { correlation, op, local, timeoutMs, request };
-    this.#outbox.add(encodeRequestHeader(header, body.length), body);
+    this.#calls.add(call);
+    this.#add(call, call.body);
   }
 
   /** Its answer, if one comes, is dropped. */
   abandon(call: PendingCall): void {
-    if (this.holds(call)) this.#calls.delete(call.correlation);
+    if (this.#calls.has(call)) this.#calls.delete(call);
   }
 
   holds(call: PendingCall): boolean {
-    return this.#calls.get(call.correlation) === call;
+    return this.#calls.has(call);
   }
 
   openWatch(request: WatchRequest, local: boolean, events: StreamEvents): WatchHandle {
@@ -228,9 +234,8 @@ export class NodeConnection {
     socket.once('close', () => {
       this.#isClosed = true;
       const error = this.#reason ?? connectionFailed(this.address, fault ?? CLOSED_BY_NODE);
-      const unanswered = [...this.#calls.values()];
+      const unanswered = this.#calls.clear(this.#correlation);
       const streams = [...this.#streams.values()];
-      this.#calls.clear();
       this.#streams.clear();
       this.#events?.closed(error, unanswered);
       for (const stream of streams) stream.ended(error);
@@ -241,23 +246,31 @@ export class NodeConnection {
     this.#heardAt = performance.now();
     this.#pingedAt = undefined;
     this.#input.push(chunk);
+    const input = this.#input;
     try {
-      for (;;) {
-        const frame = this.#input.next();
-        if (frame === undefined) return;
-        this.#handle(decodeAnswer(frame));
-      }
+      while (input.advance()) this.#answered(input.bytes, input.start, input.end);
     } catch (error) {
       this.destroy(connectionFailed(this.address, error as Error));
     }
   }
 
+  #answered(bytes: Buffer, start: number, end: number): void {
+    const isResult = end - start >= ANSWER_FIELDS_BYTES && readU32(bytes, start + 4) === RESULT;
+    const call = isResult ? this.#calls.get(readU32(bytes, start)) : undefined;
+    if (call === undefined) {
+      this.#handle(decodeAnswer(bytes.subarray(start, end)));
+      return;
+    }
+    this.#calls.delete(call);
+    this.#events?.answered(call, bytes, start + ANSWER_FIELDS_BYTES, end);
+  }
+
+  /** What is not the result of a call. */
   #handle({ correlation, kind, body }: AnswerFrame): void {
     const call = this.#calls.get(correlation);
     if (call !== undefined) {
-      this.#calls.delete(correlation);
-      if (kind === ANSWER.result) this.#events?.answered(call, body);
-      else this.#events?.refused(call, decodeError(body));
+      this.#calls.delete(call);
+      this.#events?.refused(call, decodeError(body));
       return;
     }
     const stream = this.#streams.get(correlation);
@@ -277,14 +290,21 @@ export class NodeConnection {
 
   #write(correlation: number, op: number, body: Uint8Array, local: boolean): void {
     const header = { correlation, op, local, timeoutMs: 0, request: undefined };
-    this.#outbox.add(encodeRequestHeader(header, body.length), body);
+    this.#add(header, body);
+  }
+
+  #add(header: RequestHeader, body: Uint8Array): void {
+    const outbox = this.#outbox;
+    const at = outbox.reserve(requestHeaderBytes(header.request));
+    writeRequestHeader(outbox.slab, header, body.length, at);
+    outbox.add(body);
   }
 
   #next(): number {
     if (this.isIdle) this.#heardAt = performance.now();
     do {
       this.#correlation = this.#correlation === CORRELATION_MAX ? 1 : this.#correlation + 1;
-    } while (this.#calls.has(this.#correlation) || this.#streams.has(this.#correlation));
+    } while (!this.#calls.isFree(this.#correlation) || this.#streams.has(this.#correlation));
     return this.#correlation;
   }
 }

@@ -8,7 +8,7 @@
  * let go, and a retry then is refused, not applied twice.
  */
 import type { RequestId } from '../consensus/index.ts';
-import { ClusterError } from '../errors.ts';
+import { assert, ClusterError } from '../errors.ts';
 import { CLIENT_RETRY_WINDOW, SESSION_RESULTS_MAX } from '../limits.ts';
 
 /** The id to repeat a write with, from the error that left its outcome unknown. */
@@ -20,14 +20,19 @@ export function requestOf(error: unknown): RequestId | undefined {
 
 /** The cluster's window, less a margin: sequences from the oldest open one to the next. */
 const WINDOW: number = SESSION_RESULTS_MAX - 64;
+/** More than are open at once, and a power of two. */
+const PLACES: number = SESSION_RESULTS_MAX;
+
+/** Of a sequence: certain; not certain yet; not certain, and nobody waits for it. */
+const STATE = { settled: 0, open: 1, adrift: 2 } as const;
 
 export class RequestIds {
   readonly session: number;
   #next = 1;
-  /** Not certain yet, in ascending order, as they are only ever added at the end. */
-  readonly #open: Set<number> = new Set();
-  /** Of those, the ones that nobody is waiting for. */
-  readonly #adrift: Set<number> = new Set();
+  /** The oldest that is not certain; `#next` when all are. */
+  #lowest = 1;
+  /** By sequence, of those from `#lowest` to `#next`. Most are settled nearly in order. */
+  readonly #states: Uint8Array = new Uint8Array(PLACES);
 
   constructor(session: number) {
     this.session = session;
@@ -37,57 +42,62 @@ export class RequestIds {
   get hasRoom(): boolean {
     // Else a window that is full of ids adrift would stay full: nothing is taken while it is.
     this.#letGo();
-    return this.#next - this.#lowest() < WINDOW;
+    return this.#next - this.#lowest < WINDOW;
   }
 
   /** Every id that was given out is certain. */
   get isSettled(): boolean {
-    return this.#open.size === 0;
+    return this.#lowest === this.#next;
   }
 
   /** The next id. `isAdrift`: given to a caller who may or may not use it. */
   take(isAdrift: boolean): RequestId {
     this.#letGo();
+    assert(this.#next - this.#lowest < PLACES, 'more request ids are open than a session can hold');
     const sequence = this.#next++;
-    this.#open.add(sequence);
-    if (isAdrift) this.#adrift.add(sequence);
+    this.#states[sequence % PLACES] = isAdrift ? STATE.adrift : STATE.open;
     return this.named(sequence);
   }
 
   /** With what is acknowledged by now; an id of another session is none of ours and stays as it is. */
   refreshed(request: RequestId): RequestId {
-    if (request.session !== this.session) return request;
-    this.#adrift.delete(request.sequence);
-    return this.named(request.sequence);
+    const { session, sequence } = request;
+    if (session !== this.session) return request;
+    if (this.#isOpen(sequence)) this.#states[sequence % PLACES] = STATE.open;
+    return this.named(sequence);
   }
 
-  settled(request: RequestId, certain: boolean): void {
-    if (request.session !== this.session || !this.#open.has(request.sequence)) return;
-    if (!certain) {
-      this.#adrift.add(request.sequence);
-      return;
-    }
-    this.#open.delete(request.sequence);
-    this.#adrift.delete(request.sequence);
+  settled({ session, sequence }: RequestId, certain: boolean): void {
+    if (session !== this.session || !this.#isOpen(sequence)) return;
+    this.#states[sequence % PLACES] = certain ? STATE.settled : STATE.adrift;
+    if (certain && sequence === this.#lowest) this.#raise();
   }
 
   named(sequence: number): RequestId {
-    const lowest = this.#lowest();
-    const id = { session: this.session, sequence };
+    const { session } = this;
+    const acknowledgedBelow = this.#lowest;
     // 1 acknowledges nothing; more than the sequence would be a contradiction.
-    return lowest > 1 && lowest <= sequence ? { ...id, acknowledgedBelow: lowest } : id;
+    const acknowledges = acknowledgedBelow > 1 && acknowledgedBelow <= sequence;
+    return acknowledges ? { session, sequence, acknowledgedBelow } : { session, sequence };
   }
 
-  #lowest(): number {
-    for (const sequence of this.#open) return sequence;
-    return this.#next;
+  #isOpen(sequence: number): boolean {
+    if (sequence < this.#lowest || sequence >= this.#next) return false;
+    return this.#states[sequence % PLACES] !== STATE.settled;
+  }
+
+  /** Behind those that are settled. */
+  #raise(): void {
+    while (this.#lowest < this.#next && this.#states[this.#lowest % PLACES] === STATE.settled) {
+      this.#lowest++;
+    }
   }
 
   #letGo(): void {
-    for (const sequence of this.#open) {
-      if (!this.#adrift.has(sequence) || this.#next - sequence <= CLIENT_RETRY_WINDOW) return;
-      this.#open.delete(sequence);
-      this.#adrift.delete(sequence);
+    while (this.#next - this.#lowest > CLIENT_RETRY_WINDOW) {
+      if (this.#states[this.#lowest % PLACES] !== STATE.adrift) return;
+      this.#states[this.#lowest % PLACES] = STATE.settled;
+      this.#raise();
     }
   }
 }

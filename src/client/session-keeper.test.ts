@@ -14,8 +14,8 @@ it('opens a new session after a long rest, unless a request is still open', asyn
   const dispatcher = {
     admit: () => true,
     route: (call: PendingCall) => {
-      const isOpening = call.plan.op === OP.openSession;
-      call.succeed(isOpening ? encodeU64(++sessions) : encodeU64(0));
+      const isOpening = call.op === OP.openSession;
+      call.succeed(isOpening ? encodeU64(++sessions) : encodeU64(0), 0, 8);
     },
   } as unknown as Dispatcher;
   const keeper = new SessionKeeper(dispatcher, 1_000, () => now);
@@ -23,9 +23,13 @@ it('opens a new session after a long rest, unless a request is still open', asyn
     const call = new PendingCall({
       op: OP.propose,
       body: new Uint8Array(0),
+      decode: () => undefined,
+      local: false,
       isWrite: true,
       isRepeatable: false,
+      request: undefined,
       deadlineAt: Number.POSITIVE_INFINITY,
+      signal: undefined,
     });
     keeper.route(call);
     await call.answer;

@@ -7,9 +7,10 @@ import type { RequestId } from '../consensus/index.ts';
 import type { ClusterError } from '../errors.ts';
 import { CLIENT_SESSION_REST_MS } from '../limits.ts';
 import { decodeU64 } from './bodies.ts';
+import { WaitingCalls } from './call-lists.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { OP } from './frames.ts';
-import { PendingCall } from './pending-call.ts';
+import { type OnSettled, PendingCall } from './pending-call.ts';
 import { RequestIds } from './request-ids.ts';
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -23,13 +24,14 @@ export class SessionKeeper {
   readonly #dispatcher: Dispatcher;
   readonly #timeoutMs: number;
   #ids: RequestIds | undefined;
-  #held: PendingCall[] = [];
+  #held: WaitingCalls = new WaitingCalls();
   #idWaiters: IdWaiter[] = [];
   #opening: PendingCall | undefined;
   /** Of the session, by a write that was settled. */
   #usedAt = 0;
 
   readonly #now: () => number;
+  readonly #onSettled: OnSettled = (call, certain, error) => this.#settled(call, certain, error);
 
   constructor(
     dispatcher: Dispatcher,
@@ -46,17 +48,17 @@ export class SessionKeeper {
   }
 
   /** Sends the write on its way as soon as it has an id. The dispatcher has admitted it already. */
-  route(call: PendingCall): void {
+  route(call: PendingCall, now?: number): void {
     this.#leaveWhenRested();
-    call.onSettled = (_call, certain, error) => this.#settled(call, certain, error);
+    call.onSettled = this.#onSettled;
     if (call.request !== undefined) {
       call.request = this.#ids?.refreshed(call.request) ?? call.request;
       this.#dispatcher.route(call);
       return;
     }
-    if (this.#held.length === 0 && this.#ids?.hasRoom === true) {
+    if (this.#held.isEmpty && this.#ids?.hasRoom === true) {
       call.request = this.#ids.take(false);
-      this.#dispatcher.route(call);
+      this.#dispatcher.route(call, now);
       return;
     }
     this.#held.push(call);
@@ -88,12 +90,13 @@ export class SessionKeeper {
     if (request === undefined || this.#ids?.session !== request.session) return;
     if (error?.code === 'SESSION_EXPIRED') {
       this.#ids = undefined;
-      if (this.#held.length + this.#idWaiters.length > 0) this.#openIfNeeded();
+      if (this.#isWantedBySome) this.#openIfNeeded();
       return;
     }
-    this.#usedAt = this.#now();
     this.#ids.settled(request, certain);
-    this.#release();
+    // Only asked for while nothing is open.
+    if (this.#ids.isSettled) this.#usedAt = this.#now();
+    if (this.#isWantedBySome) this.#release();
   }
 
   #release(): void {
@@ -101,15 +104,16 @@ export class SessionKeeper {
     if (ids === undefined) return;
     while (this.#idWaiters.length > 0 && ids.hasRoom)
       this.#idWaiters.shift()?.resolve(ids.take(true));
-    let taken = 0;
-    for (const call of this.#held) {
-      if (!ids.hasRoom) break;
-      taken++;
-      if (call.isSettled) continue;
+    while (!this.#held.isEmpty && ids.hasRoom) {
+      const call = this.#held.shift();
+      if (call === undefined || call.isSettled) continue;
       call.request = ids.take(false);
       this.#dispatcher.route(call);
     }
-    if (taken > 0) this.#held = this.#held.slice(taken);
+  }
+
+  get #isWantedBySome(): boolean {
+    return !this.#held.isEmpty || this.#idWaiters.length > 0;
   }
 
   #openIfNeeded(): void {
@@ -117,17 +121,21 @@ export class SessionKeeper {
     const call = new PendingCall({
       op: OP.openSession,
       body: NOTHING,
+      decode: (bytes, start, end) => decodeU64(bytes.subarray(start, end)),
+      local: false,
       // One that is opened twice is closed by the cluster when it is used least.
       isWrite: false,
       isRepeatable: true,
+      request: undefined,
       deadlineAt: performance.now() + this.#timeoutMs,
+      signal: undefined,
     });
     this.#opening = call;
-    for (const held of this.#held) held.waitsFor = call;
+    for (const held of this.#held.all()) held.waitsFor = call;
     call.answer.then(
-      (body) => {
+      (session) => {
         this.#opening = undefined;
-        this.#ids = new RequestIds(decodeU64(body));
+        this.#ids = new RequestIds(session);
         this.#usedAt = this.#now();
         this.#release();
       },
@@ -142,14 +150,15 @@ export class SessionKeeper {
   #openingFailed(error: ClusterError): void {
     for (const waiter of this.#idWaiters) waiter.reject(error);
     this.#idWaiters = [];
-    this.#held = this.#held.filter((call) => !call.isSettled);
+    const held = this.#held.all().filter((call) => !call.isSettled);
+    this.#held = new WaitingCalls();
     const isOver = error.retryable !== 'yes' && error.code !== 'NODE_FAILED';
     const canPass = !isOver && !this.#dispatcher.isClosed;
-    for (const call of this.#held) {
+    for (const call of held) {
       call.lastError = error;
-      if (!canPass) call.fail(error);
+      if (canPass) this.#held.push(call);
+      else call.fail(error);
     }
-    if (!canPass) this.#held = [];
-    if (this.#held.length > 0) this.#openIfNeeded();
+    if (!this.#held.isEmpty) this.#openIfNeeded();
   }
 }

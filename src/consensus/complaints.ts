@@ -62,6 +62,14 @@ export function removedFrom({ nodeId, raftId, clusterName }: Identity): ClusterE
   );
 }
 
+export function notLeader(leader: string | undefined): ClusterError {
+  return new ClusterError(
+    'NOT_LEADER',
+    `only the leader can do this; ${leader ?? 'nobody'} leads`,
+    { details: { leader: leader ?? null } },
+  );
+}
+
 /** @throws ClusterError ABORTED when the caller gave up before anything was done. */
 export function checkNotAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;

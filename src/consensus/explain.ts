@@ -8,7 +8,7 @@ import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
 import type { Live } from './assemble.ts';
 import type { NodeParts } from './node-parts.ts';
-import type { LocalProposal } from './proposal.ts';
+import type { Stage } from './proposal.ts';
 import type { Divergence, Member, MemberStatus, NodePhase, NodeRole, NodeStatus } from './types.ts';
 
 const ROLE_NAMES: Readonly<Record<StateType, NodeRole>> = {
@@ -103,10 +103,7 @@ function quorumOf(members: readonly MemberStatus[]): { needed: number; reached: 
 }
 
 /** The error for one who waited for a leader or a majority until the deadline. */
-export function waitedInVain(
-  status: NodeStatus,
-  stage: LocalProposal['stage'] | 'read',
-): ClusterError {
+export function waitedInVain(status: NodeStatus, stage: Stage | 'read'): ClusterError {
   const { leader, quorum, term } = status;
   const missing = status.members.filter((m) => m.role === 'voter' && !m.connected);
   const details: ErrorDetails = {

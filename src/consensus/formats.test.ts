@@ -17,18 +17,18 @@ import {
   encodeMember,
 } from './membership-changes.ts';
 import { decodeNodeSection, encodeNodeSection, type NodeSectionState } from './node-section.ts';
-import { ForwardStatus, type LocalProposal } from './proposal.ts';
+import { ForwardStatus } from './proposal.ts';
 import { markQuarantined } from './quarantine.ts';
 import { markRemoved } from './removed-mark.ts';
 
-const hex = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString('hex');
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytes = (text: string): Uint8Array => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
 describe('frames between nodes', () => {
   const part = encodePart(CommandKind.Application, Buffer.from('ab'), undefined);
 
   it('proposals', () => {
-    const proposal = { forwardId: 5, part } as LocalProposal;
+    const proposal = { forwardId: 5, envelope: { bytes: part }, start: 0, end: part.length };
     const golden = '0100000001000000 0000000000001440 0100000002000000 6162';
     expect(hex(encodeProposals([proposal]))).toBe(golden.replaceAll(' ', ''));
     expect(decodeProposals(bytes(golden))).toEqual([{ id: 5, part: Buffer.from(part) }]);

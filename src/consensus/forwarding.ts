@@ -10,8 +10,9 @@
  */
 import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, FRAME_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
+import { resultLength, writeResult } from './compact-result.ts';
 import { partEnd } from './envelope.ts';
-import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposal.ts';
+import { type ForwardAnswer, ForwardStatus, type PlacedBytes, partOf, sizeOf } from './proposal.ts';
 
 /** Kinds of frames of the transport. Numbers are on the wire. */
 export const FrameKind = {
@@ -28,21 +29,30 @@ const ID_BYTES = 8;
 const ANSWER_BYTES = 28;
 const STATUSES: readonly ForwardStatus[] = Object.values(ForwardStatus);
 
-function header(count: number): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES);
-  bytes[0] = VERSION;
-  new DataView(bytes.buffer).setUint32(4, count, true);
-  return bytes;
+/** A frame of so many bytes behind its header, which is written. */
+function frameOf(count: number, bytes: number): { frame: Uint8Array; view: DataView } {
+  const frame = new Uint8Array(HEADER_BYTES + bytes);
+  const view = new DataView(frame.buffer);
+  frame[0] = VERSION;
+  view.setUint32(4, count, true);
+  return { frame, view };
 }
 
-export function encodeProposals(proposals: readonly LocalProposal[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [header(proposals.length)];
-  for (const { forwardId, part } of proposals) {
-    const id = new Uint8Array(ID_BYTES);
-    new DataView(id.buffer).setFloat64(0, forwardId, true);
-    chunks.push(id, part);
+/** What is sent of a proposal. */
+export interface Forwarded extends PlacedBytes {
+  readonly forwardId: number;
+}
+
+export function encodeProposals(proposals: readonly Forwarded[]): Uint8Array {
+  const partsBytes = proposals.reduce((sum, proposal) => sum + sizeOf(proposal), 0);
+  const { frame, view } = frameOf(proposals.length, proposals.length * ID_BYTES + partsBytes);
+  let offset = HEADER_BYTES;
+  for (const proposal of proposals) {
+    view.setFloat64(offset, proposal.forwardId, true);
+    frame.set(partOf(proposal), offset + ID_BYTES);
+    offset += ID_BYTES + sizeOf(proposal);
   }
-  return chunks;
+  return frame;
 }
 
 function open(payload: Uint8Array, what: string, itemBytesMin: number): DataView {
@@ -78,27 +88,27 @@ export function decodeProposals(payload: Uint8Array): { id: number; part: Uint8A
  * The answers in as many frames as it takes. One whose result no frame can carry is told as unknown:
  * the command has taken effect, but the follower can not be given what it answered.
  */
-export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[][] {
-  const frames: Uint8Array[][] = [];
+export function encodeAnswers(answers: readonly ForwardAnswer[]): Uint8Array[] {
+  const frames: Uint8Array[] = [];
   let batch: ForwardAnswer[] = [];
   let bytes = 0;
   for (const given of answers) {
     const answer = isTooLarge(given) ? withoutResult(given) : given;
-    const size = ANSWER_BYTES + answer.result.bytes.length;
+    const size = ANSWER_BYTES + resultLength(answer.result);
     if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
-      frames.push(encodeAnswerFrame(batch));
+      frames.push(encodeAnswerFrame(batch, bytes));
       batch = [];
       bytes = 0;
     }
     batch.push(answer);
     bytes += size;
   }
-  if (batch.length > 0) frames.push(encodeAnswerFrame(batch));
+  if (batch.length > 0) frames.push(encodeAnswerFrame(batch, bytes));
   return frames;
 }
 
 function isTooLarge({ result }: ForwardAnswer): boolean {
-  return HEADER_BYTES + ANSWER_BYTES + result.bytes.length > FRAME_BYTES_MAX;
+  return HEADER_BYTES + ANSWER_BYTES + resultLength(result) > FRAME_BYTES_MAX;
 }
 
 function withoutResult({ id }: ForwardAnswer): ForwardAnswer {
@@ -106,19 +116,20 @@ function withoutResult({ id }: ForwardAnswer): ForwardAnswer {
   return { id, status: ForwardStatus.Unknown, index: 0, result };
 }
 
-function encodeAnswerFrame(answers: readonly ForwardAnswer[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [header(answers.length)];
+function encodeAnswerFrame(answers: readonly ForwardAnswer[], bytes: number): Uint8Array {
+  const { frame, view } = frameOf(answers.length, bytes);
+  let offset = HEADER_BYTES;
   for (const { id, status, index, result } of answers) {
-    const head = new Uint8Array(ANSWER_BYTES);
-    const view = new DataView(head.buffer);
-    view.setFloat64(0, id, true);
-    view.setFloat64(8, index, true);
-    view.setUint32(16, status, true);
-    view.setUint32(20, result.code, true);
-    view.setUint32(24, result.bytes.length, true);
-    chunks.push(head, result.bytes);
+    view.setFloat64(offset, id, true);
+    view.setFloat64(offset + 8, index, true);
+    view.setUint32(offset + 16, status, true);
+    view.setUint32(offset + 20, result.code, true);
+    const length = resultLength(result);
+    view.setUint32(offset + 24, length, true);
+    writeResult(result, frame, offset + ANSWER_BYTES);
+    offset += ANSWER_BYTES + length;
   }
-  return chunks;
+  return frame;
 }
 
 /** @throws ClusterError CODEC_INVALID. */

@@ -12,7 +12,7 @@ it('an idle node takes no turns', async () => {
   await node.propose(text('one'));
   await node.readIndex();
   await roundsOfTheEventLoop(50);
-  const turns = vi.spyOn(cluster.world.clock, 'afterIo');
+  const turns = vi.spyOn(cluster.world.clock, 'soon');
   await roundsOfTheEventLoop(50);
   expect(turns.mock.calls.length).toBe(0);
 });

@@ -15,7 +15,7 @@
  * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
  * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
  */
-import { assert, ClusterError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -42,6 +42,7 @@ import {
   encodeProposals,
   FrameKind,
 } from './forwarding.ts';
+import { codeOf, IGNORED, unlessUnknownPeer } from './harmless.ts';
 import type { LeaderCalls } from './leader-calls.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
@@ -60,13 +61,6 @@ import {
 
 /** After that long in one turn, in ms, sockets and timers get theirs: a replay must not cost heartbeats. */
 const TURN_MS_MAX = 10;
-
-/** What a message of a confused or foreign peer may raise; none of it changes the core. */
-const IGNORED: ReadonlySet<string> = new Set([
-  'STEP_LOCAL',
-  'STEP_PEER_UNKNOWN',
-  'PROPOSAL_DROPPED',
-]);
 
 export interface LoopHost {
   readonly core: RawNode;
@@ -114,6 +108,8 @@ export class Loop {
   /** For votes, until the append of the same Ready, which holds the own one. */
   #requests: Message[] = [];
 
+  readonly #nextTurn: () => void = () => this.#turn();
+
   constructor(host: LoopHost) {
     this.#host = host;
     this.#core = host.core;
@@ -133,7 +129,7 @@ export class Loop {
   askTurn(): void {
     if (this.#turnAsked || !this.#host.takesPart()) return;
     this.#turnAsked = true;
-    this.#host.clock.afterIo(() => this.#turn());
+    this.#host.clock.soon(this.#nextTurn);
   }
 
   /** Runs an input into the core; a broken rule stops the node. */
@@ -155,6 +151,7 @@ export class Loop {
     } catch (error) {
       this.#host.fail(error);
     }
+    this.#host.proposals.tellApplied();
   }
 
   /** Whether there is more to do already. What a peer or the disk must say first is no reason to ask. */
@@ -189,7 +186,10 @@ export class Loop {
       // Those that gathered meanwhile are asked for in the same turn.
       this.#host.reads.ask();
     }
-    for (const message of messages) this.#route(message);
+    // Peers first: they have the longer way, and applying may take its time.
+    for (const message of messages) if (!isForLocalThread(message)) this.#route(message);
+    this.#host.transport.flush();
+    for (const message of messages) if (isForLocalThread(message)) this.#route(message);
     assert(this.#requests.length === 0, 'a request for votes comes with the own vote to be stored');
     for (const { lo, hi } of logReads) this.#loadLog(lo, hi);
   }
@@ -401,7 +401,7 @@ export class Loop {
   }
 
   forward(to: RaftId, proposals: readonly LocalProposal[]): boolean {
-    return this.sendFrame(to, FrameKind.Proposals, encodeProposals(proposals));
+    return this.sendFrame(to, FrameKind.Proposals, [encodeProposals(proposals)]);
   }
 
   sendStateClaim(to: RaftId, claim: StateClaim): void {
@@ -420,7 +420,7 @@ export class Loop {
     const all = this.#answers;
     this.#answers = new Map();
     for (const [to, answers] of all) {
-      for (const frame of encodeAnswers(answers)) this.sendFrame(to, FrameKind.Answers, frame);
+      for (const frame of encodeAnswers(answers)) this.sendFrame(to, FrameKind.Answers, [frame]);
     }
   }
 
@@ -430,21 +430,11 @@ export class Loop {
   }
 }
 
+function isForLocalThread({ to }: Message): boolean {
+  return to === APPEND_THREAD || to === APPLY_THREAD;
+}
+
 /** A storage message carries its hard state in three fields; all zero means that it did not change. */
 function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
   return term === 0 && vote === NONE && commit === 0 ? undefined : { term, vote, commit };
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof ClusterError ? error.code : undefined;
-}
-
-/** A peer that was removed meanwhile is no fault: what was meant for it is dropped. */
-function unlessUnknownPeer<T>(send: () => T): T | undefined {
-  try {
-    return send();
-  } catch (error) {
-    if (codeOf(error) === 'PEER_UNKNOWN') return undefined;
-    throw error;
-  }
 }

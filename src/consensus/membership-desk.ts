@@ -8,7 +8,7 @@ import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
 import { promotionOf } from './admission.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
-import { CommandKind, encodePart } from './envelope.ts';
+import { CommandKind } from './envelope.ts';
 import { nobodyLeads } from './explain.ts';
 import { type AddCall, type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
@@ -47,14 +47,14 @@ export class MembershipDesk {
     parseAddress(address);
     const call = { op: 'add', nodeId, address, wantsVote } as const;
     if (this.#isElsewhere()) return (await this.#askLeader(call, options)) as Invitation;
-    const deadline = this.#life.deadline(options);
+    const deadline = this.#life.deadline(options.timeoutMs);
     const { members } = this.#life.parts.replica;
     const invited = this.#invited(call);
     if (invited !== undefined) return this.#invitation(invited);
     const check = (): void => checkIsNew(members, nodeId, address);
     check();
-    const part = encodePart(CommandKind.MintMember, Buffer.from(nodeId), undefined);
-    const minted = await this.#life.proposePart(part, false, options);
+    const name = Buffer.from(nodeId);
+    const minted = await this.#life.proposePart(CommandKind.MintMember, name, options);
     if (minted.code === NodeResultCode.MemberExists) {
       const added = this.#invited(call);
       if (added !== undefined) return this.#invitation(added);
@@ -116,13 +116,19 @@ export class MembershipDesk {
     if (isDone()) return;
     const { admission } = this.#life.parts;
     const change = promotionOf(member, admission);
-    await this.#change(change, this.#life.deadline(options), options.signal, check, isDone);
+    await this.#change(
+      change,
+      this.#life.deadline(options.timeoutMs),
+      options.signal,
+      check,
+      isDone,
+    );
   }
 
   /** Resolves when the others can do without it, whatever they forget: then it may be switched off. */
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
     checkNodeId(nodeId, 'nodeId');
-    const deadline = this.#life.deadline(options);
+    const deadline = this.#life.deadline(options.timeoutMs);
     const wasMember = this.#isElsewhere()
       ? await this.#askToRemove(nodeId, options)
       : await this.#removeHere(nodeId, deadline, options.signal);
@@ -192,7 +198,7 @@ export class MembershipDesk {
       await this.#askLeader({ op: 'transfer', nodeId: toNodeId }, options);
       return;
     }
-    const deadline = life.deadline(options);
+    const deadline = life.deadline(options.timeoutMs);
     const { raftId } = this.#memberNamed(toNodeId);
     this.#checkVotes(raftId, toNodeId);
     loop.guard(() => core.transferLeadership(raftId));
@@ -243,7 +249,7 @@ export class MembershipDesk {
   async #askLeader(call: LeaderCall, options: WaitOptions): Promise<unknown> {
     const { signal } = options;
     checkNotAborted(signal);
-    const deadline = this.#life.deadline(options);
+    const deadline = this.#life.deadline(options.timeoutMs);
     const { leaderCalls, replica } = this.#life.parts;
     const { promise, abandon } = leaderCalls.ask(this.#life.started.loop.leaderId, call, deadline);
     const answer = await unlessAborted(signal, promise, abandon);

@@ -9,7 +9,7 @@
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
 import { assemble, handOver, type Live, startTransport } from './assemble.ts';
-import { checkNotAborted, toFailure, unlessAborted } from './complaints.ts';
+import { checkNotAborted, notLeader, toFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { Departure } from './departure.ts';
@@ -26,6 +26,8 @@ import {
   type RaftNodeParts,
 } from './node-parts.ts';
 import { checkProposable } from './peer-input.ts';
+import { LocalProposal } from './proposal.ts';
+import { abandonOnAbort, promiseOf } from './proposal-listeners.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { checkNotRemoved } from './removed-mark.ts';
 import { encodeNumbers } from './replica.ts';
@@ -39,6 +41,8 @@ import type {
   MembersChange,
   NodePhase,
   NodeStatus,
+  ProposalListener,
+  ProposeOptions,
   ProposeResult,
   WaitOptions,
 } from './types.ts';
@@ -189,16 +193,17 @@ export class NodeLife implements PartsOwner {
   }
 
   #checkStillStarting(): void {
-    if (this.#phase === 'starting') return;
-    if (this.#failure !== undefined) throw this.#failure;
-    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it was starting`);
+    if (this.#phase !== 'starting') throw this.#endedWhile('was starting');
   }
 
   /** Whoever restores a large state is told between two chunks that nobody waits for it any more. */
   checkIsLiving(): void {
-    if (this.#phase === 'starting' || this.takesPart) return;
-    if (this.#failure !== undefined) throw this.#failure;
-    throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} was stopped while it restored`);
+    if (this.#phase !== 'starting' && !this.takesPart) throw this.#endedWhile('restored');
+  }
+
+  #endedWhile(itDid: string): ClusterError {
+    const stopped = `node ${this.nodeId} was stopped while it ${itDid}`;
+    return this.#failure ?? new ClusterError('NODE_STOPPED', stopped);
   }
 
   stop(): Promise<void> {
@@ -258,12 +263,13 @@ export class NodeLife implements PartsOwner {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
     const error = toFailure(cause);
     this.#failure = error;
+    // Before anybody is told: who proposes again at once, from within, is refused.
+    this.#phase = 'failed';
     // Its peers may have told it, and not the log.
     if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
-    this.#phase = 'failed';
     void this.parts.transport.stop().catch(() => undefined);
     this.#resolveFailed(error);
   }
@@ -287,22 +293,30 @@ export class NodeLife implements PartsOwner {
     this.parts.observers.end();
   }
 
-  /** Takes a part to the log, wherever the leader is; resolves when it is applied here. */
-  async proposePart(
-    part: Uint8Array,
-    repeatable: boolean,
-    options: WaitOptions,
-  ): Promise<ProposeResult> {
-    // What every node must be able to apply: the application's own is for its machine to say.
-    if (part[0] !== CommandKind.Application) checkProposable(part);
+  /** Takes a command to the log, wherever the leader is; see `RaftNode.submit`. */
+  submit(
+    kind: CommandKind,
+    body: Uint8Array,
+    { request, signal, timeoutMs }: ProposeOptions,
+    listener: ProposalListener,
+  ): void {
     this.checkTakesProposals();
     this.#checkMayForward();
-    checkNotAborted(options.signal);
-    const deadline = this.deadline(options);
-    const { promise, proposal } = this.parts.proposals.addLocal(part, repeatable, deadline);
+    checkNotAborted(signal);
+    const { proposals } = this.parts;
+    const proposal = new LocalProposal(kind, request, this.deadline(timeoutMs), listener);
+    proposals.add(proposal, body);
+    if (signal !== undefined) abandonOnAbort(proposals, proposal, signal);
     this.started.loop.askTurn();
-    const give = (error: Error): void => this.parts.proposals.abandon(proposal, error);
-    return await unlessAborted(options.signal, promise, give);
+  }
+
+  /** A command of the node's own; resolves when it is applied here. */
+  proposePart(kind: CommandKind, body: Uint8Array, wait: WaitOptions): Promise<ProposeResult> {
+    return promiseOf((listener) => {
+      // What every node must be able to apply.
+      checkProposable(encodePart(kind, body, undefined));
+      this.submit(kind, body, wait, listener);
+    });
   }
 
   #tick(lateMs: number): void {
@@ -319,8 +333,8 @@ export class NodeLife implements PartsOwner {
       snapshots.tick();
       promotion.tick();
       farewell.tick();
-      const now = this.parts.world.clock.now();
-      if (this.#ticks % SESSION_CHECK_TICKS === 0) this.#expireSessions(now);
+      if (this.#ticks % SESSION_CHECK_TICKS === 0)
+        this.#expireSessions(this.parts.world.clock.now());
     });
   }
 
@@ -338,15 +352,12 @@ export class NodeLife implements PartsOwner {
   }
 
   #expireSessions(now: number): void {
-    if (!this.isLeader) {
-      this.#sessionExpiry.reset();
-      return;
-    }
-    for (const [session, lastIndex] of this.#sessionExpiry.due(this.parts.replica.sessions, now)) {
-      const body = encodeNumbers(session, lastIndex);
-      const part = encodePart(CommandKind.ExpireSession, body, undefined);
-      this.proposePart(part, true, {}).catch(() => undefined);
-    }
+    if (!this.isLeader) this.#sessionExpiry.reset();
+    else
+      for (const [session, index] of this.#sessionExpiry.due(this.parts.replica.sessions, now)) {
+        const body = encodeNumbers(session, index);
+        this.proposePart(CommandKind.ExpireSession, body, {}).catch(() => undefined);
+      }
   }
 
   leadershipChanged(): void {
@@ -422,24 +433,17 @@ export class NodeLife implements PartsOwner {
 
   /** Where another node leads, and nothing is to be sent to it. */
   #checkMayForward(): void {
-    if (this.parts.config.disableProposalForwarding && this.leader !== undefined) {
-      this.checkLeads();
-    }
+    if (this.parts.config.disableProposalForwarding && this.leader) this.checkLeads();
   }
 
   checkLeads(): void {
     this.checkTakesPart();
     if (this.isLeader) return;
-    const leader = this.leader?.nodeId;
-    throw new ClusterError(
-      'NOT_LEADER',
-      `only the leader can do this; ${leader ?? 'nobody'} leads`,
-      { details: { leader: leader ?? null } },
-    );
+    throw notLeader(this.leader?.nodeId);
   }
 
-  deadline(options: WaitOptions): number {
-    const deadline = this.parts.world.clock.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  deadline(timeoutMs: number = DEFAULT_TIMEOUT_MS): number {
+    const deadline = this.parts.world.clock.now() + timeoutMs;
     this.#deadlines.watch(deadline);
     return deadline;
   }

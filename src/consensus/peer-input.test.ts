@@ -9,7 +9,7 @@ import type { TransportEvents } from '../transport/index.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { decodeAnswers, encodeAnswers, encodeProposals, FrameKind } from './forwarding.ts';
 import { checkProposable, messageFault } from './peer-input.ts';
-import { ForwardStatus, type LocalProposal } from './proposal.ts';
+import { ForwardStatus } from './proposal.ts';
 import { encodeNumbers } from './replica.ts';
 
 let cluster: TestCluster;
@@ -70,9 +70,11 @@ function badParts(): Uint8Array[] {
 describe('frames of proposals', () => {
   it('a part that no node could apply is refused at the door, not committed', async () => {
     const frame = encodeProposals(
-      badParts().map((part, i) => ({ forwardId: i + 1, part }) as LocalProposal),
+      badParts().map((part, i) => {
+        return { forwardId: i + 1, envelope: { bytes: part }, start: 0, end: part.length };
+      }),
     );
-    events.frame(follower, FrameKind.Proposals, Buffer.concat(frame));
+    events.frame(follower, FrameKind.Proposals, frame);
     await allGoOn();
   });
 
@@ -149,22 +151,20 @@ describe('frames of answers', () => {
 
   it('are split, so that each fits, and come back as they went in', () => {
     const frames = encodeAnswers(Array.from({ length: 100 }, (_, i) => answer(i, 200 * 1024)));
-    const sizes = frames.map((chunks) => Buffer.concat(chunks).length);
+    const sizes = frames.map((frame) => frame.length);
     expect(Math.max(...sizes)).toBeLessThan(300 * 1024);
-    const ids = frames.flatMap((chunks) =>
-      decodeAnswers(Buffer.concat(chunks)).map(({ id }) => id),
-    );
+    const ids = frames.flatMap((frame) => decodeAnswers(frame).map(({ id }) => id));
     expect(ids).toEqual(Array.from({ length: 100 }, (_, i) => i));
   });
 
   it('tell an answer that no frame can carry as unknown', () => {
     const frames = encodeAnswers([answer(7, 9 * 1024 * 1024)]);
-    const [told] = decodeAnswers(Buffer.concat(frames[0] ?? []));
+    const [told] = decodeAnswers(frames[0] as Uint8Array);
     expect(told).toMatchObject({ id: 7, status: ForwardStatus.Unknown });
   });
 
   it('are refused when they hold no status or number of ours', () => {
-    const bytes = Buffer.concat(encodeAnswers([answer(1, 1)])[0] ?? []);
+    const [bytes = new Uint8Array(0)] = encodeAnswers([answer(1, 1)]);
     const badStatus = Buffer.from(bytes);
     badStatus.writeUInt32LE(7, 8 + 16);
     const badIndex = Buffer.from(bytes);

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { CommandKind, decodeEnvelope, encodePart } from './envelope.ts';
-import { type ForwardAnswer, ForwardStatus, type LocalProposal } from './proposal.ts';
+import { type ForwardAnswer, ForwardStatus, LocalProposal } from './proposal.ts';
+import { promiseOf } from './proposal-listeners.ts';
 import { type ProposalHost, Proposals } from './proposals.ts';
-import type { ProposeResult } from './types.ts';
+import type { CommandResult, ProposeResult } from './types.ts';
 
 const part = (text: string): Uint8Array =>
   encodePart(CommandKind.Application, Buffer.from(text), undefined);
@@ -17,6 +18,7 @@ class Bench {
   nextIndex = 10;
   term = 3;
   explained = 0;
+  sequence = 0;
   takes = true;
   forwards = true;
   readonly appended: string[][] = [];
@@ -48,9 +50,20 @@ class Bench {
   }
 
   add(text: string, repeatable = false): Promise<ProposeResult> {
-    const { promise } = this.proposals.addLocal(part(text), repeatable, this.now + 100);
+    const request = repeatable ? { session: 1, sequence: ++this.sequence } : undefined;
+    const promise = promiseOf((listener) => {
+      const { Application } = CommandKind;
+      const proposal = new LocalProposal(Application, request, this.now + 100, listener);
+      this.proposals.add(proposal, Buffer.from(text));
+    });
     promise.catch(() => undefined);
     return promise;
+  }
+
+  /** As at the end of a turn. */
+  apply(index: number, term: number, results: readonly CommandResult[] | undefined): void {
+    this.proposals.applied(index, term, results);
+    this.proposals.tellApplied();
   }
 }
 
@@ -70,7 +83,7 @@ describe('proposals', () => {
     bench.proposals.appendQueued();
     expect(bench.appended).toEqual([['a', 'b']]);
     expect(await settled(a)).toBe('open');
-    bench.proposals.applied(10, 3, [done('A'), done('B')]);
+    bench.apply(10, 3, [done('A'), done('B')]);
     expect(await a).toMatchObject({ index: 10, code: 0 });
     expect(Buffer.from((await b).bytes).toString()).toBe('B');
     expect(bench.proposals.unanswered).toBe(0);
@@ -107,8 +120,10 @@ describe('proposals', () => {
     bench.proposals.forwardAnswered(2, answer((again as LocalProposal).forwardId));
     expect(await settled(a)).toBe('open');
     bench.proposals.forwardAnswered(2, answer((second as LocalProposal).forwardId));
+    bench.proposals.tellApplied();
     expect(await b).toMatchObject({ code: 0 });
     bench.proposals.forwardAnswered(3, answer((again as LocalProposal).forwardId));
+    bench.proposals.tellApplied();
     expect(await a).toMatchObject({ code: 0 });
   });
 
@@ -116,10 +131,10 @@ describe('proposals', () => {
     const bench = new Bench();
     const a = bench.add('a');
     bench.proposals.appendQueued();
-    bench.proposals.applied(10, 4, undefined);
+    bench.apply(10, 4, undefined);
     expect(await settled(a)).toBe('open');
     bench.proposals.appendQueued();
-    bench.proposals.applied(11, 3, [done('A')]);
+    bench.apply(11, 3, [done('A')]);
     expect(await a).toMatchObject({ index: 11 });
     expect(bench.appended).toEqual([['a'], ['a']]);
   });
@@ -134,11 +149,11 @@ describe('proposals', () => {
     bench.term = 5;
     const newer = bench.add('newer');
     bench.proposals.appendQueued();
-    bench.proposals.applied(10, 5, [done('N')]);
+    bench.apply(10, 5, [done('N')]);
     expect(await newer).toMatchObject({ index: 10 });
     expect(bench.answers).toMatchObject([{ id: 71, status: ForwardStatus.NotProposed }]);
     bench.proposals.appendQueued();
-    bench.proposals.applied(11, 5, [done('O')]);
+    bench.apply(11, 5, [done('O')]);
     expect(await older).toMatchObject({ index: 11 });
   });
 
@@ -187,7 +202,7 @@ describe('proposals', () => {
     bench.proposals.forwardAnswered(2, answer);
     expect(await settled(a)).toBe('open');
     bench.applied = 20;
-    bench.proposals.applied(20, 3, [done('somebody')]);
+    bench.apply(20, 3, [done('somebody')]);
     expect(await a).toMatchObject({ index: 20, code: 0 });
   });
 
@@ -268,7 +283,7 @@ describe('proposals', () => {
     bench.proposals.appendQueued();
     bench.proposals.addRemote(2, 72, part('b'));
     bench.proposals.forwardQueued(3);
-    bench.proposals.applied(10, 3, [done('A')]);
+    bench.apply(10, 3, [done('A')]);
     bench.proposals.addRemote(2, 73, part('c'));
     bench.proposals.appendQueued();
     bench.proposals.skippedTo(11);
@@ -279,10 +294,10 @@ describe('proposals', () => {
     ]);
   });
 
-  it('refuses what is too much, and tells that nothing was proposed', () => {
+  it('refuses what is too much, and tells that nothing was proposed', async () => {
     const bench = new Bench();
     for (let i = 0; i < PROPOSALS_WAITING_MAX; i++) void bench.add('x');
-    expect(() => bench.add('one more')).toThrow(/nothing was proposed/);
+    await expect(bench.add('one more')).rejects.toThrow(/nothing was proposed/);
     bench.proposals.failAll(new ClusterError('NODE_STOPPED', 'stopped'));
   });
 });

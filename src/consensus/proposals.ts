@@ -14,21 +14,33 @@
  *   until its deadline.
  * - Whatever else goes wrong is OUTCOME_UNKNOWN; only a request with an id is tried again by itself.
  *
+ * Who waits is a listener, told at the end of the turn in which the command was applied; a refusal is told
+ * at once. What was proposed lies in envelopes under construction (envelope-draft.ts), and the next entry is
+ * one of these as it stands: nothing is copied or made per command, unless some of its commands are not
+ * wanted any more or come from somewhere else.
+ *
  * Places in the log are told apart by (index, term): another term at the index means that the entry
  * of ours can never be committed (log matching).
  */
 import { assert, ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, PROPOSAL_BYTES_WAITING_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import type { LogIndex, RaftId, Term } from '../raft/index.ts';
-import { encodeEnvelope } from './envelope.ts';
+import { partBytes } from './envelope.ts';
+import { EnvelopeDrafts, NOWHERE } from './envelope-draft.ts';
 import {
+  batchEnd,
+  envelopeOf,
   type ForwardAnswer,
   ForwardStatus,
-  isWaiting,
   type LocalProposal,
   type Proposal,
+  partOf,
+  type Stage,
+  sizeOf,
 } from './proposal.ts';
-import type { CommandResult, ProposeResult } from './types.ts';
+import { tellApplied, tellFailed } from './proposal-answers.ts';
+import type { CommandResult } from './types.ts';
+import { Unanswered } from './unanswered.ts';
 
 export interface ProposalHost {
   now(): number;
@@ -39,7 +51,7 @@ export interface ProposalHost {
   answer(to: RaftId, answer: ForwardAnswer): void;
   appliedIndex(): LogIndex;
   /** Why a proposal that waited for a leader or for a majority got none. */
-  explainWaiting(stage: LocalProposal['stage']): ClusterError;
+  explainWaiting(stage: Stage): ClusterError;
 }
 
 interface Placed {
@@ -52,10 +64,12 @@ interface Answered {
   readonly result: CommandResult;
 }
 
+const { Applied, NotProposed, Unknown } = ForwardStatus;
 const NO_RESULT: CommandResult = { code: 0, bytes: new Uint8Array(0) };
 
 export class Proposals {
   readonly #host: ProposalHost;
+  readonly #drafts: EnvelopeDrafts = new EnvelopeDrafts();
   #queue: Proposal[] = [];
   #queuedBytes = 0;
   /**
@@ -68,7 +82,9 @@ export class Proposals {
   /** Answered by the leader; this node has not applied that far. By index. */
   readonly #answered = new Map<LogIndex, Answered[]>();
   /** Everything local that has no answer yet, for deadlines. */
-  readonly #local = new Set<LocalProposal>();
+  readonly #local: Unanswered = new Unanswered();
+  /** They have their results; who waits for them is told at the end of the turn. */
+  #applied: LocalProposal[] = [];
   #nextForwardId: number;
   /** Sent back by a node that does not lead: not sent there again before something has changed. */
   #parked: LocalProposal[] = [];
@@ -88,15 +104,13 @@ export class Proposals {
     return this.#local.size;
   }
 
-  /** @throws ClusterError OVERLOADED. */
-  addLocal(
-    part: Uint8Array,
-    repeatable: boolean,
-    deadline: number,
-  ): { promise: Promise<ProposeResult>; proposal: LocalProposal } {
+  /** Takes a copy of the command's body. @throws ClusterError OVERLOADED. */
+  add(proposal: LocalProposal, body: Uint8Array): void {
+    const { kind, request } = proposal;
+    const bytes = partBytes(body.length, request);
     if (
       this.#local.size >= PROPOSALS_WAITING_MAX ||
-      this.#queuedBytes + part.length > PROPOSAL_BYTES_WAITING_MAX
+      this.#queuedBytes + bytes > PROPOSAL_BYTES_WAITING_MAX
     ) {
       throw new ClusterError(
         'OVERLOADED',
@@ -104,47 +118,36 @@ export class Proposals {
           'slow down and try again; nothing was proposed',
       );
     }
-    let resolve!: (result: ProposeResult) => void;
-    let reject!: (error: Error) => void;
-    const promise = new Promise<ProposeResult>((ok, fail) => {
-      resolve = ok;
-      reject = fail;
-    });
-    const proposal: LocalProposal = {
-      origin: 'local',
-      part,
-      repeatable,
-      deadline,
-      resolve,
-      reject,
-      stage: 'queued',
-      mayBeInLog: false,
-      forwardId: 0,
-    };
+    proposal.place(this.#drafts.add(kind, body, request), bytes);
     this.#local.add(proposal);
     this.#push(proposal);
-    return { promise, proposal };
   }
 
   addRemote(from: RaftId, id: number, part: Uint8Array): void {
     const full =
       this.#queue.length >= PROPOSALS_WAITING_MAX ||
       this.#queuedBytes + part.length > PROPOSAL_BYTES_WAITING_MAX;
-    if (full) this.#answerNotProposed(from, id);
-    else this.#push({ origin: 'remote', part, from, id });
+    if (full) {
+      this.#answerNothing(from, id, NotProposed);
+      return;
+    }
+    const envelope = this.#drafts.addPart(part);
+    const end = envelope.length;
+    this.#push({ origin: 'remote', from, id, envelope, start: end - part.length, end });
   }
 
   /** What a follower sent can not be proposed at all. */
   refuseRemote(from: RaftId, id: number): void {
-    this.#answerNotProposed(from, id);
+    this.#answerNothing(from, id, NotProposed);
   }
 
   /** This node leads: everything that waits goes into the log, in few entries. */
   appendQueued(): void {
+    this.#drafts.close();
     while (this.#queue.length > 0) {
-      const { proposals, parts, bytes } = this.#takeBatch();
+      const proposals = this.#takeBatch();
       if (proposals.length === 0) continue;
-      const place = this.#host.append(encodeEnvelope(parts, bytes));
+      const place = this.#host.append(envelopeOf(proposals));
       if (place === undefined) {
         this.#putBack(proposals);
         return;
@@ -160,12 +163,14 @@ export class Proposals {
   forwardQueued(leader: RaftId): void {
     const queue = this.#queue;
     if (queue.length === 0) return;
+    this.#drafts.close();
     this.#queue = [];
     this.#queuedBytes = 0;
     const mine: LocalProposal[] = [];
     for (const proposal of queue) {
-      if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
-      else if (isWaiting(proposal)) mine.push(proposal);
+      if (proposal.origin === 'remote')
+        this.#answerNothing(proposal.from, proposal.id, NotProposed);
+      else if (proposal.isWaiting) mine.push(proposal);
     }
     if (leader === 0) this.#putBack(mine);
     else this.#forwardInBatches(leader, mine);
@@ -208,9 +213,9 @@ export class Proposals {
     this.#forwarded.delete(answer.id);
     const { proposal } = entry;
     if (proposal.stage !== 'forwarded') return;
-    const isLost = answer.status === ForwardStatus.Unknown;
+    const isLost = answer.status === Unknown;
     proposal.mayBeInLog ||= isLost;
-    if (answer.status === ForwardStatus.NotProposed) this.#park(proposal);
+    if (answer.status === NotProposed) this.#park(proposal);
     else if (isLost && proposal.repeatable) this.#park(proposal);
     else if (isLost) this.#lost(proposal, 'the leader lost it');
     else if (this.#host.appliedIndex() >= answer.index) {
@@ -258,8 +263,8 @@ export class Proposals {
     const now = this.#host.now();
     let earliest = Number.POSITIVE_INFINITY;
     // Thousands may be late at once, and all for the same reason: it is worked out once.
-    const reasons = new Map<LocalProposal['stage'], ClusterError>();
-    for (const proposal of this.#local) {
+    const reasons = new Map<Stage, ClusterError>();
+    for (const proposal of this.#local.all()) {
       const { stage, deadline } = proposal;
       if (deadline > now) {
         earliest = Math.min(earliest, deadline);
@@ -273,6 +278,14 @@ export class Proposals {
     return earliest;
   }
 
+  /** Tells those whose results are here. Not while the core works: who is told may ask for the next thing. */
+  tellApplied(): void {
+    if (this.#applied.length === 0) return;
+    const applied = this.#applied;
+    this.#applied = [];
+    for (const proposal of applied) tellApplied(proposal);
+  }
+
   /** The caller gave up. What it proposed may still happen, unless it never left the queue. */
   abandon(proposal: LocalProposal, error: Error): void {
     this.#fail(proposal, error);
@@ -280,7 +293,8 @@ export class Proposals {
 
   /** The node ends: nobody will be answered any more. */
   failAll(notProposed: ClusterError): void {
-    for (const proposal of this.#local) {
+    this.tellApplied();
+    for (const proposal of this.#local.all()) {
       const error =
         proposal.stage === 'queued'
           ? notProposed
@@ -300,53 +314,49 @@ export class Proposals {
 
   #push(proposal: Proposal): void {
     this.#queue.push(proposal);
-    this.#queuedBytes += proposal.part.length;
+    this.#queuedBytes += sizeOf(proposal);
   }
 
   #putBack(proposals: readonly Proposal[]): void {
     this.#queue = [...proposals, ...this.#queue];
-    for (const proposal of proposals) this.#queuedBytes += proposal.part.length;
+    for (const proposal of proposals) this.#queuedBytes += sizeOf(proposal);
   }
 
   /** What nobody waits for any more makes room in the queue, also while nothing leaves it. */
   #dropDone(): void {
-    const left = this.#queue.filter((it) => it.origin === 'remote' || isWaiting(it));
+    const left = this.#queue.filter((it) => it.origin === 'remote' || it.isWaiting);
     if (left.length === this.#queue.length) return;
     this.#queue = [];
     this.#queuedBytes = 0;
+    // Where one of thousands is left, it would keep all their bytes: those are counted no more.
+    this.#drafts.close();
+    for (const it of left) {
+      if (it.origin === 'local') it.place(this.#drafts.addPart(partOf(it)), sizeOf(it));
+    }
     this.#putBack(left);
   }
 
-  #takeBatch(): { proposals: Proposal[]; parts: Uint8Array[]; bytes: number } {
+  #takeBatch(): Proposal[] {
     const proposals: Proposal[] = [];
-    const parts: Uint8Array[] = [];
     let bytes = 0;
     let taken = 0;
     for (const proposal of this.#queue) {
-      if (bytes > 0 && bytes + proposal.part.length > BATCH_BYTES_MAX) break;
+      const size = sizeOf(proposal);
+      if (bytes > 0 && bytes + size > BATCH_BYTES_MAX) break;
       taken++;
-      this.#queuedBytes -= proposal.part.length;
-      if (proposal.origin === 'local' && !isWaiting(proposal)) continue;
+      this.#queuedBytes -= size;
+      if (proposal.origin === 'local' && !proposal.isWaiting) continue;
       proposals.push(proposal);
-      parts.push(proposal.part);
-      bytes += proposal.part.length;
+      bytes += size;
     }
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
-    return { proposals, parts, bytes };
+    return proposals;
   }
 
   #forwardInBatches(leader: RaftId, proposals: readonly LocalProposal[]): void {
     let from = 0;
     while (from < proposals.length) {
-      let to = from;
-      let bytes = 0;
-      do {
-        bytes += (proposals[to] as LocalProposal).part.length;
-        to++;
-      } while (
-        to < proposals.length &&
-        bytes + (proposals[to] as LocalProposal).part.length <= BATCH_BYTES_MAX
-      );
+      const to = batchEnd(proposals, from);
       const batch = proposals.slice(from, to);
       for (const proposal of batch) proposal.forwardId = this.#nextForwardId++;
       if (!this.#host.forward(leader, batch)) {
@@ -368,19 +378,20 @@ export class Proposals {
       proposals: proposals.length,
       results: results.length,
     });
-    for (const [i, proposal] of proposals.entries()) {
+    for (let i = 0; i < proposals.length; i++) {
+      const proposal = proposals[i] as Proposal;
       const result = results[i] as CommandResult;
       if (proposal.origin === 'local') this.#resolve(proposal, index, result);
       else {
         const { id } = proposal;
-        this.#host.answer(proposal.from, { id, status: ForwardStatus.Applied, index, result });
+        this.#host.answer(proposal.from, { id, status: Applied, index, result });
       }
     }
   }
 
   /** Another entry was committed in its place: certainly without effect. */
   #replaced(proposal: Proposal): void {
-    if (proposal.origin === 'remote') this.#answerNotProposed(proposal.from, proposal.id);
+    if (proposal.origin === 'remote') this.#answerNothing(proposal.from, proposal.id, NotProposed);
     else this.#requeue(proposal, false);
   }
 
@@ -398,9 +409,7 @@ export class Proposals {
 
   #lost(proposal: Proposal, why: string): void {
     if (proposal.origin === 'remote') {
-      const { from, id } = proposal;
-      const status = ForwardStatus.Unknown;
-      this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
+      this.#answerNothing(proposal.from, proposal.id, Unknown);
     } else if (proposal.repeatable) this.#requeue(proposal);
     else {
       const advice = 'it may or may not take effect; give a request id to make retries safe';
@@ -408,24 +417,29 @@ export class Proposals {
     }
   }
 
-  #answerNotProposed(from: RaftId, id: number): void {
-    const status = ForwardStatus.NotProposed;
+  #answerNothing(from: RaftId, id: number, status: ForwardStatus): void {
     this.#host.answer(from, { id, status, index: 0, result: NO_RESULT });
   }
 
   #resolve(proposal: LocalProposal, index: LogIndex, result: CommandResult): void {
     if (proposal.stage === 'done') return;
-    proposal.stage = 'done';
-    this.#local.delete(proposal);
-    proposal.resolve({ index, code: result.code, bytes: result.bytes });
+    this.#finish(proposal);
+    proposal.index = index;
+    proposal.result = result;
+    this.#applied.push(proposal);
   }
 
   #fail(proposal: LocalProposal, error: Error): void {
     if (proposal.stage === 'done') return;
-    proposal.stage = 'done';
-    this.#local.delete(proposal);
+    this.#finish(proposal);
     this.#forwarded.delete(proposal.forwardId);
-    proposal.reject(error);
+    tellFailed(proposal, error);
+  }
+
+  #finish(proposal: LocalProposal): void {
+    this.#local.finish(proposal);
+    // Its size in the queue counts on; its bytes need not be kept for it.
+    proposal.envelope = NOWHERE;
   }
 }
 

@@ -15,15 +15,15 @@ import {
   NO_OPTIONS,
 } from './call-checks.ts';
 import { validateConfig } from './check-config.ts';
-import { checkNotAborted, sequenceStale, sessionExpired, unlessAborted } from './complaints.ts';
+import { checkNotAborted, unlessAborted } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig } from './config.ts';
-import { CommandKind, encodePart } from './envelope.ts';
-import { resultTooLarge, validateMachine } from './machine-results.ts';
+import { CommandKind } from './envelope.ts';
+import { validateMachine } from './machine-results.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { NodeLife } from './node-life.ts';
 import type { RaftNodeParts } from './node-parts.ts';
+import { promiseOf } from './proposal-listeners.ts';
 import { decodeNumber, encodeNumbers } from './replica.ts';
-import { NodeResultCode } from './sessions.ts';
 import type {
   Invitation,
   LeaderChange,
@@ -31,6 +31,7 @@ import type {
   MembersChange,
   NodePhase,
   NodeStatus,
+  ProposalListener,
   ProposeOptions,
   ProposeResult,
   ReadOptions,
@@ -122,10 +123,20 @@ export class RaftNode implements AsyncDisposable {
    * - RESULT_TOO_LARGE: it was applied, and its result is too large to be told;
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
-  async propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
+  propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
+    return promiseOf((listener) => this.submit(command, options, listener));
+  }
+
+  /**
+   * The form of `propose` for those who propose very much: no promise, and the listener is told in the turn
+   * of the loop in which this node has applied the command. The bytes are the caller's again at once. What
+   * is refused before anything was proposed is thrown here, and the listener hears nothing.
+   */
+  submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
     checkCommand(command);
     checkProposeOptions(options);
-    const { commandBytesMax } = this.#life.parts.config;
+    const { config, machine } = this.#life.parts;
+    const { commandBytesMax } = config;
     if (command.length > commandBytesMax) {
       throw new ClusterError(
         'COMMAND_TOO_LARGE',
@@ -133,22 +144,16 @@ export class RaftNode implements AsyncDisposable {
         { details: { bytes: command.length, max: commandBytesMax } },
       );
     }
-    const { request } = options;
-    this.#life.parts.machine.check?.(command);
-    const part = encodePart(CommandKind.Application, command, request);
-    const result = await this.#life.proposePart(part, request !== undefined, options);
-    if (result.code === NodeResultCode.ResultTooLarge) throw resultTooLarge(result, result.index);
-    if (request === undefined) return result;
-    if (result.code === NodeResultCode.SessionExpired) throw sessionExpired(request);
-    if (result.code === NodeResultCode.SequenceStale) throw sequenceStale(request);
-    return result;
+    machine.check?.(command);
+    this.#life.submit(CommandKind.Application, command, options, listener);
   }
 
   /** Opens a session; see `RequestId`. A lost answer leaves one behind, which ends by itself unused. */
   async openSession(options: WaitOptions = NO_OPTIONS): Promise<SessionId> {
     checkWaitOptions(options);
-    const part = encodePart(CommandKind.OpenSession, new Uint8Array(0), undefined);
-    return decodeNumber((await this.#life.proposePart(part, true, options)).bytes);
+    const nothing = new Uint8Array(0);
+    const opened = await this.#life.proposePart(CommandKind.OpenSession, nothing, options);
+    return decodeNumber(opened.bytes);
   }
 
   /**
@@ -158,8 +163,7 @@ export class RaftNode implements AsyncDisposable {
   async closeSession(session: SessionId, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkSession(session);
     checkWaitOptions(options);
-    const part = encodePart(CommandKind.CloseSession, encodeNumbers(session), undefined);
-    await this.#life.proposePart(part, true, options);
+    await this.#life.proposePart(CommandKind.CloseSession, encodeNumbers(session), options);
   }
 
   /**
@@ -170,7 +174,7 @@ export class RaftNode implements AsyncDisposable {
     checkWaitOptions(options);
     this.#life.checkIsMember();
     checkNotAborted(options.signal);
-    const { promise, read } = this.#life.parts.reads.add(this.#life.deadline(options));
+    const { promise, read } = this.#life.parts.reads.add(this.#life.deadline(options.timeoutMs));
     this.#life.started.loop.askTurn();
     await unlessAborted(options.signal, promise, (error) =>
       this.#life.parts.reads.abandon(read, error),

@@ -12,16 +12,19 @@ import { crc32 } from 'node:zlib';
 import { assert, ClusterError } from '../errors.ts';
 import type { ConfState, Entry, LogIndex, RaftId, Term } from '../raft/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
-import { CommandKind, decodeEnvelope, type Part } from './envelope.ts';
+import { resultLength, writeResult } from './compact-result.ts';
+import { CommandKind, PartCursor } from './envelope.ts';
 import { restoreMachine } from './machine-restore.ts';
 import { checkResults, checkSections } from './machine-results.ts';
 import { type Founder, type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
-import type { CommandResult, StateMachine } from './types.ts';
+import type { CommandResult, RequestId, StateMachine } from './types.ts';
 
 const EMPTY = new Uint8Array(0);
 const HASH_SCRATCH_BYTES = 16 * 1024;
+/** Code and length, in front of a result's bytes. */
+const HASHED_HEAD_BYTES = 8;
 
 /** Session ids, minted raft ids and indexes in bodies and results: one f64, a safe integer. */
 export function encodeNumbers(...numbers: number[]): Uint8Array {
@@ -47,7 +50,8 @@ export class Replica {
   readonly sessions: SessionTable = new SessionTable();
   readonly members: MemberTable = new MemberTable();
   readonly #machine: StateMachine;
-  readonly #scratch = Buffer.alloc(HASH_SCRATCH_BYTES);
+  readonly #scratch = new Uint8Array(HASH_SCRATCH_BYTES);
+  readonly #scratchView = new DataView(this.#scratch.buffer);
   #appliedIndex: LogIndex = 0;
   #appliedTerm: Term = 0;
   #hash = 0;
@@ -89,7 +93,7 @@ export class Replica {
   applyNormal(entry: Entry): readonly CommandResult[] {
     this.#advance(entry);
     if (entry.data.length === 0) return [];
-    const results = this.#applyParts(decodeEnvelope(entry.data), entry);
+    const results = this.#applyParts(PartCursor.over(entry.data), entry);
     this.#extendHash(results);
     return results;
   }
@@ -152,62 +156,58 @@ export class Replica {
   }
 
   /** Runs of application commands go to the state machine in one call. */
-  #applyParts(parts: readonly Part[], entry: Entry): CommandResult[] {
-    const results: CommandResult[] = new Array<CommandResult>(parts.length);
-    let run: number[] = [];
+  #applyParts(parts: PartCursor, entry: Entry): CommandResult[] {
+    const results: CommandResult[] = new Array<CommandResult>(parts.count);
+    let run = new Run();
     const flush = (): void => {
-      if (run.length > 0) this.#applyRun(parts, run, results, entry);
-      run = [];
+      if (run.commands.length === 0) return;
+      this.#applyRun(run, results, entry);
+      run = new Run();
     };
-    for (const [i, part] of parts.entries()) {
-      let known = part.request && this.sessions.admit(part.request, entry.index);
+    for (let i = 0; parts.next(); i++) {
+      let known = parts.hasRequest ? this.sessions.admit(parts, entry.index) : undefined;
       if (known === PENDING) {
         flush();
-        known = part.request && this.sessions.admit(part.request, entry.index);
+        known = this.sessions.admit(parts, entry.index);
       }
       if (known !== undefined) {
         results[i] = known;
-      } else if (part.kind === CommandKind.Application) {
-        run.push(i);
+      } else if (parts.kind === CommandKind.Application) {
+        run.add(i, parts);
       } else {
         flush();
-        results[i] = this.#applyNodeCommand(part, entry.index);
+        results[i] = this.#applyNodeCommand(parts.kind, parts.body(), entry.index);
       }
     }
     flush();
     return results;
   }
 
-  #applyRun(
-    parts: readonly Part[],
-    run: readonly number[],
-    results: CommandResult[],
-    entry: Entry,
-  ): void {
-    const commands = run.map((i) => (parts[i] as Part).body);
+  #applyRun(run: Run, results: CommandResult[], entry: Entry): void {
+    const { commands, places, requests } = run;
     const { index, term } = entry;
     const given: unknown = this.#machine.applyBatch(commands, { index, term });
     const answers = checkResults(given, commands.length, index);
-    for (const [k, i] of run.entries()) {
+    for (let k = 0; k < commands.length; k++) {
       const result = answers[k] as CommandResult;
-      results[i] = result;
-      const { request } = parts[i] as Part;
+      results[places[k] as number] = result;
+      const request = requests[k];
       if (request !== undefined) this.sessions.record(request, result);
     }
   }
 
-  #applyNodeCommand(part: Part, index: LogIndex): CommandResult {
-    switch (part.kind) {
+  #applyNodeCommand(kind: CommandKind, body: Uint8Array, index: LogIndex): CommandResult {
+    switch (kind) {
       case CommandKind.OpenSession:
         return done(encodeNumbers(this.sessions.open(index)));
       case CommandKind.CloseSession:
-        this.sessions.close(decodeNumber(part.body));
+        this.sessions.close(decodeNumber(body));
         return done(EMPTY);
       case CommandKind.ExpireSession:
-        this.sessions.expire(decodeNumber(part.body), decodeNumber(part.body, 1));
+        this.sessions.expire(decodeNumber(body), decodeNumber(body, 1));
         return done(EMPTY);
       case CommandKind.MintMember: {
-        const nodeId = Buffer.from(part.body).toString('utf8');
+        const nodeId = Buffer.from(body).toString('utf8');
         const existing = this.members.byNodeId(nodeId);
         if (existing !== undefined) {
           return { code: NodeResultCode.MemberExists, bytes: encodeNumbers(existing.raftId) };
@@ -215,29 +215,45 @@ export class Replica {
         return done(encodeNumbers(this.members.mint(nodeId)));
       }
       default:
-        throw new ClusterError('COMMAND_UNKNOWN', `command of kind ${part.kind} is not known`);
+        throw new ClusterError('COMMAND_UNKNOWN', `command of kind ${kind} is not known`);
     }
   }
 
   #extendHash(results: readonly CommandResult[]): void {
+    const scratch = this.#scratch;
     let used = 0;
-    for (const { code, bytes } of results) {
-      if (used + 8 + bytes.length > HASH_SCRATCH_BYTES) {
-        this.#hash = crc32(this.#scratch.subarray(0, used), this.#hash);
+    for (const result of results) {
+      const length = resultLength(result);
+      if (used + HASHED_HEAD_BYTES + length > HASH_SCRATCH_BYTES) {
+        this.#hash = crc32(scratch.subarray(0, used), this.#hash);
         used = 0;
       }
-      this.#scratch.writeUInt32LE(code, used);
-      this.#scratch.writeUInt32LE(bytes.length, used + 4);
-      used += 8;
-      if (used + bytes.length <= HASH_SCRATCH_BYTES) {
-        this.#scratch.set(bytes, used);
-        used += bytes.length;
+      this.#scratchView.setUint32(used, result.code, true);
+      this.#scratchView.setUint32(used + 4, length, true);
+      used += HASHED_HEAD_BYTES;
+      if (used + length <= HASH_SCRATCH_BYTES) {
+        writeResult(result, scratch, used);
+        used += length;
       } else {
-        this.#hash = crc32(bytes, crc32(this.#scratch.subarray(0, used), this.#hash));
+        this.#hash = crc32(result.bytes, crc32(scratch.subarray(0, used), this.#hash));
         used = 0;
       }
     }
-    this.#hash = crc32(this.#scratch.subarray(0, used), this.#hash);
+    this.#hash = crc32(scratch.subarray(0, used), this.#hash);
+  }
+}
+
+/** Commands of one entry that go to the state machine together. */
+class Run {
+  readonly commands: Uint8Array[] = [];
+  /** Which of the entry's commands each is. */
+  readonly places: number[] = [];
+  readonly requests: (RequestId | undefined)[] = [];
+
+  add(place: number, part: PartCursor): void {
+    this.commands.push(part.body());
+    this.places.push(place);
+    this.requests.push(part.request());
   }
 }
 

@@ -23,6 +23,7 @@ import {
   SESSIONS_RESULT_BYTES_MAX,
 } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
+import { resultLength } from './compact-result.ts';
 import type { CommandResult, RequestId, SessionId } from './types.ts';
 
 /** From here on codes are the node's own; a state machine's stay below. */
@@ -155,14 +156,17 @@ export class SessionTable {
   }
 
   #keep(session: Session, sequence: number, result: CommandResult): void {
-    const grown = result.bytes.length - (session.results.get(sequence)?.bytes.length ?? 0);
+    const before = session.results.get(sequence);
+    const grown = resultLength(result) - (before === undefined ? 0 : resultLength(before));
     session.results.set(sequence, result);
     session.bytes += grown;
     this.#bytes += grown;
   }
 
   #forget(session: Session, sequence: number): void {
-    const bytes = session.results.get(sequence)?.bytes.length ?? 0;
+    const result = session.results.get(sequence);
+    if (result === undefined) return;
+    const bytes = resultLength(result);
     session.results.delete(sequence);
     session.bytes -= bytes;
     this.#bytes -= bytes;
@@ -170,9 +174,9 @@ export class SessionTable {
 
   /** The newest result stays, however large. */
   #dropOldest(session: Session, newest: number): void {
-    for (const [sequence, { bytes }] of session.results) {
+    for (const [sequence, result] of session.results) {
       if (session.bytes <= SESSION_RESULT_BYTES_MAX) return;
-      if (bytes.length > 0 && sequence !== newest) this.#keep(session, sequence, DROPPED);
+      if (resultLength(result) > 0 && sequence !== newest) this.#keep(session, sequence, DROPPED);
     }
   }
 

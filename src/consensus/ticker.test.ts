@@ -20,6 +20,10 @@ class HandClock implements Clock {
     this.timers.push(timer);
     return { cancel: () => this.timers.splice(this.timers.indexOf(timer), 1) };
   }
+  soon(run: () => void): void {
+    this.afterIo(run);
+  }
+
   afterIo(run: () => void): void {
     this.io.push(run);
   }

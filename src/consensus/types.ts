@@ -85,6 +85,20 @@ export interface ProposeResult extends CommandResult {
 }
 
 /**
+ * Waits for what `submit` took. One of the two is called, once, never before `submit` has returned. What a
+ * listener throws is its own: it is thrown again outside of the node, as from a timer.
+ */
+export interface ProposalListener {
+  /**
+   * This node has applied the command, and this is what the machine answered. It may be kept; its `bytes` must
+   * not be changed, and may be made when they are asked for (`resultLength`, `writeResult` do without).
+   */
+  applied(index: LogIndex, result: CommandResult): void;
+  /** The errors that `propose` rejects with, but for what was refused at once. */
+  failed(error: Error): void;
+}
+
+/**
  * `linearizable`: sees every write that was acknowledged before the read. `local`: what this node
  * has, however old.
  */

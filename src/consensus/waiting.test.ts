@@ -12,6 +12,7 @@ class StillClock {
       this.timers.add(callback);
       return { cancel: () => void this.timers.delete(callback) };
     },
+    soon: () => {},
     afterIo: () => {},
   };
 }

@@ -8,9 +8,12 @@ import {
   type LeaderChange,
   type Member,
   type MembersChange,
+  NO_OPTIONS,
   type NodeStatus,
+  type ProposalListener,
   type ProposeOptions,
   type ProposeResult,
+  promiseOf,
   RaftNode,
   type RaftNodeConfig,
   type ReadOptions,
@@ -137,8 +140,12 @@ export class EmbeddedEngine implements Engine {
     throw new ClusterError('NOT_STARTED', `node ${this.nodeId} was not started: call start()`);
   }
 
-  async propose(command: Uint8Array, options?: ProposeOptions): Promise<ProposeResult> {
-    return await this.#started.propose(command, options);
+  propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
+    return promiseOf((listener) => this.submit(command, options, listener));
+  }
+
+  submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
+    this.#started.submit(command, options, listener);
   }
 
   async readBarrier(options?: ReadOptions): Promise<void> {

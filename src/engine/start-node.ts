@@ -74,7 +74,7 @@ export async function startNode(options: StartNodeOptions): Promise<EmbeddedEngi
     dataDir,
     machine,
     listen: listen === undefined ? ownAddress(config) : listen,
-    world: world === undefined ? { ...realWorld(), logger: nullLogger } : world,
+    world: world === undefined ? realWorld({ logger: nullLogger }) : world,
     ...(storage === undefined ? {} : { storage }),
     ...(transport === undefined ? {} : { transport }),
   });

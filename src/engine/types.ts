@@ -8,6 +8,7 @@ import type {
   Member,
   MembersChange,
   NodeStatus,
+  ProposalListener,
   ProposeOptions,
   ProposeResult,
   ReadOptions,
@@ -30,6 +31,13 @@ export interface Engine extends AsyncDisposable {
   stop(): Promise<void>;
   /** Resolves when the command has been applied here; see the errors in `RaftNode.propose`. */
   propose(command: Uint8Array, options?: ProposeOptions): Promise<ProposeResult>;
+  /**
+   * The form of `propose` for those who propose very much, such as a door: no promise. `listener` is told
+   * once, when the command has been applied here or can not be, and never before this has returned. What is
+   * refused before anything was proposed is thrown, and the listener hears nothing. The bytes are the
+   * caller's again at once. See `RaftNode.submit`.
+   */
+  submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void;
   /** Resolves when the local state is at least as new as `consistency` demands; then read it in the same turn. */
   readBarrier(options?: ReadOptions): Promise<void>;
   /** A session makes retries safe; see `RequestId`. */

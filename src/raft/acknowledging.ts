@@ -25,7 +25,8 @@ export function handleAppendResponse(raft: Raft, message: Message, progress: Pro
   if (!progress.maybeUpdate(index) && !isProbeAnswered) return;
   leaveOrFreeFlow(raft, progress, index);
 
-  if (maybeCommit(raft)) {
+  // What is committed already needs no counting of a quorum: half of all acknowledgements come after it.
+  if (index > raft.log.committed && maybeCommit(raft)) {
     releaseHeldReads(raft);
     broadcastAppend(raft);
   } else if (from !== raft.id && progress.canBumpCommit(raft.log.committed)) {

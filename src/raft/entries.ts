@@ -1,5 +1,7 @@
 /**
- * Entries: made in one place, and measured. Two measures exist and must not be mixed up:
+ * Entries: made in one place, and measured.
+ *
+ * Two measures exist and must not be mixed up:
  * - the encoded size bounds messages and what is handed out to be applied (`maxSizePerMsg`,
  *   `maxCommittedSizePerReady`); fields that are 0 or empty take no room;
  * - the payload, data bytes alone, bounds what is uncommitted and what is in flight to a follower.
@@ -9,9 +11,10 @@ import { varintSize } from './codec/varint.ts';
 import type { Entry, EntryType, LogIndex, Term } from './types.ts';
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
+
 export const NO_ENTRIES: readonly Entry[] = Object.freeze([]) as readonly Entry[];
 
-/** One shape for every entry: the fields in this order, always all of them. */
+/** One shape for every entry that is made here: the fields in this order, always all of them. */
 export function makeEntry(term: Term, index: LogIndex, type: EntryType, data: Uint8Array): Entry {
   return { term, index, type, data };
 }

@@ -74,6 +74,7 @@ export {
   decodeHardState,
   decodeMessage,
   decodeSnapshot,
+  encodeAround,
   encodeConfChange,
   encodeConfChangeV2,
   encodeConfState,
@@ -84,6 +85,8 @@ export {
   encodeInto,
   encodeMessage,
   encodeSnapshot,
+  type LentBytes,
+  lentSize,
   messageSize,
 } from './codec/index.ts';
 export { Changer, type Membership } from './confchange/changer.ts';

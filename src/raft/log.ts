@@ -12,21 +12,13 @@
  * writes before it applies. With asynchronous storage only durable entries are applied, or a crash
  * could leave a state machine ahead of its own log.
  */
-import { assert } from '../errors.ts';
+import { assert, violated } from '../errors.ts';
 import { RAFT_MESSAGE_ENTRIES_MAX } from '../limits.ts';
 import { entriesSize, limitEntries, NO_ENTRIES } from './entries.ts';
 import { LogReads } from './log-reads.ts';
 import type { Entry, LogIndex, LogStorage, Snapshot, Term } from './types.ts';
 import { UnappliedChanges } from './unapplied-changes.ts';
 import { Unstable } from './unstable.ts';
-
-/** One array of entries, kept while the log does not change: followers in step share it. */
-interface SharedSlice {
-  readonly lo: LogIndex;
-  readonly hi: LogIndex;
-  readonly maxBytes: number;
-  readonly entries: readonly Entry[];
-}
 
 export class RaftLog {
   readonly storage: LogStorage;
@@ -40,7 +32,11 @@ export class RaftLog {
   readonly #applyingBytesMax: number;
   #applyingBytes = 0;
   #isApplyPaused = false;
-  #shared: SharedSlice | undefined = undefined;
+  /** What `entriesFrom` gave last, while the log has not changed: followers in step share the array. */
+  #shared: readonly Entry[] | undefined = undefined;
+  #sharedLo: LogIndex = 0;
+  #sharedHi: LogIndex = 0;
+  #sharedBytesMax = 0;
 
   constructor(storage: LogStorage, applyingBytesMax: number) {
     this.storage = storage;
@@ -96,10 +92,13 @@ export class RaftLog {
   append(entries: readonly Entry[]): LogIndex {
     const first = entries[0];
     if (first === undefined) return this.lastIndex();
-    assert(first.index > this.committed, 'a committed entry would be replaced', {
-      index: first.index,
-      committed: this.committed,
-    });
+    const isAboveCommitted = first.index > this.committed;
+    if (!isAboveCommitted) {
+      violated('a committed entry would be replaced', {
+        index: first.index,
+        committed: this.committed,
+      });
+    }
     this.unstable.truncateAndAppend(entries);
     this.#changes.appended(entries);
     this.#shared = undefined;
@@ -178,10 +177,13 @@ export class RaftLog {
 
   commitTo(index: LogIndex): void {
     if (index <= this.committed) return;
-    assert(index <= this.lastIndex(), 'commit beyond the log: was the log truncated or lost?', {
-      commit: index,
-      lastIndex: this.lastIndex(),
-    });
+    const isInside = index <= this.lastIndex();
+    if (!isInside) {
+      violated('commit beyond the log: was the log truncated or lost?', {
+        commit: index,
+        lastIndex: this.lastIndex(),
+      });
+    }
     this.committed = index;
   }
 
@@ -218,7 +220,9 @@ export class RaftLog {
   /** They were handed out. Pauses at the bound, or when they were cut by it. */
   acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
     const index = entries.at(-1)!.index;
-    assert(index <= this.committed, 'applying beyond commit', { index, commit: this.committed });
+    if (index > this.committed) {
+      violated('applying beyond commit', { index, commit: this.committed });
+    }
     this.applying = index;
     this.#applyingBytes += entriesSize(entries);
     this.#isApplyPaused =
@@ -227,11 +231,13 @@ export class RaftLog {
 
   /** The state machine has reported everything up to `index`; `bytes` of what was handed out. */
   appliedTo(index: LogIndex, bytes: number): void {
-    assert(index >= this.applied && index <= this.committed, 'applied index out of range', {
-      index,
-      applied: this.applied,
-      committed: this.committed,
-    });
+    if (index < this.applied || index > this.committed) {
+      violated('applied index out of range', {
+        index,
+        applied: this.applied,
+        committed: this.committed,
+      });
+    }
     this.applied = index;
     this.applying = Math.max(this.applying, index);
     this.#applyingBytes = Math.max(0, this.#applyingBytes - bytes);
@@ -257,13 +263,15 @@ export class RaftLog {
   entriesFrom(lo: LogIndex, maxBytes: number): readonly Entry[] | undefined {
     const hi = Math.min(this.lastIndex() + 1, lo + RAFT_MESSAGE_ENTRIES_MAX);
     if (lo >= hi) return NO_ENTRIES;
-    const shared = this.#shared;
-    if (shared?.lo === lo && shared.hi === hi && shared.maxBytes === maxBytes) {
-      return shared.entries;
+    const isSame = this.#sharedLo === lo && this.#sharedHi === hi;
+    if (isSame && this.#sharedBytesMax === maxBytes && this.#shared !== undefined) {
+      return this.#shared;
     }
-    const entries = this.slice(lo, hi, maxBytes);
-    if (entries !== undefined) this.#shared = { lo, hi, maxBytes, entries };
-    return entries;
+    this.#shared = this.slice(lo, hi, maxBytes);
+    this.#sharedLo = lo;
+    this.#sharedHi = hi;
+    this.#sharedBytesMax = maxBytes;
+    return this.#shared;
   }
 
   /**
@@ -271,12 +279,14 @@ export class RaftLog {
    * rest is not in memory; then the unstable part must not be joined to it.
    */
   slice(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined {
-    assert(lo >= this.firstIndex() && hi <= this.lastIndex() + 1, 'slice outside the log', {
-      lo,
-      hi,
-      firstIndex: this.firstIndex(),
-      lastIndex: this.lastIndex(),
-    });
+    if (lo < this.firstIndex() || hi > this.lastIndex() + 1) {
+      violated('slice outside the log', {
+        lo,
+        hi,
+        firstIndex: this.firstIndex(),
+        lastIndex: this.lastIndex(),
+      });
+    }
     if (lo >= hi) return NO_ENTRIES;
     const { offset } = this.unstable;
     if (lo >= offset) return limitEntries(this.unstable.slice(lo, hi), maxBytes);

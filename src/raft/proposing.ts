@@ -11,7 +11,7 @@ import { EMPTY_BYTES, makeEntry, payloadBytes } from './entries.ts';
 import type { Raft } from './raft.ts';
 import { broadcastAppend } from './replication.ts';
 import { isJoint } from './tracker/configuration.ts';
-import { type Entry, EntryType, MessageType, NONE } from './types.ts';
+import { type Entry, EntryType, type LogIndex, MessageType, NONE, type Term } from './types.ts';
 
 /** False: dropped, nothing was appended. */
 export function leaderPropose(raft: Raft, proposed: readonly Entry[]): boolean {
@@ -29,18 +29,24 @@ export function leaderPropose(raft: Raft, proposed: readonly Entry[]): boolean {
 export function appendEntries(raft: Raft, proposed: readonly Entry[]): boolean {
   if (!growUncommitted(raft, payloadBytes(proposed))) return false;
   const { log, term } = raft;
-  const firstIndex = log.lastIndex() + 1;
-  const entries = new Array<Entry>(proposed.length);
-  for (let i = 0; i < proposed.length; i++) {
-    const { type, data } = proposed[i]!;
-    entries[i] = makeEntry(term, firstIndex + i, type, data);
-  }
-  const lastIndex = log.append(entries);
+  const lastIndex = log.append(placeEntries(proposed, term, log.lastIndex() + 1));
   // The leader's own copy counts once its disk has it, as everybody's does.
   const message = raft.draft(MessageType.AppResp, raft.id);
   message.index = lastIndex;
   raft.send(message);
   return true;
+}
+
+/** With their terms and indexes; the same array where they have them already (see `RawNode.propose`). */
+function placeEntries(proposed: readonly Entry[], term: Term, first: LogIndex): readonly Entry[] {
+  let at = 0;
+  while (at < proposed.length && isAt(proposed[at]!, term, first + at)) at += 1;
+  if (at === proposed.length) return proposed;
+  return proposed.map(({ type, data }, i) => makeEntry(term, first + i, type, data));
+}
+
+function isAt(entry: Entry, term: Term, index: LogIndex): boolean {
+  return entry.index === index && entry.term === term;
 }
 
 /** Replaces the membership changes that must not be made now; the same array when there are none. */

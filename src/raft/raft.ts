@@ -9,7 +9,7 @@
  * - A leader never replaces entries of its own log, and counts itself through its own disk's answer
  *   like everybody else (NASTY 20).
  */
-import { assert } from '../errors.ts';
+import { assert, violated } from '../errors.ts';
 import { restoreMembership } from './confchange/restore.ts';
 import type { CheckedConfig } from './config.ts';
 import { RaftLog } from './log.ts';
@@ -139,7 +139,9 @@ export class Raft {
       this.messagesAfterAppend.push(message);
       return;
     }
-    assert(message.to !== this.id, 'a message to itself', { type: message.type, id: this.id });
+    if (message.to === this.id) {
+      violated('a message to itself', { type: message.type, id: this.id });
+    }
     this.messages.push(message);
   }
 

@@ -104,7 +104,7 @@ export class RawNode {
 
   /** @throws ClusterError PROPOSAL_DROPPED when there is no leader, or it does not take it. */
   propose(data: Uint8Array): void {
-    this.#propose([makeEntry(0, 0, EntryType.Normal, data)]);
+    this.#propose([this.#proposal(data, 0)]);
   }
 
   /**
@@ -113,7 +113,7 @@ export class RawNode {
    */
   proposeEntries(datas: readonly Uint8Array[]): void {
     if (datas.length === 0) return;
-    this.#propose(datas.map((data) => makeEntry(0, 0, EntryType.Normal, data)));
+    this.#propose(datas.map((data, at) => this.#proposal(data, at)));
   }
 
   /**
@@ -300,6 +300,13 @@ export class RawNode {
 
   #draft(type: MessageType): MessageDraft {
     return draftMessage(type, NONE, NONE, 0);
+  }
+
+  /** The `at`th of one call. A leader's are made where they will stand in its log, and not once more there. */
+  #proposal(data: Uint8Array, at: number): Entry {
+    const { isLeader, term, log } = this.#raft;
+    if (!isLeader) return makeEntry(0, 0, EntryType.Normal, data);
+    return makeEntry(term, log.lastIndex() + 1 + at, EntryType.Normal, data);
   }
 
   #propose(entries: readonly Entry[]): void {

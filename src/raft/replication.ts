@@ -5,7 +5,7 @@
  * behind gets what it needs next, as much as flow control allows, and a call that finds nothing to
  * send costs a few comparisons.
  */
-import { assert } from '../errors.ts';
+import { assert, violated } from '../errors.ts';
 import { NO_ENTRIES, payloadBytes } from './entries.ts';
 import type { Raft } from './raft.ts';
 import type { Progress } from './tracker/progress.ts';
@@ -24,7 +24,9 @@ export function sendAppend(raft: Raft, to: RaftId): void {
 export function maybeSendAppend(raft: Raft, to: RaftId, evenIfEmpty: boolean): boolean {
   const { log } = raft;
   const progress = raft.tracker.get(to);
-  assert(progress !== undefined, 'append to a stranger', { to });
+  if (progress === undefined) {
+    violated('append to a stranger', { to });
+  }
   if (progress.isPaused || log.reads.isPeerWaiting(to, progress.next)) return false;
 
   const prevIndex = progress.next - 1;

@@ -7,10 +7,13 @@
  * So a confirmation names index and term of its last entry, and what no longer carries that term is
  * left alone; a confirmation for entries that were cut off is ignored.
  *
+ * Arrays are handed through, not copied: what comes in as one array goes out as the same one, to the disk
+ * and to the followers. So an array that others may hold is never changed; who must change it makes a copy.
+ *
  * Indexes: `entries[i]` has index `offset + i`. `offset` may lie below the end of the stored log;
  * then the stored tail from `offset` on is void and will be overwritten.
  */
-import { assert } from '../errors.ts';
+import { violated } from '../errors.ts';
 import { NO_ENTRIES } from './entries.ts';
 import type { Entry, LogIndex, Snapshot, Term } from './types.ts';
 
@@ -21,7 +24,9 @@ export class Unstable {
   #isSnapshotInProgress = false;
   /** Entries below this index have been handed out. */
   #inProgressTo: LogIndex;
-  #entries: Entry[] = [];
+  #entries: readonly Entry[] = NO_ENTRIES;
+  /** Somebody else may hold `#entries` too. */
+  #isShared = true;
 
   constructor(offset: LogIndex) {
     this.offset = offset;
@@ -50,19 +55,21 @@ export class Unstable {
   }
 
   slice(lo: LogIndex, hi: LogIndex): readonly Entry[] {
-    assert(lo >= this.offset && hi <= this.offset + this.#entries.length, 'unstable slice', {
-      lo,
-      hi,
-      offset: this.offset,
-      length: this.#entries.length,
-    });
-    return this.#entries.slice(lo - this.offset, hi - this.offset);
+    if (lo < this.offset || hi > this.offset + this.#entries.length) {
+      violated('unstable slice', {
+        lo,
+        hi,
+        offset: this.offset,
+        length: this.#entries.length,
+      });
+    }
+    return this.#part(lo - this.offset, hi - this.offset);
   }
 
   /** Entries that were not handed out yet. */
   nextEntries(): readonly Entry[] {
     if (!this.hasNextEntries) return NO_ENTRIES;
-    return this.#entries.slice(this.#inProgressTo - this.offset);
+    return this.#part(this.#inProgressTo - this.offset, this.#entries.length);
   }
 
   /** The snapshot, unless it was handed out already. */
@@ -79,7 +86,7 @@ export class Unstable {
   /** The entry (index, term) and all before it are durable, if they are still the ones in here. */
   stableTo(index: LogIndex, term: Term): void {
     if (index < this.offset || this.term(index) !== term) return;
-    this.#entries = this.#entries.slice(index + 1 - this.offset);
+    this.#keep(index + 1 - this.offset, this.#entries.length);
     this.offset = index + 1;
     this.#inProgressTo = Math.max(this.#inProgressTo, this.offset);
   }
@@ -96,22 +103,44 @@ export class Unstable {
     this.#isSnapshotInProgress = false;
     this.offset = snapshot.metadata.index + 1;
     this.#inProgressTo = this.offset;
-    this.#entries = [];
+    this.#take(NO_ENTRIES);
   }
 
   /** Adds entries, which replace everything from the first new index on. */
   truncateAndAppend(entries: readonly Entry[]): void {
     const first = entries[0]!.index;
     const end = this.offset + this.#entries.length;
-    assert(first <= end, 'entries leave a gap in the log', { first, end });
+    if (first > end) {
+      violated('entries leave a gap in the log', { first, end });
+    }
+    this.#inProgressTo = Math.min(this.#inProgressTo, first);
     if (first <= this.offset) {
       // All of it is replaced, and so is the stored tail from here on.
       this.offset = first;
-      this.#entries = [];
-    } else if (first < end) {
-      this.#entries.length = first - this.offset;
+      this.#take(entries);
+      return;
     }
-    this.#inProgressTo = Math.min(this.#inProgressTo, first);
-    for (let i = 0; i < entries.length; i++) this.#entries.push(entries[i]!);
+    if (this.#isShared || first < end) this.#keep(0, first - this.offset);
+    const own = this.#entries as Entry[];
+    for (let i = 0; i < entries.length; i++) own.push(entries[i]!);
+  }
+
+  /** `#entries[from .. to)`, for others to hold. */
+  #part(from: number, to: number): readonly Entry[] {
+    if (from > 0 || to < this.#entries.length) return this.#entries.slice(from, to);
+    this.#isShared = true;
+    return this.#entries;
+  }
+
+  /** Others hold it as well. */
+  #take(entries: readonly Entry[]): void {
+    this.#entries = entries;
+    this.#isShared = true;
+  }
+
+  /** The rest goes, in an array that is nobody else's. */
+  #keep(from: number, to: number): void {
+    this.#entries = from === to ? NO_ENTRIES : this.#entries.slice(from, to);
+    this.#isShared = from === to;
   }
 }

@@ -8,29 +8,43 @@
  * down. Of small requests for large values many are in flight at once; their answers are made when there is
  * room for them. When it takes nothing for DOOR_STALL_MS_MAX, it is cut off.
  *
- * The hot paths (propose and get) are flat: a header, the machine's own bytes, one call, one answer.
+ * The hot paths (propose and get) are flat: the header is read where it lies, the machine's own bytes are
+ * handed on, and the answer is written where it leaves (client-calls.ts). What is answered in one turn
+ * leaves at its end, in one write.
  * A client that goes away ends its watches; its proposals go on, only nobody is told.
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { Api, CallOptions, OperationStats } from '../api/index.ts';
+import type { Api, CallOptions, GetAnswer, OperationStats } from '../api/index.ts';
 import { recordCall } from '../api/index.ts';
 import {
   ANSWER,
+  ANSWER_HEADER_BYTES,
   type AnswerKind,
   decodeHello,
-  decodeRequest,
-  encodeAnswerHeader,
   encodeError,
   encodeWelcome,
   FrameSplitter,
+  getAnswerBytes,
   HELLO_BYTES,
   OP,
   Outbox,
+  PROPOSE_HEAD_BYTES,
   PROTOCOL_VERSION,
   type RequestFrame,
+  type RequestHeader,
+  RequestLayout,
+  writeAnswerHeader,
+  writeGetAnswer,
+  writeProposeHead,
 } from '../client/index.ts';
+import {
+  type CommandResult,
+  CompactResult,
+  resultLength,
+  writeResult,
+} from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
   CLIENT_HANDSHAKE_MS_MAX,
@@ -44,7 +58,8 @@ import {
 } from '../limits.ts';
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
-import { OPERATION_NAMES, type OperationAnswer, runOperation } from './client-operations.ts';
+import { type CallHost, type ClientCall, GetCall, ProposeCall } from './client-calls.ts';
+import { OPERATION_NAMES, runOperation } from './client-operations.ts';
 import { ClientWatch, decodeCredit } from './client-watch.ts';
 
 export interface ClientConnectionParts {
@@ -60,7 +75,7 @@ const PAGES: ReadonlySet<number> = new Set([OP.range, OP.call]);
 
 type Phase = 'greeting' | 'open' | 'draining' | 'closed';
 
-export class ClientConnection {
+export class ClientConnection implements CallHost {
   /** Resolves when nothing of it is left. */
   readonly closed: Promise<void>;
   readonly #api: Api;
@@ -73,8 +88,12 @@ export class ClientConnection {
   readonly #stats: Map<number, OperationStats> = new Map();
   readonly #handshake: NodeJS.Timeout;
   #phase: Phase = 'greeting';
-  /** Answers that wait for room, in order: each sends its own. */
-  readonly #waitingForRoom: (() => void)[] = [];
+  readonly #header: RequestLayout = new RequestLayout();
+  /** Reads whose answers wait for room, in order. */
+  readonly #waitingForRoom: GetCall[] = [];
+  /** When the first answer of this turn was made, by the process's monotonic clock; 0: there was none. */
+  #answeredAt = 0;
+  readonly #turnEnds: () => void = () => this.#sendAnswers();
   #inflight = 0;
   #pages = 0;
   #isPaused = false;
@@ -134,7 +153,8 @@ export class ClientConnection {
   }
 
   #drained(): void {
-    while (this.#waitingForRoom.length > 0 && this.#hasRoom()) this.#waitingForRoom.shift()?.();
+    while (this.#waitingForRoom.length > 0 && this.hasRoom())
+      this.#waitingForRoom.shift()?.answer();
     for (const watch of this.#watches.values()) watch.resume();
     this.#resumeIfPossible();
   }
@@ -161,9 +181,8 @@ export class ClientConnection {
           this.#pause();
           return;
         }
-        const frame = this.#input.next();
-        if (frame === undefined) return;
-        this.#handle(frame, now);
+        if (!this.#input.advance()) return;
+        this.#handle(now);
       }
     } catch (error) {
       this.#refuse(error);
@@ -172,10 +191,10 @@ export class ClientConnection {
 
   #isBusy(): boolean {
     if (this.#inflight >= CLIENT_INFLIGHT_MAX) return true;
-    return this.#pages >= CLIENT_PAGES_INFLIGHT_MAX || !this.#hasRoom();
+    return this.#pages >= CLIENT_PAGES_INFLIGHT_MAX || !this.hasRoom();
   }
 
-  #hasRoom(): boolean {
+  hasRoom(): boolean {
     return this.#outbox.queuedBytes < CLIENT_OUTPUT_BYTES_MAX;
   }
 
@@ -223,57 +242,127 @@ export class ClientConnection {
     return true;
   }
 
-  #handle(frame: Buffer, now: number): void {
-    const request = decodeRequest(frame);
-    switch (request.op) {
+  #handle(now: number): void {
+    const { bytes, start, end } = this.#input;
+    const header = this.#header;
+    header.read(bytes, start, end);
+    const { correlation, op } = header;
+    if (op === OP.propose) {
+      const command = bytesOf(bytes, header.bodyStart, end);
+      this.#inflight++;
+      const call = new ProposeCall(this, correlation, now);
+      try {
+        this.#api.submit(command, optionsOf(header), call);
+      } catch (error) {
+        this.callFailed(call, error);
+      }
+    } else if (op === OP.get) {
+      const key = new Uint8Array(bytesOf(bytes, header.bodyStart, end));
+      this.#inflight++;
+      const call = new GetCall(this, correlation, now, key);
+      try {
+        this.#api.submitRead(key, optionsOf(header), call);
+      } catch (error) {
+        this.callFailed(call, error);
+      }
+    } else this.#handleOther(now);
+  }
+
+  #handleOther(now: number): void {
+    const { correlation, op, local, timeoutMs, request, bodyStart } = this.#header;
+    const body = this.#input.bytes.subarray(bodyStart, this.#input.end);
+    switch (op) {
       case OP.watch:
-        this.#startWatch(request);
+        this.#startWatch({ correlation, op, local, timeoutMs, request, body });
         return;
       case OP.credit:
-        this.#watches.get(request.correlation)?.addCredit(decodeCredit(request.body));
+        this.#watches.get(correlation)?.addCredit(decodeCredit(body));
         return;
       case OP.cancel:
-        this.#endWatch(request.correlation);
+        this.#endWatch(correlation);
         return;
       default:
-        this.#start(request, now);
+        this.#start({ correlation, op, local, timeoutMs, request, body }, now);
     }
   }
 
-  #start(request: RequestFrame, now: number): void {
+  #start(request: RequestFrame, startedAt: number): void {
     const { correlation, op } = request;
+    const call = { correlation, op, startedAt };
     this.#inflight++;
     if (PAGES.has(op)) this.#pages++;
-    const failed = (fault: unknown): void => {
-      const error = asClusterError(fault, this.#logger, OPERATION_NAMES[op] ?? `operation ${op}`);
-      this.#answer(correlation, ANSWER.error, encodeError(error));
-      this.#done(op, error.code, now);
-    };
-    const send = (answer: OperationAnswer): void => {
-      try {
-        const { head, body } = typeof answer === 'function' ? answer() : answer;
-        this.#answer(correlation, ANSWER.result, head, body);
-      } catch (fault) {
-        failed(fault);
-        return;
-      }
-      this.#done(op, 'OK', now);
-    };
-    runOperation(this.#api, request, optionsOf(request)).then((answer) => {
-      if (typeof answer !== 'function' || this.#hasRoom()) send(answer);
-      else this.#waitingForRoom.push(() => send(answer));
-    }, failed);
+    runOperation(this.#api, request, optionsOf(request)).then(
+      (body) => {
+        this.#answer(correlation, ANSWER.result, body);
+        this.#done(call, 'OK');
+      },
+      (fault: unknown) => this.callFailed(call, fault),
+    );
   }
 
-  #done(op: number, code: string, startedAt: number): void {
+  // ---- calls, when they are done -------------------------------------------------------------------
+
+  read(key: Uint8Array): GetAnswer {
+    return this.#api.peek(key);
+  }
+
+  waitForRoom(get: GetCall): void {
+    this.#waitingForRoom.push(get);
+  }
+
+  answerPropose(call: ProposeCall, index: number, result: CommandResult): void {
+    if (this.#phase !== 'closed') {
+      const length = resultLength(result);
+      // One that writes itself is small, and never becomes an array.
+      const inPlace = result instanceof CompactResult ? length : 0;
+      const at = this.#reserveAnswer(call, PROPOSE_HEAD_BYTES + inPlace, length - inPlace);
+      writeProposeHead(this.#outbox.slab, index, result.code, at);
+      if (inPlace > 0) writeResult(result, this.#outbox.slab, at + PROPOSE_HEAD_BYTES);
+      else this.#outbox.add(result.bytes);
+    }
+    this.#done(call, 'OK');
+  }
+
+  answerGet(call: GetCall, { item, revision }: GetAnswer): void {
+    if (this.#phase !== 'closed') {
+      const at = this.#reserveAnswer(call, getAnswerBytes(item), 0);
+      writeGetAnswer(this.#outbox.slab, item, revision, at);
+    }
+    this.#done(call, 'OK');
+  }
+
+  callFailed(call: ClientCall, fault: unknown): void {
+    const { correlation, op } = call;
+    const error = asClusterError(fault, this.#logger, OPERATION_NAMES[op] ?? `operation ${op}`);
+    this.#answer(correlation, ANSWER.error, encodeError(error));
+    this.#done(call, error.code);
+  }
+
+  /** Room for so many bytes behind the header of a result, which `more` bytes will follow; where it is. */
+  #reserveAnswer({ correlation }: ClientCall, bytes: number, more: number): number {
+    const at = this.#outbox.reserve(ANSWER_HEADER_BYTES + bytes);
+    return writeAnswerHeader(this.#outbox.slab, correlation, ANSWER.result, bytes + more, at);
+  }
+
+  #done({ op, startedAt }: ClientCall, code: string): void {
     this.#inflight--;
     if (PAGES.has(op)) this.#pages--;
+    if (this.#answeredAt === 0) {
+      this.#answeredAt = performance.now();
+      process.nextTick(this.#turnEnds);
+    }
     let stats = this.#stats.get(op);
     if (stats === undefined) {
       stats = this.#api.stats.of('binary', OPERATION_NAMES[op] ?? 'unknown');
       this.#stats.set(op, stats);
     }
-    recordCall(stats, code, performance.now() - startedAt);
+    recordCall(stats, code, this.#answeredAt - startedAt);
+  }
+
+  /** All that this turn had to say is said. */
+  #sendAnswers(): void {
+    this.#answeredAt = 0;
+    this.#outbox.flush();
     if (this.#phase === 'draining') this.#closeWhenIdle();
     else this.#resumeIfPossible();
   }
@@ -287,7 +376,10 @@ export class ClientConnection {
   #answer(correlation: number, kind: AnswerKind, head: Uint8Array, body?: Uint8Array): void {
     if (this.#phase === 'closed') return;
     const bytes = head.length + (body?.length ?? 0);
-    this.#outbox.add(encodeAnswerHeader(correlation, kind, bytes), head, body);
+    const at = this.#outbox.reserve(ANSWER_HEADER_BYTES);
+    writeAnswerHeader(this.#outbox.slab, correlation, kind, bytes, at);
+    this.#outbox.add(head);
+    if (body !== undefined) this.#outbox.add(body);
   }
 
   #startWatch(request: RequestFrame): void {
@@ -308,7 +400,7 @@ export class ClientConnection {
         const error = asClusterError(fault, this.#logger, 'kv.watch');
         this.#answer(correlation, ANSWER.error, encodeError(error));
       },
-      hasRoom: () => this.#hasRoom(),
+      hasRoom: () => this.hasRoom(),
     });
     this.#watches.set(correlation, watch);
     watch.start();
@@ -342,10 +434,17 @@ export class ClientConnection {
   }
 }
 
-function optionsOf(request: RequestFrame): CallOptions {
+function bytesOf(bytes: Buffer, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}
+
+/** Those of nearly all requests have one form: what reads them is fast with few forms. */
+function optionsOf(header: Omit<RequestHeader, 'correlation' | 'op'>): CallOptions {
+  const { timeoutMs, local, request } = header;
+  if (timeoutMs !== 0 && !local && request !== undefined) return { timeoutMs, request };
   const options: { -readonly [K in keyof CallOptions]: CallOptions[K] } = {};
-  if (request.timeoutMs !== 0) options.timeoutMs = request.timeoutMs;
-  if (request.local) options.consistency = 'local';
-  if (request.request !== undefined) options.request = request.request;
+  if (timeoutMs !== 0) options.timeoutMs = timeoutMs;
+  if (local) options.consistency = 'local';
+  if (request !== undefined) options.request = request;
   return options;
 }

@@ -1,6 +1,6 @@
 /**
- * The binary door's operations, each over the api's call of the same meaning. Everything is checked as it
- * is decoded; nothing here knows about sockets.
+ * The binary door's operations, each over the api's call of the same meaning, but for the two that must be
+ * fast (see client-calls.ts). Everything is checked as it is decoded; nothing here knows about sockets.
  */
 import { Buffer } from 'node:buffer';
 import {
@@ -13,23 +13,12 @@ import {
 import {
   decodeRangeRequest,
   decodeU64,
-  encodeGetAnswer,
   encodePage,
-  encodeProposeHead,
   encodeU64,
   OP,
   type RequestFrame,
 } from '../client/index.ts';
 import { ClusterError } from '../errors.ts';
-
-export interface ReadyAnswer {
-  readonly head: Uint8Array;
-  /** Apart, so that result bytes of the machine go out as they are. */
-  readonly body?: Uint8Array;
-}
-
-/** Or how to make it, which is put off until there is room for it: until then it costs nothing. */
-export type OperationAnswer = ReadyAnswer | (() => ReadyAnswer);
 
 export const OPERATION_NAMES: Readonly<Record<number, string>> = {
   [OP.propose]: 'propose',
@@ -41,39 +30,29 @@ export const OPERATION_NAMES: Readonly<Record<number, string>> = {
   [OP.ping]: 'ping',
 };
 
-const NOTHING: ReadyAnswer = { head: Buffer.alloc(0) };
+const NOTHING: Buffer = Buffer.alloc(0);
 
+/** Gives the body of the answer. */
 export async function runOperation(
   api: Api,
   request: RequestFrame,
   options: CallOptions,
-): Promise<OperationAnswer> {
+): Promise<Uint8Array> {
   const { body } = request;
   switch (request.op) {
-    case OP.propose: {
-      const result = await api.propose(body, options);
-      return { head: encodeProposeHead(result.index, result.code), body: result.bytes };
-    }
-    case OP.get: {
-      const get = await api.getter(new Uint8Array(body), options);
-      return () => {
-        const { item, revision } = get();
-        return { head: encodeGetAnswer(item, revision) };
-      };
-    }
     case OP.range: {
       const { range, limit, keysOnly } = decodeRangeRequest(body);
       const query = { ...range, keysOnly };
       const page = await api.range(limit === 0 ? query : { ...query, limit }, options);
-      return { head: encodePage(page) };
+      return encodePage(page);
     }
     case OP.openSession:
-      return { head: encodeU64(await api.openSession(options)) };
+      return encodeU64(await api.openSession(options));
     case OP.closeSession:
       await api.closeSession(decodeU64(body), options);
       return NOTHING;
     case OP.call:
-      return { head: await callByName(api, body, options) };
+      return await callByName(api, body, options);
     case OP.ping:
       return NOTHING;
     default:

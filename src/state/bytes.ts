@@ -18,6 +18,20 @@ const WRITER_BYTES_MIN = 256;
 const WRITER_BYTES_KEPT = 64 * 1024;
 const UINT_BYTES_MAX = 8;
 
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+const STIR = 0x2c1b3c6d;
+
+/** A hash of 32 bits: FNV-1a, and a last stir so that the low bits depend on all others. */
+export function hashKey(bytes: Uint8Array, start: number, end: number): number {
+  let hash = FNV_OFFSET;
+  for (let at = start; at < end; at++) {
+    hash = Math.imul(hash ^ (bytes[at] as number), FNV_PRIME);
+  }
+  hash = Math.imul(hash ^ (hash >>> 15), STIR);
+  return hash ^ (hash >>> 13);
+}
+
 /** Byte order, a shorter one before what it begins. Negative, 0, positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
@@ -31,6 +45,35 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 /** A copy in memory of its own. (`slice` of a Buffer is a view, and views pin the whole they were cut from.) */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
+}
+
+/** Bytes that `writeUint` takes for a whole number from 0 to 2^53 - 1. */
+export function uintLength(value: number): number {
+  let length = 1;
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) length++;
+  return length;
+}
+
+/** As `ByteWriter.uint`, for who has made room and knows the number to be good; answers where it ends. */
+export function writeUint(target: Uint8Array, at: number, value: number): number {
+  while (value >= 0x80) {
+    target[at++] = (value % 0x80) | 0x80;
+    value = Math.floor(value / 0x80);
+  }
+  target[at++] = value;
+  return at;
+}
+
+export function writeU32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 24;
+}
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
 export class ByteWriter {
@@ -180,10 +223,12 @@ export class ByteReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  skipBlob(name: string): void {
+  /** Answers its length; it ends where the reader stands. */
+  skipBlob(name: string): number {
     const length = this.uint(name);
     if (length > this.#end - this.#at) this.fail(`ends inside ${name}`);
     this.#at += length;
+    return length;
   }
 
   /** How many things follow, each of at least one byte: so a false count can not make us reserve memory. */

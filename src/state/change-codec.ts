@@ -7,14 +7,62 @@
  *
  * The length counts what is behind it. The revision of the change is the `modRevision` of its events.
  */
-import { ByteReader, ByteWriter, copyBytes } from './bytes.ts';
+import {
+  ByteReader,
+  ByteWriter,
+  copyBytes,
+  readU32,
+  uintLength,
+  writeU32,
+  writeUint,
+} from './bytes.ts';
 import { rangeHolds } from './key-ranges.ts';
+import { PUT_EVENT_AT } from './put-command.ts';
 import type { RecordReader, RecordRef } from './record-slabs.ts';
 import type { KeyRange, KvChange, KvEvent } from './types.ts';
 
 export const CHANGE_LENGTH_BYTES = 4;
 
 const EventKind = { Put: 1, Delete: 2 } as const;
+
+/** Bytes of the change that a put command alone makes. */
+export function putChangeBytes(
+  command: Uint8Array,
+  revision: number,
+  createRevision: number,
+  version: number,
+): number {
+  const event = command.length - PUT_EVENT_AT + uintLength(createRevision) + uintLength(version);
+  return CHANGE_LENGTH_BYTES + uintLength(revision) + 1 + event;
+}
+
+/**
+ * Writes that change at `at`, where `length` bytes are free for it. An event begins as a put command goes
+ * on behind its tag and version; so the command is copied whole, without a view of a part of it, and the
+ * two bytes too many are written over.
+ */
+export function writePutChange(
+  target: Uint8Array,
+  at: number,
+  length: number,
+  command: Uint8Array,
+  revision: number,
+  createRevision: number,
+  version: number,
+): void {
+  const eventAt = at + CHANGE_LENGTH_BYTES + uintLength(revision) + 1;
+  target.set(command, eventAt - PUT_EVENT_AT);
+  writeU32(target, at, length - CHANGE_LENGTH_BYTES);
+  writeUint(target, at + CHANGE_LENGTH_BYTES, revision);
+  target[eventAt - 1] = 1;
+  const end = writeUint(target, eventAt + command.length - PUT_EVENT_AT, createRevision);
+  writeUint(target, end, version);
+}
+
+/** Bytes of the change that begins at `at`, with those that say its length. */
+export function changeBytes(bytes: Uint8Array, at: number): number {
+  return CHANGE_LENGTH_BYTES + readU32(bytes, at);
+}
 
 /** Collects the events of one change while it is being applied. */
 export class ChangeWriter {

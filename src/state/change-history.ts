@@ -8,15 +8,18 @@
  * watcher can move to another node and miss nothing there. The newest change always stays.
  *
  * Bytes once written never change, and segments are dropped whole: a captured list of segments stays
- * readable while the history goes on.
+ * readable while the history goes on. The memory of a dropped one that nobody captured is used again.
  */
 import { assert } from '../errors.ts';
 import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
 import {
   CHANGE_LENGTH_BYTES,
+  changeBytes,
   changeTouches,
   decodeChange,
   eachChangedKey,
+  putChangeBytes,
+  writePutChange,
 } from './change-codec.ts';
 import type { KeyRange, KvChange } from './types.ts';
 
@@ -26,6 +29,8 @@ interface Segment {
   /** Where each change begins, in order of revisions. */
   readonly offsets: number[];
   used: number;
+  /** Somebody captured it: its memory is not used again. */
+  isShared: boolean;
 }
 
 /**
@@ -48,6 +53,8 @@ export class ChangeHistory {
   #compactedRevision: number;
   #revision: number;
   #bytes = 0;
+  /** Of the last segment that was dropped: memory that is new costs a fault for each page of it. */
+  #spare: Uint8Array | undefined;
 
   /** Empty, as after `revision` changes that are forgotten. */
   constructor(bounds: HistoryBounds, revision = 0) {
@@ -77,36 +84,31 @@ export class ChangeHistory {
   /** Takes the next change (a copy of it), and drops the oldest ones above the bounds. */
   append(change: Uint8Array): void {
     this.load(change);
-    const { changesMax, bytesMax } = this.#bounds;
-    let keepFrom = this.#compactedRevision + 1;
-    let { bytes, count } = this;
-    while (count > 1 && (count > changesMax || bytes > bytesMax)) {
-      bytes -= this.#lengthOf(keepFrom++);
-      count--;
-    }
-    this.dropBelow(keepFrom);
+    this.#dropAbove();
+  }
+
+  /** As `append`, of what a put command did that is revision `revision + 1`. */
+  appendPut(command: Uint8Array, createRevision: number, version: number): void {
+    const revision = this.#revision + 1;
+    const length = putChangeBytes(command, revision, createRevision, version);
+    const segment = this.#segmentFor(length);
+    const { bytes, used } = segment;
+    writePutChange(bytes, used, length, command, revision, createRevision, version);
+    this.#enter(segment, length);
+    this.#dropAbove();
   }
 
   /** As `append`, and drops nothing: what a snapshot holds is kept as it is. */
   load(change: Uint8Array): void {
     const segment = this.#segmentFor(change.length);
-    segment.offsets.push(segment.used);
     segment.bytes.set(change, segment.used);
-    segment.used += change.length;
-    this.#bytes += change.length;
-    this.#revision++;
+    this.#enter(segment, change.length);
   }
 
   /** Forgets the changes below `revision`; not the newest one. */
   dropBelow(revision: number): void {
     const keepFrom = Math.min(revision, this.#revision);
-    while (this.#compactedRevision + 1 < keepFrom) {
-      this.#bytes -= this.#lengthOf(this.#compactedRevision + 1);
-      this.#compactedRevision++;
-      const first = this.#segments[0] as Segment;
-      const isDone = first.firstRevision + first.offsets.length <= this.#compactedRevision + 1;
-      if (isDone) this.#segments.shift();
-    }
+    while (this.#compactedRevision + 1 < keepFrom) this.#dropOldest();
   }
 
   /** What `revision` changed in `range`. It must be held. */
@@ -138,6 +140,7 @@ export class ChangeHistory {
     for (const segment of this.#segments) {
       const skipped = Math.max(0, this.#compactedRevision + 1 - segment.firstRevision);
       const start = segment.offsets[skipped];
+      segment.isShared = true;
       if (start !== undefined) pieces.push(segment.bytes.subarray(start, segment.used));
     }
     return { count: this.count, pieces };
@@ -146,19 +149,50 @@ export class ChangeHistory {
   #segmentFor(length: number): Segment {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.used + length <= last.bytes.length) return last;
+    // A large change gets a segment of its own, or what it leaves free of one would be wasted.
+    const isLarge = length > HISTORY_SEGMENT_BYTES / 4;
     const segment = {
-      bytes: new Uint8Array(Math.max(HISTORY_SEGMENT_BYTES, length)),
+      bytes: isLarge ? new Uint8Array(length) : this.#takeSpare(),
       firstRevision: this.#revision + 1,
       offsets: [],
       used: 0,
+      isShared: false,
     };
     this.#segments.push(segment);
     return segment;
   }
 
-  #lengthOf(revision: number): number {
-    const { start, end } = this.#locate(revision);
-    return end - start;
+  #takeSpare(): Uint8Array {
+    const spare = this.#spare ?? new Uint8Array(HISTORY_SEGMENT_BYTES);
+    this.#spare = undefined;
+    return spare;
+  }
+
+  /** The bytes behind what `segment` uses are the next change. */
+  #enter(segment: Segment, length: number): void {
+    segment.offsets.push(segment.used);
+    segment.used += length;
+    this.#bytes += length;
+    this.#revision++;
+  }
+
+  #dropAbove(): void {
+    const { changesMax, bytesMax } = this.#bounds;
+    while (this.count > 1 && (this.count > changesMax || this.#bytes > bytesMax)) {
+      this.#dropOldest();
+    }
+  }
+
+  #dropOldest(): void {
+    const first = this.#segments[0] as Segment;
+    const oldest = this.#compactedRevision + 1;
+    const start = first.offsets[oldest - first.firstRevision] as number;
+    this.#bytes -= changeBytes(first.bytes, start);
+    this.#compactedRevision = oldest;
+    if (first.firstRevision + first.offsets.length > oldest + 1) return;
+    this.#segments.shift();
+    const isUsual = first.bytes.length === HISTORY_SEGMENT_BYTES;
+    if (isUsual && !first.isShared) this.#spare = first.bytes;
   }
 
   #locate(revision: number): { segment: Segment; start: number; end: number } {

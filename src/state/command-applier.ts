@@ -11,6 +11,7 @@ import { ChangeWriter } from './change-codec.ts';
 import type { ChangeHistory } from './change-history.ts';
 import { isInt64 } from './command-shape.ts';
 import type { KvStore } from './kv-store.ts';
+import type { PutLayout } from './put-command.ts';
 import type { Rejection, RejectionList } from './rejections.ts';
 import type {
   Compare,
@@ -80,6 +81,16 @@ export class CommandApplier {
       case 'compact':
         return this.#compact(command.revision);
     }
+  }
+
+  /** As `apply`, of the bytes of a put; answers the revision that it took. */
+  put(command: Uint8Array, put: PutLayout): number {
+    const revision = this.#nextRevision;
+    const { records } = this.#store;
+    const ref = this.#store.putFrom(command, put, revision);
+    this.#history.appendPut(command, records.createRevision(ref), records.version(ref));
+    if (this.#watches.size > 0) this.#watches.note(records.key(ref), revision);
+    return revision;
   }
 
   get #nextRevision(): number {

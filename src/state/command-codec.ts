@@ -15,6 +15,7 @@ import { ClusterError } from '../errors.ts';
 import { COMMAND_BYTES_MAX } from '../limits.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { checkShape } from './command-shape.ts';
+import { putCommandBytes, writePutCommand } from './put-command.ts';
 import type {
   Compare,
   CompareOperator,
@@ -61,13 +62,14 @@ const writer = new ByteWriter();
  * COMMAND_TOO_LARGE. Other bounds: `validateCommand`.
  */
 export function encodeCommand(command: KvCommand): Uint8Array {
+  const put = plainPut(command);
+  if (put !== undefined) return encodePut(put.key, put.value);
   checkShape(command);
   writer.clear();
   writer.u8(KV_TAG).u8(VERSION).u8(COMMANDS.indexOf(command.kind));
   switch (command.kind) {
     case 'put':
-      writer.blob(command.key).blob(command.value);
-      break;
+      return encodePut(command.key, command.value);
     case 'delete':
       writeRange(command.range);
       break;
@@ -96,6 +98,29 @@ export function encodeCommand(command: KvCommand): Uint8Array {
   const { length } = writer;
   if (length > COMMAND_BYTES_MAX) throw commandTooLarge(length);
   return writer.finish();
+}
+
+/**
+ * A put of bytes that are known to be some; otherwise as `encodeCommand`.
+ *
+ * @throws ClusterError COMMAND_TOO_LARGE.
+ */
+export function encodePut(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const length = putCommandBytes(key.length, value.length);
+  if (length > COMMAND_BYTES_MAX) throw commandTooLarge(length);
+  const bytes = new Uint8Array(length);
+  writePutCommand(bytes, 0, key, value);
+  return bytes;
+}
+
+/** The command if it is a put with its own fields and no others: then `checkShape` has nothing to find. */
+function plainPut(command: KvCommand): Extract<KvCommand, { kind: 'put' }> | undefined {
+  if (command?.kind !== 'put') return undefined;
+  const { key, value } = command;
+  if (!(key instanceof Uint8Array) || !(value instanceof Uint8Array)) return undefined;
+  let fields = 0;
+  for (const _ in command) fields++;
+  return fields === 3 ? command : undefined;
 }
 
 export function commandTooLarge(length: number): ClusterError {

@@ -16,6 +16,7 @@ import {
 } from '../limits.ts';
 import { commandTooLarge, decodeCommand, encodeCommand } from './command-codec.ts';
 import { checkRangeShape, checkShape } from './command-shape.ts';
+import { PutLayout } from './put-command.ts';
 import {
   type Rejection,
   type RejectionCode,
@@ -32,6 +33,8 @@ interface Place {
   readonly list: RejectionList;
   readonly index: number;
 }
+
+const layout = new PutLayout();
 
 const COMMAND: Place = { list: 'command', index: 0 };
 
@@ -51,6 +54,7 @@ export function validateCommand(command: KvCommand): void {
  * @throws ClusterError as `validateCommand`.
  */
 export function validateCommandBytes(bytes: Uint8Array): void {
+  if (layout.read(bytes)) return;
   if (bytes.length > COMMAND_BYTES_MAX) throw commandTooLarge(bytes.length);
   const rejection = checkCommand(decodeKnown(bytes));
   if (rejection !== undefined) throw rejectionToError(rejection);

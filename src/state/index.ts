@@ -4,7 +4,7 @@
  * @module quorate/state
  */
 export type { HistoryBounds } from './change-history.ts';
-export { decodeCommand, encodeCommand, KV_TAG } from './command-codec.ts';
+export { decodeCommand, encodeCommand, encodePut, KV_TAG } from './command-codec.ts';
 export {
   validateCommand,
   validateCommandBytes,
@@ -15,6 +15,7 @@ export { CompositeMachine, composeMachines, type MachinePart } from './composite
 export { isPrefixRange, keyAfter, prefixRange, rangeHolds } from './key-ranges.ts';
 export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts';
 export type { KvWatch } from './kv-watch.ts';
+export { putCommandBytes, writePutCommand } from './put-command.ts';
 export { KV_REJECTION_CODES, type RejectionCode, resultToError } from './rejections.ts';
 export { decodeResult, encodeResult, unwrapResult } from './result-codec.ts';
 export { type SimpleMachine, simpleMachine } from './simple-machine.ts';

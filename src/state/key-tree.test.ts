@@ -4,7 +4,7 @@ import { compareBytes } from './bytes.ts';
 import { KeyTree } from './key-tree.ts';
 import { type RecordReader, RecordSlabs } from './record-slabs.ts';
 import { bytes } from './state.fixture.ts';
-import { NO_RECORD, TreeCursor, type TreeNode } from './tree-nodes.ts';
+import { NO_SLOT, TreeCursor, type TreeNode } from './tree-nodes.ts';
 
 const NUMBERS = { createRevision: 1, modRevision: 1, version: 1 };
 const FROM_START = bytes('');
@@ -26,7 +26,7 @@ class Bench {
 function keysOf(root: TreeNode, records: RecordReader, start = FROM_START): string[] {
   const keys: string[] = [];
   const cursor = new TreeCursor(root, start, records);
-  for (let ref = cursor.next(); ref !== NO_RECORD; ref = cursor.next()) {
+  for (let ref = cursor.next(); ref !== NO_SLOT; ref = cursor.next()) {
     keys.push(Buffer.from(records.key(ref)).toString());
   }
   return keys;
@@ -35,8 +35,8 @@ function keysOf(root: TreeNode, records: RecordReader, start = FROM_START): stri
 /** The invariants in the head of key-tree.ts; answers the depth. */
 function check(node: TreeNode, records: RecordReader, isRoot = true): number {
   if (!('children' in node)) {
-    expect(isRoot || node.refs.length > 0).toBe(true);
-    expect(node.refs.length).toBeLessThanOrEqual(64);
+    expect(isRoot || node.slots.length > 0).toBe(true);
+    expect(node.slots.length).toBeLessThanOrEqual(64);
     return 1;
   }
   expect(node.children.length).toBeGreaterThanOrEqual(2);
@@ -83,7 +83,7 @@ describe('the tree of keys', () => {
           for (let i = 0; i < count; i++) {
             const key = padded((at + i * 37) % 701);
             const found = kind === 'set' ? bench.set(key) : bench.tree.delete(bytes(key));
-            expect(found !== NO_RECORD).toBe(model.has(key));
+            expect(found !== NO_SLOT).toBe(model.has(key));
             if (kind === 'set') model.add(key);
             else model.delete(key);
           }
@@ -111,7 +111,7 @@ describe('the tree of keys', () => {
     for (let i = 0; i < 3_000; i += 3) bench.set(padded(i));
     for (let i = 0; i < 3_000; i += 7) {
       const key = bytes(padded(i));
-      expect(bench.tree.find(key) !== NO_RECORD).toBe(i % 3 === 0);
+      expect(bench.tree.find(key) !== NO_SLOT).toBe(i % 3 === 0);
       expect(bench.tree.rank(key)).toBe(Math.ceil(i / 3));
       const rest = keysOf(bench.tree.root, bench.slabs, key);
       expect(rest.length).toBe(1_000 - Math.ceil(i / 3));
@@ -125,11 +125,11 @@ describe('the tree of keys', () => {
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 2_000; i++) bench.set(padded((i * 769) % 2_000));
       for (let i = 0; i < 2_000; i++) {
-        expect(bench.tree.delete(bytes(padded((i * 1_009) % 2_000)))).not.toBe(NO_RECORD);
+        expect(bench.tree.delete(bytes(padded((i * 1_009) % 2_000)))).not.toBe(NO_SLOT);
         if (i % 100 === 0) check(bench.tree.root, bench.slabs);
       }
       expect(bench.keys()).toEqual([]);
-      expect(bench.tree.root).toMatchObject({ refs: [] });
+      expect(bench.tree.root).toMatchObject({ slots: [] });
     }
   });
 

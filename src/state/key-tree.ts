@@ -1,5 +1,5 @@
 /**
- * An ordered set of records by key: a B+tree with copy-on-write, whose leaves hold record references.
+ * The order of the keys: a B+tree with copy-on-write, whose leaves hold the keys' slots (key-slots.ts).
  *
  * Each node carries the number of the epoch that made it. Within an epoch the tree changes its own
  * nodes in place; a node of an earlier epoch is copied first. Capturing the tree is therefore: hand out
@@ -7,20 +7,22 @@
  * unchanged, while writes go on and pay for one copy of each node that they touch for the first time.
  *
  * Keys are not in the tree but in the records; only the separators in branches are copies (shortest
- * ones that separate), because the record that one came from may be released.
+ * ones that separate), because the record that one came from may be released. A new value of a key that
+ * is there is no concern of the tree: the key keeps its slot.
  *
  * Invariants: all leaves at one depth; in a branch `keys[i]` is above every key of `children[i]` and not
- * above any of `children[i + 1]`; `size` is the number of records below; no empty leaf but the root.
+ * above any of `children[i + 1]`; `size` is the number of keys below; no empty leaf but the root.
  */
 import { assert } from '../errors.ts';
 import { copyBytes, NO_BYTES } from './bytes.ts';
-import type { RecordReader, RecordRef } from './record-slabs.ts';
+import type { KeySlot } from './key-slots.ts';
 import {
   type Branch,
   childIndex,
+  type KeyReader,
   type Leaf,
   lowerBound,
-  NO_RECORD,
+  NO_SLOT,
   sizeOf,
   TreeCursor,
   type TreeNode,
@@ -41,14 +43,14 @@ interface Split {
 }
 
 export class KeyTree {
-  readonly #records: RecordReader;
-  #root: TreeNode = { epoch: 0, refs: [] };
+  readonly #keys: KeyReader;
+  #root: TreeNode = { epoch: 0, slots: [] };
   #epoch = 0;
   /** What the operation under way found at its key. */
-  #found: RecordRef = NO_RECORD;
+  #found: KeySlot = NO_SLOT;
 
-  constructor(records: RecordReader) {
-    this.#records = records;
+  constructor(keys: KeyReader) {
+    this.#keys = keys;
   }
 
   get size(): number {
@@ -71,12 +73,12 @@ export class KeyTree {
     this.#root = root;
   }
 
-  find(key: Uint8Array): RecordRef {
+  find(key: Uint8Array): KeySlot {
     let node = this.#root;
     while ('children' in node) node = node.children[childIndex(node, key)] as TreeNode;
-    const at = lowerBound(node, key, this.#records);
-    const ref = node.refs[at];
-    return ref !== undefined && this.#records.compareKey(key, ref) === 0 ? ref : NO_RECORD;
+    const at = lowerBound(node, key, this.#keys);
+    const slot = node.slots[at];
+    return slot !== undefined && this.#keys.compareKey(key, slot) === 0 ? slot : NO_SLOT;
   }
 
   /** How many keys are below `key`. */
@@ -88,15 +90,15 @@ export class KeyTree {
       for (let i = 0; i < at; i++) below += sizeOf(node.children[i] as TreeNode);
       node = node.children[at] as TreeNode;
     }
-    return below + lowerBound(node, key, this.#records);
+    return below + lowerBound(node, key, this.#keys);
   }
 
-  /** Puts the record of `key` in; answers the one that it replaced. */
-  set(key: Uint8Array, ref: RecordRef): RecordRef {
-    this.#found = NO_RECORD;
+  /** Puts the slot of `key` in; answers the one that it replaced. */
+  set(key: Uint8Array, slot: KeySlot): KeySlot {
+    this.#found = NO_SLOT;
     const root = this.#writable(this.#root);
     this.#root = root;
-    const split = this.#insert(root, key, ref);
+    const split = this.#insert(root, key, slot);
     if (split !== undefined) {
       this.#root = {
         epoch: this.#epoch,
@@ -108,11 +110,11 @@ export class KeyTree {
     return this.#found;
   }
 
-  /** Takes the record of `key` out; answers it. */
-  delete(key: Uint8Array): RecordRef {
-    this.#found = NO_RECORD;
+  /** Takes the slot of `key` out; answers it. */
+  delete(key: Uint8Array): KeySlot {
+    this.#found = NO_SLOT;
     // Look first: a delete of nothing must not copy nodes.
-    if (this.find(key) === NO_RECORD) return NO_RECORD;
+    if (this.find(key) === NO_SLOT) return NO_SLOT;
     let root = this.#writable(this.#root);
     this.#remove(root, key);
     while ('children' in root && root.children.length === 1) root = root.children[0] as TreeNode;
@@ -120,49 +122,49 @@ export class KeyTree {
     return this.#found;
   }
 
-  /** Takes out all records of `[start, end)`; an empty `end` is the end of all. Answers them, in order. */
-  deleteRange(start: Uint8Array, end: Uint8Array): RecordRef[] {
+  /** Takes out all slots of `[start, end)`; an empty `end` is the end of all. Answers them, in order. */
+  deleteRange(start: Uint8Array, end: Uint8Array): KeySlot[] {
     const first = this.rank(start);
     const behind = end.length === 0 ? this.size : this.rank(end);
     if (behind <= first) return [];
-    const removed: RecordRef[] = [];
-    const cursor = new TreeCursor(this.#root, start, this.#records);
+    const removed: KeySlot[] = [];
+    const cursor = new TreeCursor(this.#root, start, this.#keys);
     while (removed.length < behind - first) removed.push(cursor.next());
     if (removed.length * REBUILD_SHARE < this.size) {
-      for (const ref of removed) this.delete(this.#records.key(ref));
+      for (const slot of removed) this.delete(this.#keys.key(slot));
     } else this.#rebuildWithout(first, behind);
     return removed;
   }
 
-  /** Fills an empty tree from records in ascending order of keys. */
-  load(refs: readonly RecordRef[]): void {
+  /** Fills an empty tree from slots in ascending order of keys. */
+  load(slots: readonly KeySlot[]): void {
     assert(this.size === 0, 'only an empty tree is loaded');
-    this.#build(refs);
+    this.#build(slots);
   }
 
   #rebuildWithout(first: number, behind: number): void {
-    const kept: RecordRef[] = [];
-    const cursor = new TreeCursor(this.#root, NO_BYTES, this.#records);
+    const kept: KeySlot[] = [];
+    const cursor = new TreeCursor(this.#root, NO_BYTES, this.#keys);
     const { size } = this;
     for (let at = 0; at < size; at++) {
-      const ref = cursor.next();
-      if (at < first || at >= behind) kept.push(ref);
+      const slot = cursor.next();
+      if (at < first || at >= behind) kept.push(slot);
     }
     this.#build(kept);
   }
 
-  #build(refs: readonly RecordRef[]): void {
+  #build(slots: readonly KeySlot[]): void {
     let level: TreeNode[] = [];
     let leaf: Leaf | undefined;
-    for (const ref of refs) {
-      if (leaf === undefined || leaf.refs.length === NODE_ITEMS_LOADED) {
-        leaf = { epoch: this.#epoch, refs: [] };
+    for (const slot of slots) {
+      if (leaf === undefined || leaf.slots.length === NODE_ITEMS_LOADED) {
+        leaf = { epoch: this.#epoch, slots: [] };
         level.push(leaf);
       }
-      leaf.refs.push(ref);
+      leaf.slots.push(slot);
     }
     while (level.length > 1) level = this.#branchesOver(level);
-    this.#root = level[0] ?? { epoch: this.#epoch, refs: [] };
+    this.#root = level[0] ?? { epoch: this.#epoch, slots: [] };
   }
 
   #branchesOver(level: readonly TreeNode[]): TreeNode[] {
@@ -184,12 +186,12 @@ export class KeyTree {
   #between(left: TreeNode, right: TreeNode): Uint8Array {
     while ('children' in left) left = left.children.at(-1) as TreeNode;
     while ('children' in right) right = right.children[0] as TreeNode;
-    return this.#separator(left.refs.at(-1) as RecordRef, right.refs[0] as RecordRef);
+    return this.#separator(left.slots.at(-1) as KeySlot, right.slots[0] as KeySlot);
   }
 
-  #separator(left: RecordRef, right: RecordRef): Uint8Array {
-    const below = this.#records.key(left);
-    const above = this.#records.key(right);
+  #separator(left: KeySlot, right: KeySlot): Uint8Array {
+    const below = this.#keys.key(left);
+    const above = this.#keys.key(right);
     let same = 0;
     while (same < below.length && below[same] === above[same]) same++;
     return copyBytes(above.subarray(0, same + 1));
@@ -198,7 +200,7 @@ export class KeyTree {
   #writable(node: TreeNode): TreeNode {
     const epoch = this.#epoch;
     if (node.epoch === epoch) return node;
-    if (!('children' in node)) return { epoch, refs: node.refs.slice() };
+    if (!('children' in node)) return { epoch, slots: node.slots.slice() };
     return { epoch, children: node.children.slice(), keys: node.keys.slice(), size: node.size };
   }
 
@@ -208,33 +210,33 @@ export class KeyTree {
     return child;
   }
 
-  #insert(node: TreeNode, key: Uint8Array, ref: RecordRef): Split | undefined {
-    if (!('children' in node)) return this.#insertIntoLeaf(node, key, ref);
+  #insert(node: TreeNode, key: Uint8Array, slot: KeySlot): Split | undefined {
+    if (!('children' in node)) return this.#insertIntoLeaf(node, key, slot);
     const at = childIndex(node, key);
-    const split = this.#insert(this.#writableChild(node, at), key, ref);
-    if (this.#found === NO_RECORD) node.size++;
+    const split = this.#insert(this.#writableChild(node, at), key, slot);
+    if (this.#found === NO_SLOT) node.size++;
     if (split === undefined) return undefined;
     node.children.splice(at + 1, 0, split.right);
     node.keys.splice(at, 0, split.key);
     return node.children.length > NODE_ITEMS_MAX ? this.#splitBranch(node) : undefined;
   }
 
-  #insertIntoLeaf(leaf: Leaf, key: Uint8Array, ref: RecordRef): Split | undefined {
-    const at = lowerBound(leaf, key, this.#records);
-    const present = leaf.refs[at];
-    if (present !== undefined && this.#records.compareKey(key, present) === 0) {
+  #insertIntoLeaf(leaf: Leaf, key: Uint8Array, slot: KeySlot): Split | undefined {
+    const at = lowerBound(leaf, key, this.#keys);
+    const present = leaf.slots[at];
+    if (present !== undefined && this.#keys.compareKey(key, present) === 0) {
       this.#found = present;
-      leaf.refs[at] = ref;
+      leaf.slots[at] = slot;
       return undefined;
     }
-    const isAtEnd = at === leaf.refs.length;
-    leaf.refs.splice(at, 0, ref);
-    if (leaf.refs.length <= NODE_ITEMS_MAX) return undefined;
+    const isAtEnd = at === leaf.slots.length;
+    leaf.slots.splice(at, 0, slot);
+    if (leaf.slots.length <= NODE_ITEMS_MAX) return undefined;
     // Keys that come in order leave full leaves behind, not half full ones.
-    const middle = isAtEnd ? NODE_ITEMS_LOADED : leaf.refs.length >> 1;
-    const right: Leaf = { epoch: this.#epoch, refs: leaf.refs.slice(middle) };
-    leaf.refs = leaf.refs.slice(0, middle);
-    return { key: this.#separator(leaf.refs.at(-1)!, right.refs[0]!), right };
+    const middle = isAtEnd ? NODE_ITEMS_LOADED : leaf.slots.length >> 1;
+    const right: Leaf = { epoch: this.#epoch, slots: leaf.slots.slice(middle) };
+    leaf.slots = leaf.slots.slice(0, middle);
+    return { key: this.#separator(leaf.slots.at(-1)!, right.slots[0]!), right };
   }
 
   #splitBranch(branch: Branch): Split {
@@ -256,9 +258,9 @@ export class KeyTree {
   /** The key is there; `find` has said so. */
   #remove(node: TreeNode, key: Uint8Array): void {
     if (!('children' in node)) {
-      const at = lowerBound(node, key, this.#records);
-      this.#found = node.refs[at] as RecordRef;
-      node.refs.splice(at, 1);
+      const at = lowerBound(node, key, this.#keys);
+      this.#found = node.slots[at] as KeySlot;
+      node.slots.splice(at, 1);
       return;
     }
     const at = childIndex(node, key);
@@ -288,15 +290,15 @@ export class KeyTree {
   /** Moves all of `right` into `left`, or evens the two out and answers what separates them. */
   #joinLeaves(left: Leaf, other: TreeNode): Uint8Array | undefined {
     const right = other as Leaf;
-    const refs = left.refs.concat(right.refs);
-    if (refs.length <= NODE_ITEMS_MAX) {
-      left.refs = refs;
+    const slots = left.slots.concat(right.slots);
+    if (slots.length <= NODE_ITEMS_MAX) {
+      left.slots = slots;
       return undefined;
     }
-    const middle = refs.length >> 1;
-    left.refs = refs.slice(0, middle);
-    right.refs = refs.slice(middle);
-    return this.#separator(left.refs.at(-1)!, right.refs[0]!);
+    const middle = slots.length >> 1;
+    left.slots = slots.slice(0, middle);
+    right.slots = slots.slice(middle);
+    return this.#separator(left.slots.at(-1)!, right.slots[0]!);
   }
 }
 

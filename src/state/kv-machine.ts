@@ -29,8 +29,9 @@ import type { MachinePart } from './composite-machine.ts';
 import { readSnapshot, snapshotSections } from './kv-snapshot.ts';
 import { KvStore } from './kv-store.ts';
 import { KvWatch, lost, type WatchedMachine } from './kv-watch.ts';
+import { PutLayout } from './put-command.ts';
 import { encodeRejection, type Rejection } from './rejections.ts';
-import { encodeResult } from './result-codec.ts';
+import { encodeResult, PutResult } from './result-codec.ts';
 import type {
   KeyRange,
   KeyValue,
@@ -69,6 +70,7 @@ export class KvMachine implements StateMachine, MachinePart {
   readonly #bounds: HistoryBounds;
   readonly #watches: WatchIndex = new WatchIndex();
   readonly #watched: WatchedMachine;
+  readonly #put: PutLayout = new PutLayout();
   #store: KvStore = new KvStore();
   #history: ChangeHistory;
   #applier: CommandApplier;
@@ -213,6 +215,7 @@ export class KvMachine implements StateMachine, MachinePart {
   }
 
   #apply(bytes: Uint8Array, at: ApplyContext): CommandResult {
+    if (this.#put.read(bytes)) return new PutResult(this.#applier.put(bytes, this.#put));
     if (isLaterCommand(bytes)) throw laterCommand(bytes, at);
     let command: KvCommand;
     try {

@@ -21,7 +21,7 @@ import { ByteReader, ByteWriter, NO_BYTES } from './bytes.ts';
 import { CHANGE_LENGTH_BYTES, checkChange } from './change-codec.ts';
 import { type CapturedHistory, ChangeHistory, type HistoryBounds } from './change-history.ts';
 import { type CapturedItems, KvStore } from './kv-store.ts';
-import { NO_RECORD, TreeCursor } from './tree-nodes.ts';
+import { NO_SLOT, TreeCursor } from './tree-nodes.ts';
 
 export const META_SECTION = 'app.kv.meta';
 export const ITEMS_SECTION = 'app.kv.items';
@@ -108,12 +108,14 @@ async function readMeta(chunks: AsyncIterable<Uint8Array>): Promise<Meta> {
   return { revision, compactedRevision, items, changes };
 }
 
-function* itemChunks({ records, root }: CapturedItems): Generator<Uint8Array> {
+function* itemChunks({ slots, root }: CapturedItems): Generator<Uint8Array> {
   const writer = new ByteWriter();
   const frame = new ByteWriter();
   writer.u8(VERSION);
-  const cursor = new TreeCursor(root, NO_BYTES, records);
-  for (let ref = cursor.next(); ref !== NO_RECORD; ref = cursor.next()) {
+  const { records } = slots;
+  const cursor = new TreeCursor(root, NO_BYTES, slots);
+  for (let slot = cursor.next(); slot !== NO_SLOT; slot = cursor.next()) {
+    const ref = slots.ref(slot);
     frame.clear();
     frame.blob(records.key(ref)).blob(records.value(ref)).uint(records.createRevision(ref));
     frame.uint(records.modRevision(ref)).uint(records.version(ref));
@@ -142,15 +144,20 @@ async function readItems(
   const loader = store.loader();
   await forEachFrame(ITEMS_SECTION, chunks, (bytes, start, end) => {
     const reader = new ByteReader(bytes, 'DATA_CORRUPT', 'item in the snapshot', start, end);
-    const key = reader.blob('key');
-    const value = reader.blob('value');
+    const keyLength = reader.skipBlob('key');
+    const keyStart = reader.position - keyLength - start;
+    const valueLength = reader.skipBlob('value');
+    const valueEnd = reader.position;
+    const valueStart = valueEnd - valueLength - start;
     const createRevision = reader.uint('createRevision');
     const modRevision = reader.uint('modRevision');
     const version = reader.uint('version');
     reader.done();
     if (modRevision > expected.revision)
       reader.fail(`has modRevision ${modRevision}, in the future`);
-    const isNext = loader.add({ key, value, createRevision, modRevision, version });
+    const place = { keyStart, keyLength, valueStart, valueLength };
+    const item = bytes.subarray(start, valueEnd);
+    const isNext = loader.add(item, place, { createRevision, modRevision, version });
     if (!isNext) reader.fail('is not in the order of keys');
   });
   if (loader.count !== expected.items) {

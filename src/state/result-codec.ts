@@ -7,8 +7,8 @@
  * The rule it protects: the same answer is the same bytes on every replica. A result with a code
  * other than 0 is a rejection; see rejections.ts.
  */
-import type { CommandResult } from '../consensus/index.ts';
-import { ByteReader, ByteWriter, copyBytes } from './bytes.ts';
+import { type CommandResult, CompactResult } from '../consensus/index.ts';
+import { ByteReader, ByteWriter, copyBytes, uintLength, writeUint } from './bytes.ts';
 import { resultToError } from './rejections.ts';
 import type { KeyValue, KvResult, StepResult } from './types.ts';
 
@@ -24,9 +24,31 @@ const RESULTS = [
   'transaction',
   'compact',
 ] as const;
+const RESULT_PUT: number = RESULTS.indexOf('put');
 const STEPS = [undefined, 'put', 'delete', 'increment', 'get'] as const;
 
 const writer = new ByteWriter();
+
+/** As `encodeResult` of a put: the result of nearly all commands, and of all it is that number. */
+export class PutResult extends CompactResult {
+  readonly code = 0;
+  readonly #revision: number;
+
+  constructor(revision: number) {
+    super();
+    this.#revision = revision;
+  }
+
+  override get byteLength(): number {
+    return 2 + uintLength(this.#revision);
+  }
+
+  override write(target: Uint8Array, at: number): void {
+    target[at] = VERSION;
+    target[at + 1] = RESULT_PUT;
+    writeUint(target, at + 2, this.#revision);
+  }
+}
 
 /** As the machine answers it: code 0, and bytes for `decodeResult`. */
 export function encodeResult(result: KvResult): CommandResult {
@@ -54,9 +76,9 @@ export function encodeResult(result: KvResult): CommandResult {
   return { code: 0, bytes: writer.finish() };
 }
 
-/** @throws ClusterError CODEC_INVALID. */
-export function decodeResult(bytes: Uint8Array): KvResult {
-  const reader = new ByteReader(bytes, 'CODEC_INVALID', 'result');
+/** Of the bytes from `start` to `end`. @throws ClusterError CODEC_INVALID. */
+export function decodeResult(bytes: Uint8Array, start = 0, end: number = bytes.length): KvResult {
+  const reader = new ByteReader(bytes, 'CODEC_INVALID', 'result', start, end);
   const version = reader.u8('version');
   if (version !== VERSION) reader.fail(`has version ${version}; this program knows ${VERSION}`);
   const kind = RESULTS[reader.u8('kind')] ?? reader.fail('has an unknown kind');

@@ -3,11 +3,19 @@
  * changes a node, so all of it works on a living tree and on a captured one alike.
  */
 import { compareBytes } from './bytes.ts';
-import type { RecordReader, RecordRef } from './record-slabs.ts';
+import type { KeySlot } from './key-slots.ts';
+
+/** Knows the keys that the tree orders. */
+export interface KeyReader {
+  /** Order of `key` and the key of the slot. The innermost loop of every search. */
+  compareKey(key: Uint8Array, slot: KeySlot): number;
+  /** A view; never to be changed or kept. */
+  key(slot: KeySlot): Uint8Array;
+}
 
 export interface Leaf {
   readonly epoch: number;
-  refs: RecordRef[];
+  slots: KeySlot[];
 }
 
 export interface Branch {
@@ -20,17 +28,17 @@ export interface Branch {
 
 export type TreeNode = Leaf | Branch;
 
-/** "There is no such record." */
-export const NO_RECORD = -1;
+/** "There is no such key." */
+export const NO_SLOT = -1;
 
-/** Goes through the records of a tree, living or captured, in order, from the first key not below `start`. */
+/** Goes through the slots of a tree, living or captured, in order, from the first key not below `start`. */
 export class TreeCursor {
   readonly #branches: Branch[] = [];
   readonly #positions: number[] = [];
   #leaf: Leaf;
   #at: number;
 
-  constructor(root: TreeNode, start: Uint8Array, records: RecordReader) {
+  constructor(root: TreeNode, start: Uint8Array, keys: KeyReader) {
     let node = root;
     while ('children' in node) {
       const at = childIndex(node, start);
@@ -39,15 +47,15 @@ export class TreeCursor {
       node = node.children[at] as TreeNode;
     }
     this.#leaf = node;
-    this.#at = lowerBound(node, start, records);
+    this.#at = lowerBound(node, start, keys);
   }
 
-  /** `NO_RECORD` behind the last. */
-  next(): RecordRef {
-    while (this.#at >= this.#leaf.refs.length) {
-      if (!this.#nextLeaf()) return NO_RECORD;
+  /** `NO_SLOT` behind the last. */
+  next(): KeySlot {
+    while (this.#at >= this.#leaf.slots.length) {
+      if (!this.#nextLeaf()) return NO_SLOT;
     }
-    return this.#leaf.refs[this.#at++] as RecordRef;
+    return this.#leaf.slots[this.#at++] as KeySlot;
   }
 
   #nextLeaf(): boolean {
@@ -70,11 +78,11 @@ export class TreeCursor {
 }
 
 export function sizeOf(node: TreeNode): number {
-  return 'children' in node ? node.size : node.refs.length;
+  return 'children' in node ? node.size : node.slots.length;
 }
 
 export function width(node: TreeNode): number {
-  return 'children' in node ? node.children.length : node.refs.length;
+  return 'children' in node ? node.children.length : node.slots.length;
 }
 
 /** Which child holds `key`, or would: the number of separators that are not above it. */
@@ -90,14 +98,14 @@ export function childIndex(branch: Branch, key: Uint8Array): number {
   return low;
 }
 
-/** Position of the first record whose key is not below `key`. */
-export function lowerBound(leaf: Leaf, key: Uint8Array, records: RecordReader): number {
-  const { refs } = leaf;
+/** Position of the first slot whose key is not below `key`. */
+export function lowerBound(leaf: Leaf, key: Uint8Array, keys: KeyReader): number {
+  const { slots } = leaf;
   let low = 0;
-  let high = refs.length;
+  let high = slots.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (records.compareKey(key, refs[middle] as RecordRef) > 0) low = middle + 1;
+    if (keys.compareKey(key, slots[middle] as KeySlot) > 0) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -87,7 +87,7 @@ function hasty(random: Random): Clock {
       },
     };
   };
-  return { now: () => 0, wallTime: () => 0, after, afterIo: () => {} };
+  return { now: () => 0, wallTime: () => 0, after, soon: () => {}, afterIo: () => {} };
 }
 
 async function crashOnce(seed: number): Promise<'died' | 'ended'> {

@@ -121,14 +121,13 @@ export class LogReplay {
       this.#termBefore = undefined;
     }
     this.#runs.truncateFrom(first);
-    let before = this.#termAt(first - 1);
-    for (let position = 0; position < entries.count; position++) {
-      const term = entries.term(position)!; // checked when the record was decoded
+    const before = this.#termAt(first - 1);
+    for (const { index, term } of entries.runs) {
+      // Inside the record it does not fall: that was checked when it was decoded.
       if (before !== undefined && term < before) {
-        throw corrupt(segment.path, offset, `the term falls at entry ${first + position}`);
+        throw corrupt(segment.path, offset, `the term falls at entry ${index}`);
       }
-      if (term !== before || position === 0) this.#runs.add(first + position, term);
-      before = term;
+      this.#runs.add(index, term);
     }
     this.#last = first + entries.count - 1;
     this.index.add(segment, first, offset, size);

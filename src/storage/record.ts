@@ -25,9 +25,10 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../errors.ts';
 import { WAL_RECORD_BYTES_MAX } from '../limits.ts';
-import type { Entry, EntryType, HardState, LogIndex, Term } from '../raft/index.ts';
+import type { Entry, EntryType, HardState, LogIndex } from '../raft/index.ts';
 import { readU64, writeU64 } from './bytes.ts';
 import type { LogPosition } from './log-memory.ts';
+import type { TermRun } from './term-runs.ts';
 
 export const RECORD_VERSION = 1;
 export const HEADER_BYTES = 48;
@@ -46,7 +47,9 @@ const GROUP = 0;
 const HARD_STATE_BYTES = 24;
 const BASE_BYTES = 16;
 const ENTRY_HEAD_BYTES = 16;
-const ZEROS = Buffer.alloc(SECTOR_BYTES);
+const NO_BYTES = Buffer.alloc(0);
+/** As many as are compared at once. */
+const ZEROS = Buffer.alloc(64 * 1024);
 
 export const RecordKind = { Start: 1, Batch: 2, Seal: 3 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
@@ -192,8 +195,8 @@ export function countZeroSectors(record: Buffer, offset: number): number {
 }
 
 export function isZero(bytes: Buffer, from: number, to: number): boolean {
-  for (let at = from; at < to; at += SECTOR_BYTES) {
-    const end = Math.min(to, at + SECTOR_BYTES);
+  for (let at = from; at < to; at += ZEROS.length) {
+    const end = Math.min(to, at + ZEROS.length);
     if (ZEROS.compare(bytes, at, end, 0, end - at) !== 0) return false;
   }
   return true;
@@ -261,58 +264,72 @@ export function isWhole(record: Buffer, header: RecordHeader): boolean {
   return record.readUInt32LE(at) === crc32(record.subarray(HEADER_BYTES, at));
 }
 
-/** The entries of a record, not taken apart yet. */
+/** The entries of a record, checked and not taken apart yet. */
 export class EntryList {
   readonly first: LogIndex;
   readonly count: number;
+  /** Where their term begins, and wherever it changes. */
+  readonly runs: readonly TermRun[];
   readonly #body: Buffer;
   readonly #heads: number;
 
-  constructor(body: Buffer, at: number, first: LogIndex, count: number) {
+  private constructor(
+    body: Buffer,
+    at: number,
+    first: LogIndex,
+    count: number,
+    runs: readonly TermRun[],
+  ) {
     this.first = first;
     this.count = count;
+    this.runs = runs;
     this.#body = body;
     this.#heads = at;
   }
 
-  term(position: number): Term | undefined {
-    return readU64(this.#body, this.#heads + position * ENTRY_HEAD_BYTES);
+  /**
+   * `undefined`: lengths, terms or types make no sense; the checksum says only that they are as written.
+   * A start reads every entry of the log here and nowhere else, so the loop does what it must: four
+   * numbers each, and a term in full only where it is another one.
+   */
+  static read(body: Buffer, at: number, first: LogIndex, count: number): EntryList | undefined {
+    const runs: TermRun[] = [];
+    let data = at + count * ENTRY_HEAD_BYTES;
+    if (data > body.length) return undefined;
+    let low = -1;
+    let high = -1;
+    let term = 0;
+    for (let position = 0, head = at; position < count; position++, head += ENTRY_HEAD_BYTES) {
+      if (body.readUInt32LE(head) !== low || body.readUInt32LE(head + 4) !== high) {
+        const next = readU64(body, head);
+        if (next === undefined || next < term) return undefined;
+        runs.push({ index: first + position, term: next });
+        term = next;
+        low = body.readUInt32LE(head);
+        high = body.readUInt32LE(head + 4);
+      }
+      data += body.readUInt32LE(head + 8);
+      if (body.readUInt32LE(head + 12) > 2) return undefined;
+    }
+    return data === body.length ? new EntryList(body, at, first, count, runs) : undefined;
   }
 
   /** The entries as objects; their data are views of the record. */
   decode(): Entry[] {
     const entries: Entry[] = [];
+    const body = this.#body;
     let data = this.#heads + this.count * ENTRY_HEAD_BYTES;
-    for (let position = 0; position < this.count; position++) {
-      const head = this.#heads + position * ENTRY_HEAD_BYTES;
-      const end = data + this.#body.readUInt32LE(head + 8);
-      const term = this.term(position);
-      assert(term !== undefined, 'a checked record holds safe terms');
-      entries.push({
-        term,
-        index: this.first + position,
-        type: this.#body.readUInt32LE(head + 12) as EntryType,
-        data: this.#body.subarray(data, end),
-      });
-      data = end;
+    for (const [at, { index, term }] of this.runs.entries()) {
+      const behind = this.runs[at + 1]?.index ?? this.first + this.count;
+      for (let each = index; each < behind; each++) {
+        const head = this.#heads + (each - this.first) * ENTRY_HEAD_BYTES;
+        const end = data + body.readUInt32LE(head + 8);
+        const type = body.readUInt32LE(head + 12) as EntryType;
+        entries.push({ term, index: each, type, data: body.subarray(data, end) });
+        data = end;
+      }
     }
     return entries;
-  }
-
-  /** Whether lengths, terms and types make sense: the checksum says only that they are as written. */
-  isSane(): boolean {
-    let data = this.#heads + this.count * ENTRY_HEAD_BYTES;
-    if (data > this.#body.length) return false;
-    let before = 0;
-    for (let position = 0; position < this.count; position++) {
-      const head = this.#heads + position * ENTRY_HEAD_BYTES;
-      const term = this.term(position);
-      if (term === undefined || term < before || this.#body.readUInt32LE(head + 12) > 2)
-        return false;
-      data += this.#body.readUInt32LE(head + 8);
-      before = term;
-    }
-    return data === this.#body.length;
   }
 }
 
@@ -353,6 +370,6 @@ export function decodeBody(record: Buffer, header: RecordHeader): RecordBody | u
   }
   const first = at + 8 <= body.length ? readU64(body, at) : undefined;
   if (first === undefined || header.entryCount === 0) return undefined;
-  const entries = new EntryList(body, at + 8, first, header.entryCount);
-  return entries.isSane() ? { hardState, base, entries, payload: Buffer.alloc(0) } : undefined;
+  const entries = EntryList.read(body, at + 8, first, header.entryCount);
+  return entries === undefined ? undefined : { hardState, base, entries, payload: NO_BYTES };
 }

@@ -49,7 +49,8 @@ export type TailVerdict =
 
 export interface TailSource {
   readonly size: number;
-  read(position: number, length: number): Promise<Uint8Array>;
+  /** `into`: memory of that length that may be used for the answer. */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** What lies from `offset` to the end of the file. */
@@ -185,9 +186,10 @@ export async function readPadded(
   source: TailSource,
   position: number,
   length: number,
+  into?: Uint8Array,
 ): Promise<Buffer> {
   const available = Math.max(0, Math.min(length, source.size - position));
-  const bytes = available === 0 ? Buffer.alloc(0) : await source.read(position, available);
+  const bytes = available === 0 ? Buffer.alloc(0) : await source.read(position, available, into);
   if (bytes.length === length) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const padded = Buffer.alloc(length);
   padded.set(bytes);

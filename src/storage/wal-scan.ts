@@ -8,8 +8,8 @@
  */
 import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
-import { STORAGE_READ_BYTES } from '../limits.ts';
 import type { Disk, DiskFile } from '../world/index.ts';
+import { ForwardReader } from './forward-reader.ts';
 import type { LogContents } from './log-memory.ts';
 import { LogReplay } from './log-replay.ts';
 import {
@@ -32,7 +32,7 @@ import {
   segmentSequence,
 } from './segment.ts';
 import { corrupt } from './storage-errors.ts';
-import { judgeTail, readPadded } from './tail.ts';
+import { judgeTail, readPadded, type TailSource } from './tail.ts';
 
 /** A Start record is far smaller. */
 const START_READ_BYTES = 4096;
@@ -137,10 +137,14 @@ class Scanner {
     const file = await this.#disk.open(segment.path, 'read');
     try {
       const size = await file.size();
-      const reader = new ForwardReader(file, next?.previousEnd ?? size);
+      const reader = new ForwardReader(sourceOf(file, next?.previousEnd ?? size), segment.end);
       this.lastRecord = { offset: 0, size: segment.end };
-      if (next === undefined) await this.#scanLast(segment, reader);
-      else await this.#scanSealed(segment, reader, next.previousEnd);
+      try {
+        if (next === undefined) await this.#scanLast(segment, reader);
+        else await this.#scanSealed(segment, reader, next.previousEnd);
+      } finally {
+        await reader.end();
+      }
     } finally {
       await file.close();
     }
@@ -239,41 +243,6 @@ function checkVersion(path: string, header: RecordHeader): void {
   );
 }
 
-function sourceOf(
-  file: DiskFile,
-  size: number,
-): { readonly size: number; read(position: number, length: number): Promise<Uint8Array> } {
-  return { size, read: (position, length) => file.read(position, length) };
-}
-
-/** Reads forward in large steps; what one step brought beyond what was asked for serves the next. */
-class ForwardReader {
-  readonly source: { readonly size: number; read(at: number, n: number): Promise<Uint8Array> };
-  #buffer: Buffer = Buffer.alloc(0);
-  #start = 0;
-
-  constructor(file: DiskFile, limit: number) {
-    this.source = sourceOf(file, limit);
-  }
-
-  /** The same without waiting, when an earlier read has brought them: the usual case for small records. */
-  peek(at: number, length: number): Buffer | undefined {
-    const from = at - this.#start;
-    if (from + length > this.#buffer.length) return undefined;
-    return this.#buffer.subarray(from, from + length);
-  }
-
-  /** `length` bytes from `at` on, never before an earlier `at`; zeros behind the end. */
-  async take(at: number, length: number): Promise<Buffer> {
-    const here = this.peek(at, length);
-    if (here !== undefined) return here;
-    const from = at - this.#start;
-    const rest = this.#buffer.subarray(Math.min(from, this.#buffer.length));
-    const position = at + rest.length;
-    const ahead = Math.min(STORAGE_READ_BYTES, this.source.size - position);
-    const more = await readPadded(this.source, position, Math.max(ahead, length - rest.length));
-    this.#buffer = rest.length === 0 ? more : Buffer.concat([rest, more]);
-    this.#start = at;
-    return this.#buffer.subarray(0, length);
-  }
+function sourceOf(file: DiskFile, size: number): TailSource {
+  return { size, read: (position, length, into) => file.read(position, length, into) };
 }

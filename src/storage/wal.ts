@@ -83,6 +83,8 @@ export class Wal {
   #failure: ClusterError | undefined;
   #isClosing = false;
   #isSealed: boolean;
+  /** Settles when the files of earlier segments are closed; never rejects. */
+  #leaving: Promise<unknown> = Promise.resolve();
 
   private constructor(options: WalOptions, events: WalEvents, opened: OpenedLog) {
     this.#options = options;
@@ -104,13 +106,11 @@ export class Wal {
     hardState: HardState | undefined,
     isSilent: boolean,
   ): Promise<void> {
-    let bytes = 0;
-    for (const entry of entries) bytes += entryRecordBytes(entry);
-    return this.#enqueue({ entries, hardState, base: undefined, isSilent, bytes });
+    return this.#enqueue(entries, hardState, undefined, isSilent);
   }
 
   mark(base: BaseMark, hardState: HardState | undefined): Promise<void> {
-    return this.#enqueue({ entries: [], hardState, base, isSilent: false, bytes: 0 });
+    return this.#enqueue([], hardState, base, false);
   }
 
   /** Removes the segments that hold nothing above the base. The mark must be durable. */
@@ -150,6 +150,7 @@ export class Wal {
       this.#fail(diskFailure(`seal ${this.index.active.path}`, error), []);
     }
     await this.#files.close();
+    await this.#leaving;
     await letGo(this.#file, this.#options.logger);
   }
 
@@ -164,11 +165,18 @@ export class Wal {
     await this.#file.close();
   }
 
-  #enqueue(step: Omit<Step, 'resolve' | 'reject'>): Promise<void> {
+  #enqueue(
+    entries: readonly Entry[],
+    hardState: HardState | undefined,
+    base: BaseMark | undefined,
+    isSilent: boolean,
+  ): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosing) return Promise.reject(closed());
+    let bytes = 0;
+    for (const entry of entries) bytes += entryRecordBytes(entry);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ ...step, resolve, reject });
+      this.#queue.push({ entries, hardState, base, isSilent, bytes, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -197,7 +205,10 @@ export class Wal {
       count++;
       if (step.base !== undefined) break;
     }
-    return this.#queue.splice(0, count);
+    if (count < this.#queue.length) return this.#queue.splice(0, count);
+    const all = this.#queue;
+    this.#queue = [];
+    return all;
   }
 
   async #writeSteps(steps: readonly Step[]): Promise<void> {
@@ -259,7 +270,8 @@ export class Wal {
     const old = this.#file;
     this.#file = file;
     this.index.segments.push(segment);
-    await letGo(old, this.#options.logger);
+    // Nobody waits for it: it may have to wait for a slow read itself.
+    this.#leaving = Promise.all([this.#leaving, letGo(old, this.#options.logger)]);
     this.#options.logger.debug('storage.segment-begun', {
       path: segment.path,
       bytes: segment.segmentBytes,

@@ -26,6 +26,7 @@ import { crc32 } from 'node:zlib';
 
 import { assert, ClusterError } from '../errors.ts';
 import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
+import type { LentBytes } from './message-codec.ts';
 
 export const FrameType = {
   /** `{ u32 length | message as raftpb }` repeated. */
@@ -62,76 +63,140 @@ interface Header {
   readonly crc: number;
 }
 
-function writeHeader(
-  buffer: Buffer,
-  frame: { type: FrameType; kind: number; continues: boolean; total: number },
-  piece: Uint8Array,
-): void {
-  buffer[0] = MAGIC;
-  buffer[1] = frame.type;
-  buffer[2] = frame.kind;
-  buffer[3] = frame.continues ? FLAG_CONTINUES : 0;
-  buffer.writeUInt32BE(0, 4);
-  buffer.writeUInt32BE(piece.length, 8);
-  buffer.writeUInt32BE(frame.total, 12);
-  buffer.writeUInt32BE(crc32(piece), 16);
-  buffer.writeUInt32BE(crc32(buffer.subarray(0, CRC_AT)), CRC_AT);
+/** Of CRC-32, a byte at a time: for the few bytes of a header the way into zlib costs four times as much. */
+const CRC_TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  return crc;
+});
+
+/** Of the header that begins at `start`, without its own checksum. */
+function headerCrc(bytes: Buffer, start: number): number {
+  let crc = -1;
+  for (let at = start; at < start + CRC_AT; at++) {
+    crc = CRC_TABLE[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
+  }
+  return ~crc >>> 0;
 }
 
 /**
- * A frame on its way out: one buffer, header room in front, handed out piece by piece. The pieces are
- * views of the buffer, so nothing is copied on the way to the kernel.
+ * A frame on its way out, handed out piece by piece. Its payload is one buffer with room for a header in
+ * front; what is large can be lent to it instead, and goes out from where it lies. The pieces are views
+ * of both, so nothing is copied on the way to the kernel.
  */
 export class OutFrame {
   readonly type: FrameType;
   readonly kind: number;
   readonly #buffer: Buffer;
   readonly #total: number;
+  /** The payload in order, when something was lent. */
+  #parts: Uint8Array[] | undefined;
+  #part = 0;
+  #partSent = 0;
   #sent = 0;
   #isStarted = false;
 
-  /** The payload is to be written to `payload` before the first piece is taken. */
-  constructor(type: FrameType, kind: number, payloadBytes: number) {
+  /**
+   * The payload, less the `lentBytes` that `lend` brings, is to be written to `payload` before the first
+   * piece is taken.
+   */
+  constructor(type: FrameType, kind: number, payloadBytes: number, lentBytes = 0) {
     assert(payloadBytes <= FRAME_BYTES_MAX, 'a frame exceeds FRAME_BYTES_MAX', { payloadBytes });
     this.type = type;
     this.kind = kind;
     this.#total = payloadBytes;
-    this.#buffer = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes);
+    this.#buffer = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes - lentBytes);
   }
 
   get payload(): Buffer {
     return this.#buffer.subarray(FRAME_HEADER_BYTES);
   }
 
+  /** Of the whole payload. */
+  get bytes(): number {
+    return this.#total;
+  }
+
   get isDone(): boolean {
     return this.#isStarted && this.#sent === this.#total;
+  }
+
+  /** What belongs between the bytes of `payload`, in order; it must never change. */
+  lend(lent: readonly LentBytes[]): void {
+    const { payload } = this;
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    let bytes = payload.length;
+    for (const { at, bytes: part } of lent) {
+      parts.push(payload.subarray(from, at), part);
+      from = at;
+      bytes += part.length;
+    }
+    parts.push(payload.subarray(from));
+    assert(bytes === this.#total, 'more or less was lent than was announced', { bytes });
+    this.#parts = parts;
   }
 
   /** From the beginning again, for another connection. */
   rewind(): void {
     this.#sent = 0;
+    this.#part = 0;
+    this.#partSent = 0;
     this.#isStarted = false;
   }
 
   /** Appends the next piece, of at most `bytesMax` bytes of payload, to `chunks`; returns its size. */
   take(chunks: Uint8Array[], bytesMax: number): number {
     const length = Math.min(this.#total - this.#sent, bytesMax, FRAGMENT_BYTES_MAX);
-    const start = FRAME_HEADER_BYTES + this.#sent;
-    const piece = this.#buffer.subarray(start, start + length);
-    const continues = this.#isStarted;
-    const frame = { type: this.type, kind: this.kind, continues, total: this.#total };
-    if (continues) {
-      // The bytes before this piece may still be in the kernel's queue: they must not change.
-      const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-      writeHeader(header, frame, piece);
-      chunks.push(header, piece);
-    } else {
-      writeHeader(this.#buffer, frame, piece);
-      chunks.push(this.#buffer.subarray(0, start + length));
+    if (this.#parts !== undefined) this.#takeOf(this.#parts, chunks, length);
+    else {
+      const start = FRAME_HEADER_BYTES + this.#sent;
+      const end = start + length;
+      const piece = this.#buffer.subarray(start, end);
+      // The bytes before a later piece may still be in the kernel's queue: they must not change.
+      const header = this.#isStarted ? Buffer.allocUnsafe(FRAME_HEADER_BYTES) : this.#buffer;
+      this.#writeHeader(header, length, crc32(piece));
+      if (this.#isStarted) chunks.push(header, piece);
+      else chunks.push(this.#buffer.subarray(0, end));
     }
     this.#isStarted = true;
     this.#sent += length;
     return FRAME_HEADER_BYTES + length;
+  }
+
+  #takeOf(parts: readonly Uint8Array[], chunks: Uint8Array[], length: number): void {
+    const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+    chunks.push(header);
+    let crc = 0;
+    for (let left = length; left > 0; ) {
+      const part = parts[this.#part]!;
+      const from = this.#partSent;
+      const to = Math.min(part.length, from + left);
+      if (to > from) {
+        const chunk = part.subarray(from, to);
+        crc = crc32(chunk, crc);
+        chunks.push(chunk);
+      }
+      left -= to - from;
+      this.#partSent = to;
+      if (to === part.length) {
+        this.#part += 1;
+        this.#partSent = 0;
+      }
+    }
+    this.#writeHeader(header, length, crc);
+  }
+
+  #writeHeader(header: Buffer, length: number, crc: number): void {
+    header[0] = MAGIC;
+    header[1] = this.type;
+    header[2] = this.kind;
+    header[3] = this.#isStarted ? FLAG_CONTINUES : 0;
+    header.writeUInt32BE(0, 4);
+    header.writeUInt32BE(length, 8);
+    header.writeUInt32BE(this.#total, 12);
+    header.writeUInt32BE(crc, 16);
+    header.writeUInt32BE(headerCrc(header, 0), CRC_AT);
   }
 }
 
@@ -176,46 +241,49 @@ export class FrameReader {
 
   /** @throws ClusterError CODEC_INVALID. */
   push(bytes: Uint8Array, handle: FrameHandler): void {
-    let chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = 0;
     // A frame without payload is complete with the last byte of its header.
-    while (chunk.length > 0 || this.#header?.length === 0) {
-      if (this.#header === undefined) {
-        chunk = this.#takeHeader(chunk);
+    while (at < chunk.length || this.#header?.length === 0) {
+      const header = this.#header;
+      if (header === undefined) {
+        at += this.#takeHeader(chunk, at);
         continue;
       }
-      const header = this.#header;
       const missing = header.length - this.#filled;
-      const isWhole = chunk.length >= missing;
-      let piece: Buffer | undefined;
-      if (isWhole && this.#filled === 0 && header.length === header.total) {
-        piece = chunk.subarray(0, missing);
-      } else {
-        piece = this.#collect(header, chunk.subarray(0, missing));
-      }
-      chunk = chunk.subarray(Math.min(missing, chunk.length));
-      if (!isWhole || piece === undefined) continue;
-      if (!this.#finishPiece(header, piece, handle)) return;
+      const end = Math.min(chunk.length, at + missing);
+      const isWhole = end - at === missing;
+      const isInChunk = isWhole && this.#filled === 0 && header.length === header.total;
+      const piece = isInChunk ? chunk.subarray(at, end) : this.#collect(header, chunk, at, end);
+      at = end;
+      if (isWhole && !this.#finishPiece(header, piece, handle)) return;
     }
   }
 
-  #takeHeader(chunk: Buffer): Buffer {
-    const count = Math.min(FRAME_HEADER_BYTES - this.#headerFilled, chunk.length);
-    chunk.copy(this.#headerBytes, this.#headerFilled, 0, count);
-    this.#headerFilled += count;
+  /** Answers how many bytes it took. */
+  #takeHeader(chunk: Buffer, at: number): number {
+    this.#filled = 0;
+    this.#target = undefined;
+    const filled = this.#headerFilled;
+    if (filled === 0 && at + FRAME_HEADER_BYTES <= chunk.length) {
+      this.#header = readHeader(chunk, at);
+      return FRAME_HEADER_BYTES;
+    }
+    const count = Math.min(FRAME_HEADER_BYTES - filled, chunk.length - at);
+    chunk.copy(this.#headerBytes, filled, at, at + count);
+    this.#headerFilled = filled + count;
     if (this.#headerFilled === FRAME_HEADER_BYTES) {
       this.#headerFilled = 0;
-      this.#header = readHeader(this.#headerBytes);
-      this.#filled = 0;
-      this.#target = undefined;
+      this.#header = readHeader(this.#headerBytes, 0);
     }
-    return chunk.subarray(count);
+    return count;
   }
 
   /** Copies what is here of a piece to where the piece goes; answers the piece. */
-  #collect(header: Header, part: Buffer): Buffer {
+  #collect(header: Header, chunk: Buffer, from: number, to: number): Buffer {
     if (this.#target === undefined) this.#target = this.#place(header);
-    part.copy(this.#target, this.#filled);
-    this.#filled += part.length;
+    chunk.copy(this.#target, this.#filled, from, to);
+    this.#filled += to - from;
     return this.#target;
   }
 
@@ -258,15 +326,15 @@ export function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function readHeader(bytes: Buffer): Header {
-  if (bytes[0] !== MAGIC) throw broken(`a frame begins with byte ${bytes[0]}`);
-  if (crc32(bytes.subarray(0, CRC_AT)) !== bytes.readUInt32BE(CRC_AT)) {
+function readHeader(bytes: Buffer, at: number): Header {
+  if (bytes[at] !== MAGIC) throw broken(`a frame begins with byte ${bytes[at]}`);
+  if (headerCrc(bytes, at) !== bytes.readUInt32BE(at + CRC_AT)) {
     throw broken('the checksum of a header does not match');
   }
-  const flags = bytes[3]!;
-  const group = bytes.readUInt32BE(4);
-  const length = bytes.readUInt32BE(8);
-  const total = bytes.readUInt32BE(12);
+  const flags = bytes[at + 3]!;
+  const group = bytes.readUInt32BE(at + 4);
+  const length = bytes.readUInt32BE(at + 8);
+  const total = bytes.readUInt32BE(at + 12);
   const continues = (flags & FLAG_CONTINUES) !== 0;
   if ((flags & ~FLAG_CONTINUES) !== 0) throw broken(`flags ${flags} are not known`);
   if (group !== 0) throw broken(`group ${group} is not known`);
@@ -282,12 +350,12 @@ function readHeader(bytes: Buffer): Header {
     throw broken(`a piece of ${length} bytes of ${total} makes no sense`);
   }
   return {
-    type: bytes[1]!,
-    kind: bytes[2]!,
+    type: bytes[at + 1]!,
+    kind: bytes[at + 2]!,
     continues,
     length,
     total,
-    crc: bytes.readUInt32BE(16),
+    crc: bytes.readUInt32BE(at + 16),
   };
 }
 

@@ -2,7 +2,9 @@
 export {
   DecodeBudget,
   decodeMessage,
-  encodeInto,
+  encodeAround,
   encodeMessage,
+  type LentBytes,
+  lentSize,
   messageSize,
 } from '../raft/index.ts';

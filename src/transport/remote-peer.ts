@@ -401,8 +401,9 @@ export class RemotePeer {
     const decoded = decodeMessages(payload, (error) => {
       logger.error('peer.message-undecodable', { peer: this.nodeId, error: String(error) });
     });
-    const ours = decoded.filter((message) => message.to === own.raftId);
-    if (ours.length < decoded.length) {
+    const isOurs = (message: Message): boolean => message.to === own.raftId;
+    const ours = decoded.every(isOurs) ? decoded : decoded.filter(isOurs);
+    if (ours !== decoded) {
       logger.error('peer.message-misrouted', { peer: this.nodeId, raftId: own.raftId });
     }
     if (ours.length > 0) events.messages(this.raftId, ours);

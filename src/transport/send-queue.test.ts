@@ -4,11 +4,13 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX, URGENT_MESSAGE_BYTES_MAX } from '../limits.ts';
 import { EntryType, type Message, MessageType, makeMessage } from '../raft/index.ts';
 import { FrameReader, FrameType } from './frame.ts';
+import { encodeMessage } from './message-codec.ts';
 import { decodeMessages } from './messages-frame.ts';
 import { SendQueue } from './send-queue.ts';
 
@@ -41,7 +43,54 @@ function drain(queue: SendQueue, between: (piece: number) => void = () => {}): s
   }
 }
 
+/** All pieces of what waits, each of at most `bytesMax`. */
+function chunksOf(queue: SendQueue, bytesMax = FRAGMENT_BYTES_MAX): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  while (queue.take(chunks, bytesMax) !== undefined);
+  return chunks;
+}
+
 describe('SendQueue', () => {
+  it('sends the data of large entries from where they lie, in the very bytes of the codec', () => {
+    const entrySizes = fc.array(fc.oneof(fc.nat(200), fc.integer({ min: 8_000, max: 70_000 })), {
+      maxLength: 4,
+    });
+    const messages = fc.array(entrySizes, { minLength: 1, maxLength: 3 });
+    const pieces = fc.integer({ min: 100, max: FRAGMENT_BYTES_MAX });
+    fc.assert(
+      fc.property(messages, pieces, (sizes, pieceBytes) => {
+        const sent = sizes.map((lengths, index) => {
+          const entries = lengths.map((length, at) => {
+            const data = new Uint8Array(length).fill(length + at);
+            return { term: 1, index: at, type: EntryType.Normal, data };
+          });
+          return makeMessage({ type: MessageType.App, to: 2, from: 1, term: 1, index, entries });
+        });
+        const queue = new SendQueue();
+        for (const message of sent) queue.pushMessage(message);
+        const chunks = chunksOf(queue, pieceBytes);
+        const lent = sent
+          .flatMap(({ entries }) => entries)
+          .filter(({ data }) => data.length > 8_192);
+        for (const { data } of lent) {
+          expect(chunks.some(({ buffer }) => buffer === data.buffer)).toBe(true);
+        }
+        const got: string[] = [];
+        new FrameReader().push(Buffer.concat(chunks), (_type, _kind, payload) => {
+          const decoded = decodeMessages(payload, (error) => {
+            throw error;
+          });
+          for (const message of decoded)
+            got.push(Buffer.from(encodeMessage(message)).toString('hex'));
+          return true;
+        });
+        const wanted = sent.map((message) => Buffer.from(encodeMessage(message)).toString('hex'));
+        expect(got).toEqual(wanted);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('packs the messages of a turn into one frame', () => {
     const queue = new SendQueue();
     for (let index = 1; index <= 4; index++) queue.pushMessage(append(index));

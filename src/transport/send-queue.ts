@@ -34,7 +34,7 @@ import {
 } from '../limits.ts';
 import { type Message, MessageType } from '../raft/index.ts';
 import { FrameType, OutFrame } from './frame.ts';
-import { encodeInto, messageSize } from './message-codec.ts';
+import { encodeAround, type LentBytes, lentSize, messageSize } from './message-codec.ts';
 
 export type Queued = 'queued' | 'overflow' | 'oversized';
 
@@ -71,9 +71,14 @@ function supersedes(message: Message, earlier: Message): boolean {
   );
 }
 
+interface MessageItem {
+  readonly message: Message;
+  readonly size: number;
+}
+
 /** A message, or the payload of a frame of the node's own. `size`: bytes in the frame. */
 type Item =
-  | { readonly message: Message; readonly size: number }
+  | MessageItem
   | { readonly message: undefined; kind: number; parts: readonly Uint8Array[]; size: number };
 
 /** First in, first out, without moving everything at each removal. */
@@ -132,7 +137,7 @@ export class SendQueue {
   }
 
   get bytes(): number {
-    return this.#urgent.bytes + this.#regular.bytes + (this.#current?.payload.length ?? 0);
+    return this.#urgent.bytes + this.#regular.bytes + (this.#current?.bytes ?? 0);
   }
 
   get isEmpty(): boolean {
@@ -163,7 +168,7 @@ export class SendQueue {
   }
 
   #push(lane: Lane, item: Item, bytesMax: number): Queued {
-    const inWork = lane === this.#regular ? (this.#current?.payload.length ?? 0) : 0;
+    const inWork = lane === this.#regular ? (this.#current?.bytes ?? 0) : 0;
     // A lane that is empty takes anything that fits into a frame.
     if (lane.length > 0 && lane.bytes + inWork + item.size + ITEM_BYTES > bytesMax) {
       return 'overflow';
@@ -229,27 +234,28 @@ function packNext(lane: Lane): Packed | undefined {
   return { frame, items: 1 };
 }
 
-/** Messages from the front of the lane, one at least, up to `bytesMax`: one frame, one buffer. */
+/** Messages from the front of the lane, one at least, up to `bytesMax`: one frame. */
 function packMessages(lane: Lane, bytesMax: number): Packed {
-  const messages: Message[] = [];
-  const sizes: number[] = [];
+  const items: MessageItem[] = [];
   let total = 0;
+  let lentBytes = 0;
   for (let item = lane.first; item?.message !== undefined; item = lane.first) {
-    if (messages.length > 0 && total + item.size > bytesMax) break;
+    if (items.length > 0 && total + item.size > bytesMax) break;
     lane.shift();
-    messages.push(item.message);
-    sizes.push(item.size);
+    items.push(item);
     total += item.size;
+    lentBytes += lentSize(item.message);
   }
-  const frame = new OutFrame(FrameType.Messages, 0, total);
+  const frame = new OutFrame(FrameType.Messages, 0, total, lentBytes);
   const payload = frame.payload;
+  const lent: LentBytes[] = [];
   let offset = 0;
-  for (let i = 0; i < messages.length; i++) {
-    const size = sizes[i]!;
+  for (const { message, size } of items) {
     payload.writeUInt32BE(size - LENGTH_BYTES, offset);
-    const end = encodeInto(messages[i]!, payload, offset + LENGTH_BYTES);
-    assert(end === offset + size, 'a message was encoded to another size than announced', { size });
-    offset = end;
+    offset = encodeAround(message, payload, offset + LENGTH_BYTES, lent);
   }
-  return { frame, items: messages.length };
+  const isWhole = offset === total - lentBytes;
+  assert(isWhole, 'messages were encoded to another size than announced', { total, offset });
+  if (lentBytes > 0) frame.lend(lent);
+  return { frame, items: items.length };
 }

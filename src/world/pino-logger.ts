@@ -12,13 +12,17 @@
  * as name, code and message, with the stack only for errors that carry no code of ours: those are bugs.
  */
 import { openSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
-import { type Logger as Pino, pino, destination as pinoDestination } from 'pino';
+import type { Logger as Pino } from 'pino';
 
 import type { LogFields, Logger } from './types.ts';
 
 /** Bytes of lines that wait for a slow reader; beyond it lines are dropped. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The library is loaded by the first logger: an embedded node without one does without its 8 MiB. */
+const load = createRequire(import.meta.url);
 
 /** Where lines go, and which. */
 export interface LogOptions {
@@ -34,7 +38,8 @@ export interface LogOptions {
 
 /** A logger that writes JSON lines, never waits, and drops lines rather than hold up the node. */
 export function pinoLogger(options: LogOptions = {}): Logger {
-  const stream = pinoDestination({
+  const { pino, destination } = load('pino') as typeof import('pino');
+  const stream = destination({
     dest: descriptorOf(options.to ?? 'stdout'),
     sync: false,
     maxLength: BUFFER_BYTES_MAX,

@@ -23,6 +23,7 @@ function handClock(): Clock & { nowMs: number } {
     },
     wallTime: () => 0,
     after: () => ({ cancel: () => {} }),
+    soon: () => {},
     afterIo: () => {},
   };
 }

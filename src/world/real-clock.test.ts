@@ -69,3 +69,19 @@ it('afterIo lets bytes that arrived during a long turn be delivered first', asyn
   server.close();
   expect(order).toEqual(['data', 'after']);
 });
+
+it('soon comes after the callback that asked for it, and before afterIo', async () => {
+  const clock = realClock();
+  const order: string[] = [];
+  await new Promise<void>((done) => {
+    setTimeout(() => {
+      clock.afterIo(() => {
+        order.push('after I/O');
+        done();
+      });
+      clock.soon(() => order.push('soon'));
+      order.push('asked');
+    }, 1);
+  });
+  expect(order).toEqual(['asked', 'soon', 'after I/O']);
+});

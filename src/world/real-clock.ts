@@ -11,6 +11,9 @@
  * a socket be read before somebody concludes that there was none. One `setImmediate` is not enough for
  * that: asked for while the loop delivers I/O, it runs right after that round of deliveries, and what
  * arrived during the round is still in the kernel. The second one has a whole poll before it.
+ *
+ * Whoever only gathers what comes together (`soon`) needs no more than the first one: each round costs a
+ * poll, and a write that is alone waits for it.
  */
 import type { Clock, Timer } from './types.ts';
 
@@ -23,6 +26,9 @@ export function realClock(): Clock {
     now: () => performance.now(),
     wallTime: () => Date.now(),
     after: (delayMs, callback) => new RealTimer(delayMs, callback),
+    soon: (callback) => {
+      setImmediate(callback);
+    },
     afterIo: (callback) => {
       setImmediate(() => setImmediate(callback));
     },

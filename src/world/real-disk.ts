@@ -86,9 +86,11 @@ async function makeFolder(path: string): Promise<void> {
     const parent = await stat(above).catch(() => undefined);
     if (parent !== undefined && !parent.isDirectory()) throw notAFolder(path, above, cause);
     const isOnlyMissing = isCode(cause, 'ENOENT') && parent === undefined && above !== path;
-    if (!isOnlyMissing && !isCode(cause, 'ENOTDIR'))
+    // Somebody else made it just now, or this is such a file system: one more attempt tells.
+    const hasComeMeanwhile = isCode(cause, 'ENOENT') && parent !== undefined;
+    if (!isOnlyMissing && !hasComeMeanwhile && !isCode(cause, 'ENOTDIR'))
       throw diskFault('make the folder', path, cause);
-    await makeFolder(above);
+    if (!hasComeMeanwhile) await makeFolder(above);
   }
   // Somebody else may have been faster.
   await makeDirectory(path, { mode: DIRECTORY_MODE }).catch(async (cause: unknown) => {

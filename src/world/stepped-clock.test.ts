@@ -13,6 +13,7 @@ it('steps the wall time only, forwards and back, while it runs', async () => {
     expect(Math.abs(stepped.wallTime() - clock.wallTime() - step)).toBeLessThan(1_000);
     expect(stepped.now() - begin).toBeLessThan(5_000);
     await new Promise<void>((done) => stepped.after(1, done));
+    await new Promise<void>((done) => stepped.soon(done));
     await new Promise<void>((done) => stepped.afterIo(done));
   }
   expect(stepped.now()).toBeGreaterThan(begin);

@@ -13,6 +13,7 @@ export function steppedClock(clock: Clock, offsetMs: () => number): Clock {
     now: () => clock.now(),
     wallTime: () => clock.wallTime() + offsetMs(),
     after: (delayMs, callback) => clock.after(delayMs, callback),
+    soon: (callback) => clock.soon(callback),
     afterIo: (callback) => clock.afterIo(callback),
   };
 }

@@ -31,6 +31,8 @@ export interface Clock {
   wallTime(): number;
   /** Runs `callback` once, not before `delayMs` have passed. */
   after(delayMs: number, callback: () => void): Timer;
+  /** Runs `callback` once what I/O delivers together with the present event was delivered, soon. */
+  soon(callback: () => void): void;
   /** Runs `callback` after the I/O that is pending at this moment was delivered. */
   afterIo(callback: () => void): void;
 }
@@ -94,8 +96,11 @@ export type OpenMode = 'read' | 'write' | 'create';
  * operation.
  */
 export interface DiskFile {
-  /** Reads up to `length` bytes; fewer only at the end of the file. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * Reads up to `length` bytes; fewer only at the end of the file. `into`: memory of at least that length
+   * that nobody else needs. The answer may lie in it, or in memory of its own.
+   */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Writes all chunks, one after the other, beginning at `position`. The chunks must not change until it settles. */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
   /** Makes data (and size) durable: fdatasync. A failure is final: never sync that file again. */

@@ -74,6 +74,22 @@ describe('calls', () => {
     expect(await client.deleteRange({ all: true })).toMatchObject({ deleted: 1 });
   });
 
+  it('read and write what was given, also when the caller uses his buffers again at once', async () => {
+    for (const bytes of [10, 20_000]) {
+      const key = Buffer.from('k1');
+      const value = Buffer.alloc(bytes, 'v');
+      const written = client.put(key, value);
+      key.write('k2');
+      value.fill('w');
+      await written;
+      const asked = Buffer.from('k1');
+      const read = client.get(asked);
+      asked.write('k2');
+      expect((await read)?.value).toEqual(new Uint8Array(bytes).fill(0x76));
+      expect(await client.get('k2')).toBeUndefined();
+    }
+  });
+
   it('list page by page', async () => {
     await Promise.all(Array.from({ length: 25 }, (_, at) => client.put(`l/${at + 10}`, `${at}`)));
     const keys: string[] = [];

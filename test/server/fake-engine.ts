@@ -8,6 +8,7 @@ import type {
   Member,
   MembersChange,
   NodeStatus,
+  ProposalListener,
   ProposeOptions,
   ProposeResult,
   RequestId,
@@ -43,7 +44,8 @@ export class FakeCluster {
     const index = ++this.index;
     this.applied++;
     const [result] = this.kv.applyBatch([new Uint8Array(command)], { index, term: 1 });
-    const answer = { ...result!, index };
+    // Not spread: the bytes of a result may be made only when they are asked for.
+    const answer = { index, code: result!.code, bytes: result!.bytes };
     if (request !== undefined) window?.set(request.sequence, answer);
     return answer;
   }
@@ -88,6 +90,14 @@ export class FakeEngine implements Engine {
       throw new ClusterError('OUTCOME_UNKNOWN', 'the leader was lost on the way');
     }
     return result;
+  }
+
+  submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
+    this.cluster.kv.check(command);
+    this.propose(command, options).then(
+      ({ index, ...result }) => listener.applied(index, result),
+      (error: Error) => listener.failed(error),
+    );
   }
 
   async readBarrier(options: ReadOptions = {}): Promise<void> {

@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly exitOnStdinClose: boolean;
 }
 
-const READY_POLL_MS = 100;
+const READY_POLL_MS = 20;
 /** First report that the node still waits; then after twice as long, up to the last. */
 const WAITING_REPORT_MS = 2_000;
 const WAITING_REPORT_MS_MAX = 60_000;

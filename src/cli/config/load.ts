@@ -6,8 +6,9 @@
  * The file is read with positions kept, because "unknown key" without a line sends people searching.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import type { Document, LineCounter } from 'yaml';
 
 import { ClusterError } from '../../errors.ts';
 import { nearestName } from '../../near-names.ts';
@@ -34,16 +35,19 @@ interface Source {
   readonly place: (path: readonly (string | number)[]) => string;
 }
 
+/** Loaded by the first file: a node that is started by flags alone is up the sooner. */
+const yaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
+
 /** Variables that other commands read. */
 const OTHER_VARIABLES = ['QUORATE_CONFIG', 'QUORATE_NODES', 'QUORATE_HTTP'];
 
 /** @throws ClusterError CONFIG_INVALID, all mistakes in one message. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const { raw, document, lines } = readFile(sources);
+  const { raw, file } = readFile(sources);
   const origins = new Map<string, string>();
   if (sources.file !== undefined) resolvePath(raw, dirname(resolve(sources.cwd, sources.file)));
   overlay(raw, sources, origins);
-  const source = { place: placeFinder(sources.file, document, lines, origins) };
+  const source = { place: placeFinder(file, origins) };
   const parsed = parseConfig(raw);
   if ('issues' in parsed) {
     // A misspelt key is most often the reason why another one is missing: it comes first.
@@ -65,13 +69,18 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 
 interface RawFile {
   readonly raw: Record<string, unknown>;
-  readonly document: Document | undefined;
+  /** `undefined`: there is no file. */
+  readonly file: ParsedFile | undefined;
+}
+
+interface ParsedFile {
+  readonly name: string;
+  readonly document: Document;
   readonly lines: LineCounter;
 }
 
 function readFile({ file, cwd }: ConfigSources): RawFile {
-  const lines = new LineCounter();
-  if (file === undefined) return { raw: {}, document: undefined, lines };
+  if (file === undefined) return { raw: {}, file: undefined };
   let text: string;
   try {
     text = readFileSync(resolve(cwd, file), 'utf8');
@@ -80,6 +89,8 @@ function readFile({ file, cwd }: ConfigSources): RawFile {
     const why = code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
     throw invalid([`${file}: can not be read: ${why}.`]);
   }
+  const { isMap, LineCounter, parseDocument } = yaml();
+  const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     const texts = document.errors.map((error) => {
@@ -91,7 +102,8 @@ function readFile({ file, cwd }: ConfigSources): RawFile {
   if (document.contents !== null && !isMap(document.contents)) {
     throw invalid([`${file}:1: expected fields such as "cluster:" and "node:" at the top.`]);
   }
-  return { raw: (document.toJS() ?? {}) as Record<string, unknown>, document, lines };
+  const raw = (document.toJS() ?? {}) as Record<string, unknown>;
+  return { raw, file: { name: file, document, lines } };
 }
 
 /** Paths of the file are relative to the file. */
@@ -126,25 +138,25 @@ function set(raw: Record<string, unknown>, path: string, value: unknown): void {
 }
 
 function placeFinder(
-  file: string | undefined,
-  document: Document | undefined,
-  lines: LineCounter,
+  file: ParsedFile | undefined,
   origins: ReadonlyMap<string, string>,
 ): Source['place'] {
   return (path) => {
     const origin = origins.get(path.slice(0, 2).join('.'));
     if (origin !== undefined) return `${origin}: `;
-    if (file === undefined || document === undefined) return '';
+    if (file === undefined) return '';
+    const { name, document, lines } = file;
     for (let length = path.length; length > 0; length--) {
       const offset = offsetOf(document, path.slice(0, length));
-      if (offset !== undefined) return `${file}:${lines.linePos(offset).line}: `;
+      if (offset !== undefined) return `${name}:${lines.linePos(offset).line}: `;
     }
-    return `${file}: `;
+    return `${name}: `;
   };
 }
 
 /** Of the key rather than of the value where there is one: that is the line people look for. */
 function offsetOf(document: Document, path: readonly (string | number)[]): number | undefined {
+  const { isMap, isNode } = yaml();
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const last = path[path.length - 1];
   if (isMap(parent)) {

@@ -73,8 +73,9 @@ export class Daemon {
     mkdirSync(this.#config.node.dataDir, { recursive: true });
     await this.engine.start();
     try {
-      await this.#http.start();
+      // The HTTP library takes longer to load than all the rest to start: clients need not wait for it.
       await this.#clients.start();
+      await this.#http.start();
     } catch (error) {
       await this.stop();
       throw error;

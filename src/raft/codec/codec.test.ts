@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { makeEntry } from '../entries.ts';
 import { EMPTY_CONF_STATE } from '../memory-log.ts';
 import { makeMessage } from '../messages.ts';
-import { APPEND_THREAD, APPLY_THREAD, MessageType } from '../types.ts';
+import { APPEND_THREAD, APPLY_THREAD, EntryType, MessageType } from '../types.ts';
 import * as arbitrary from './arbitrary.fixture.ts';
 import {
   decodeConfChange,
@@ -17,6 +17,7 @@ import {
   decodeHardState,
   decodeMessage,
   decodeSnapshot,
+  encodeAround,
   encodeConfChange,
   encodeConfChangeV2,
   encodeConfState,
@@ -27,6 +28,8 @@ import {
   encodeInto,
   encodeMessage,
   encodeSnapshot,
+  type LentBytes,
+  lentSize,
   messageSize,
 } from './index.ts';
 
@@ -47,6 +50,43 @@ describe('round trips', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('a message around the data of its large entries is the same message', () => {
+    const sizes = fc.array(fc.constantFrom(0, 100, 8_191, 8_192, 20_000), { maxLength: 5 });
+    fc.assert(
+      fc.property(arbitrary.message, sizes, (value, lengths) => {
+        const entries = lengths.map((length, index) => ({
+          ...{ term: 1, index, type: EntryType.Normal },
+          data: new Uint8Array(length).fill(index + 1),
+        }));
+        const message = { ...value, entries };
+        const lent: LentBytes[] = [];
+        const buffer = new Uint8Array(messageSize(message) - lentSize(message));
+        expect(encodeAround(message, buffer, 0, lent)).toBe(buffer.length);
+        const large = entries.filter(({ data }) => data.length >= 8_192);
+        expect(lent.length).toBe(large.length);
+        for (const [at, { bytes }] of lent.entries()) expect(bytes).toBe(large[at]?.data);
+        const parts: Uint8Array[] = [];
+        let from = 0;
+        for (const { at, bytes } of lent) {
+          parts.push(buffer.subarray(from, at), bytes);
+          from = at;
+        }
+        parts.push(buffer.subarray(from));
+        expect(Buffer.concat(parts).equals(encodeMessage(message))).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('the data of an entry lie where they were read, of whatever that is a part', () => {
+    const data = Uint8Array.of(1, 2, 3);
+    const bytes = encodeEntry(makeEntry(7, 8, EntryType.Normal, data));
+    const frame = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('after')]);
+    const entry = decodeEntry(frame.subarray(6, 6 + bytes.length));
+    expect({ ...entry }).toEqual(makeEntry(7, 8, EntryType.Normal, data));
+    expect(entry.data.buffer).toBe(frame.buffer);
   });
 
   it('everything else', () => {

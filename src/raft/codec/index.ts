@@ -12,7 +12,7 @@
  *
  * All of them throw ClusterError CODEC_INVALID, and nothing else, on input that does not fit.
  */
-import { assert } from '../../errors.ts';
+import { violated } from '../../errors.ts';
 import type {
   ConfChange,
   ConfChangeV2,
@@ -42,6 +42,8 @@ import {
 } from './size.ts';
 import { type DecodeBudget, Reader } from './varint.ts';
 import {
+  isLent,
+  type LentBytes,
   writeConfChange,
   writeConfChangeV2,
   writeConfState,
@@ -52,6 +54,7 @@ import {
 } from './write.ts';
 
 export { DecodeBudget } from './varint.ts';
+export type { LentBytes } from './write.ts';
 export { checkedEntrySize as encodedEntrySize, messageSize };
 
 type Write<T> = (buffer: Uint8Array, offset: number, value: T) => number;
@@ -59,7 +62,9 @@ type Write<T> = (buffer: Uint8Array, offset: number, value: T) => number;
 function encode<T>(value: T, size: number, write: Write<T>): Uint8Array {
   const buffer = new Uint8Array(size);
   const end = write(buffer, 0, value);
-  assert(end === size, 'raftpb: the size computed is not the size written', { size, end });
+  if (end !== size) {
+    violated('raftpb: the size computed is not the size written', { size, end });
+  }
   return buffer;
 }
 
@@ -69,7 +74,36 @@ function encode<T>(value: T, size: number, write: Write<T>): Uint8Array {
  */
 export function encodeInto(message: Message, buffer: Uint8Array, offset: number): number {
   const end = writeMessage(buffer, offset, message);
-  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
+  return end;
+}
+
+/** Bytes of the message that `encodeAround` leaves out. */
+export function lentSize({ entries }: Message): number {
+  let size = 0;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (isLent(entry)) size += entry.data.length;
+  }
+  return size;
+}
+
+/**
+ * As `encodeInto`, without the data of large entries: they are appended to `lent`, to be sent from where
+ * they lie. The buffer needs `messageSize` less `lentSize`.
+ */
+export function encodeAround(
+  message: Message,
+  buffer: Uint8Array,
+  offset: number,
+  lent: LentBytes[],
+): number {
+  const end = writeMessage(buffer, offset, message, lent);
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
   return end;
 }
 
@@ -91,7 +125,9 @@ export function encodeEntry(entry: Entry): Uint8Array {
 /** Writes an entry at `offset` and returns the offset after it; see `encodedEntrySize`. */
 export function encodeEntryInto(entry: Entry, buffer: Uint8Array, offset: number): number {
   const end = writeEntry(buffer, offset, entry);
-  assert(end <= buffer.length, 'raftpb: the buffer is too small', { end, length: buffer.length });
+  if (end > buffer.length) {
+    violated('raftpb: the buffer is too small', { end, length: buffer.length });
+  }
   return end;
 }
 

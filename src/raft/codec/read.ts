@@ -11,8 +11,8 @@
  * stepped over. Stricter in one thing: a message type, entry type or kind of change with an unknown
  * number is an error, since it must never be taken for another one, and least of all for type 0.
  *
- * Data is not copied: entries, contexts and snapshots are views of the bytes given, which therefore
- * must not be reused while the message lives.
+ * Data is not copied: entries, contexts and snapshots are views of the bytes given (those of entries are made
+ * when somebody looks at the data), which therefore must not be reused while the message lives.
  *
  * A snapshot that is absent and one that is empty (index 0) are the same: none.
  */
@@ -81,10 +81,18 @@ export function readEntry(reader: Reader): Entry {
     if (tag === V1) type = enumValue(reader, ENTRY_TYPE_MAX, 'entry type');
     else if (tag === V2) term = reader.unsigned('entry term');
     else if (tag === V3) index = reader.unsigned('entry index');
-    else if (tag === L4) data = reader.view();
-    else reader.skip(tag);
+    else if (tag === L4) {
+      const end = reader.length();
+      data = viewOf(reader.bytes, reader.pos, end);
+      reader.pos = end;
+    } else reader.skip(tag);
   }
   return makeEntry(term, index, type as EntryType, data);
+}
+
+/** Two thirds of what `subarray` costs, which asks first which kind of array it is. */
+function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 export function readHardState(reader: Reader): HardState {
@@ -130,14 +138,13 @@ function draftSnapshot(): SnapshotDraft {
 
 /** One id, or a packed list of them. */
 function readIds(reader: Reader, packed: boolean, into: RaftId[]): void {
-  const parentEnd = reader.end;
-  if (packed) reader.end = reader.length();
+  const parentEnd = packed ? reader.enter() : reader.end;
   while (reader.pos < reader.end) {
     reader.countItem();
     into.push(reader.unsigned('member id'));
     if (!packed) break;
   }
-  reader.end = parentEnd;
+  reader.leave(parentEnd);
 }
 
 function idsOf(state: ConfStateDraft, field: number): RaftId[] | undefined {
@@ -267,10 +274,16 @@ export function readMessage(reader: Reader, depth = 0): Message {
       case V6:
         message.index = reader.unsigned('index');
         break;
-      case L7:
-        entries ??= [];
-        entries.push(nestedItem(reader, readEntry));
+      case L7: {
+        // In line, not by `nestedItem`: this is what a busy node reads all day.
+        reader.countItem();
+        const parentEnd = reader.enter();
+        const entry = readEntry(reader);
+        reader.leave(parentEnd);
+        if (entries === undefined) entries = [entry];
+        else entries.push(entry);
         break;
+      }
       case V8:
         message.commit = reader.unsigned('commit');
         break;
@@ -310,10 +323,9 @@ export function readMessage(reader: Reader, depth = 0): Message {
 
 /** Reads a length-prefixed message with a view of its own end, and restores the parent's. */
 function nested<T, A>(reader: Reader, read: (reader: Reader, given: A) => T, given: A): T {
-  const parentEnd = reader.end;
-  reader.end = reader.length();
+  const parentEnd = reader.enter();
   const value = read(reader, given);
-  reader.end = parentEnd;
+  reader.leave(parentEnd);
   return value;
 }
 

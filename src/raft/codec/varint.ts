@@ -8,6 +8,7 @@
 import { ClusterError } from '../../errors.ts';
 import { RAFT_GROUP_NESTING_MAX, RAFT_MESSAGE_ITEMS_MAX } from '../../limits.ts';
 
+/** What does not fit into the seven bits of one byte, and the mark that another one follows. */
 const BITS_7 = 0x80;
 const TWO_28 = 0x1000_0000;
 const TWO_32 = 0x1_0000_0000;
@@ -32,6 +33,11 @@ export function varintSize(value: number): number {
 
 /** Writes `value` at `offset`; returns the offset after it. */
 export function writeVarint(buffer: Uint8Array, offset: number, value: number): number {
+  // Terms, ids and lengths of small things: one byte.
+  if (value < BITS_7) {
+    buffer[offset] = value;
+    return offset + 1;
+  }
   while (value >= TWO_32) {
     buffer[offset++] = (value % BITS_7) | BITS_7;
     value = Math.floor(value / BITS_7);
@@ -141,6 +147,17 @@ export class Reader {
     return this.pos + length;
   }
 
+  /** Begins a nested message, and returns where its parent ends: to be handed to `leave`. */
+  enter(): number {
+    const parentEnd = this.end;
+    this.end = this.length();
+    return parentEnd;
+  }
+
+  leave(parentEnd: number): void {
+    this.end = parentEnd;
+  }
+
   /** A view, not a copy: it lives as long as the buffer that it was read from. */
   view(): Uint8Array {
     const end = this.length();
@@ -205,15 +222,28 @@ export class Reader {
 
   /** The value, or -1 when it takes more than 53 bits; `#wideLow/High` hold it then. */
   #varint(): number {
+    const { bytes, pos } = this;
+    // Nearly all tags, and many numbers: small enough to become part of whoever reads one.
+    if (pos < this.end) {
+      const byte = bytes[pos]!;
+      if (byte < BITS_7) {
+        this.pos = pos + 1;
+        return byte;
+      }
+    }
+    return this.#manyByteVarint();
+  }
+
+  #manyByteVarint(): number {
     const { bytes, end } = this;
     let pos = this.pos;
     let low = 0;
-    // Most numbers are short: four bytes stay within 32-bit arithmetic.
+    // Four bytes stay within 32-bit arithmetic.
     for (let shift = 0; shift < 28; shift += 7) {
       if (pos >= end) throw this.invalid('the message ends inside a number');
       const byte = bytes[pos++]!;
       low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
+      if (byte < BITS_7) {
         this.pos = pos;
         return low;
       }

@@ -2,6 +2,7 @@
  * Writing raftpb into a buffer that is large enough (see size.ts). Fields go out in the order of
  * their numbers. Every writer takes an offset and returns the one after what it wrote.
  */
+import { ENTRY_LENT_BYTES_MIN } from '../../limits.ts';
 import { entrySize } from '../entries.ts';
 import type {
   ConfChange,
@@ -69,6 +70,18 @@ function putBytes(
   return offset + length;
 }
 
+/** Bytes of an entry that were left out of a buffer, to go out from where they lie. */
+export interface LentBytes {
+  /** Where in the buffer they belong: before the byte at this offset. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Whether an entry's data are lent by `writeMessage`, and not copied, when it is asked to. */
+export function isLent(entry: Entry): boolean {
+  return entry.data.length >= ENTRY_LENT_BYTES_MIN;
+}
+
 function putIds(buffer: Uint8Array, offset: number, field: number, ids: readonly RaftId[]): number {
   for (const id of ids) {
     buffer[offset++] = (field << 3) | VARINT;
@@ -77,11 +90,19 @@ function putIds(buffer: Uint8Array, offset: number, field: number, ids: readonly
   return offset;
 }
 
-export function writeEntry(buffer: Uint8Array, offset: number, entry: Entry): number {
+export function writeEntry(
+  buffer: Uint8Array,
+  offset: number,
+  entry: Entry,
+  lent?: LentBytes[],
+): number {
   offset = putUnsigned(buffer, offset, 1, entry.type);
   offset = putUnsigned(buffer, offset, 2, entry.term);
   offset = putUnsigned(buffer, offset, 3, entry.index);
-  return putBytes(buffer, offset, 4, entry.data);
+  if (lent === undefined || !isLent(entry)) return putBytes(buffer, offset, 4, entry.data);
+  offset = putLength(buffer, offset, 4, entry.data.length);
+  lent.push({ at: offset, bytes: entry.data });
+  return offset;
 }
 
 export function writeHardState(buffer: Uint8Array, offset: number, state: HardState): number {
@@ -132,7 +153,13 @@ export function writeConfChangeV2(
   return putBytes(buffer, offset, 3, change.context);
 }
 
-export function writeMessage(buffer: Uint8Array, offset: number, message: Message): number {
+/** With `lent`, the data of large entries are noted there and left out of the buffer. */
+export function writeMessage(
+  buffer: Uint8Array,
+  offset: number,
+  message: Message,
+  lent?: LentBytes[],
+): number {
   offset = putUnsigned(buffer, offset, 1, message.type);
   offset = putId(buffer, offset, 2, message.to);
   offset = putId(buffer, offset, 3, message.from);
@@ -143,7 +170,7 @@ export function writeMessage(buffer: Uint8Array, offset: number, message: Messag
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;
     offset = putLength(buffer, offset, 7, entrySize(entry));
-    offset = writeEntry(buffer, offset, entry);
+    offset = writeEntry(buffer, offset, entry, lent);
   }
   offset = putUnsigned(buffer, offset, 8, message.commit);
   if (snapshot !== undefined) {

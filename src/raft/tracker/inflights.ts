@@ -7,7 +7,7 @@
  * A ring that grows as it is used, up to the bound: most followers never have more than a few
  * messages outstanding, and a group may have many followers.
  */
-import { assert } from '../../errors.ts';
+import { violated } from '../../errors.ts';
 import type { LogIndex } from '../types.ts';
 
 const RING_SLOTS_FIRST = 8;
@@ -42,7 +42,9 @@ export class Inflights {
 
   /** A message left whose last entry is `index`. Indexes only grow. */
   add(index: LogIndex, bytes: number): void {
-    assert(!this.isFull, 'a message was sent to a follower whose window is full', { index });
+    if (this.isFull) {
+      violated('a message was sent to a follower whose window is full', { index });
+    }
     if (this.#count === this.#indexes.length) this.#grow();
     const slot = (this.#start + this.#count) % this.#indexes.length;
     this.#indexes[slot] = index;

@@ -23,6 +23,8 @@ export class ProgressTracker implements AckedIndexes {
   #config: Configuration = EMPTY_CONFIGURATION;
   #progress: Map<RaftId, Progress> = new Map();
   #ids: readonly RaftId[] = [];
+  /** Of `#ids`, in the same places: a handful, found faster by looking at each than by hashing. */
+  #peers: Progress[] = [];
   readonly #votes = new Map<RaftId, boolean>();
   readonly #active = new Map<RaftId, boolean>();
 
@@ -48,7 +50,9 @@ export class ProgressTracker implements AckedIndexes {
 
   /** What is known of that member; `undefined` for a stranger. */
   get(id: RaftId): Progress | undefined {
-    return this.#progress.get(id);
+    const ids = this.#ids;
+    for (let at = 0; at < ids.length; at++) if (ids[at] === id) return this.#peers[at];
+    return undefined;
   }
 
   /** An empty window of the configured size, for a new member. */
@@ -60,22 +64,24 @@ export class ProgressTracker implements AckedIndexes {
   adopt(config: Configuration, progress: ProgressMap): void {
     this.#config = config;
     this.#ids = [...progress.keys()].sort((a, b) => a - b);
-    this.#progress = new Map(this.#ids.map((id) => [id, progress.get(id)!]));
+    this.#peers = this.#ids.map((id) => progress.get(id)!);
+    this.#mapPeers();
   }
 
   /** A new term: nothing is known of anybody, this node's own log aside. */
   reset(ownId: RaftId, lastIndex: LogIndex): void {
     this.resetVotes();
-    for (const id of this.#ids) {
-      const fresh = new Progress({
-        match: id === ownId ? lastIndex : 0,
-        next: lastIndex + 1,
-        isLearner: this.#progress.get(id)!.isLearner,
-        recentActive: false,
-        inflights: this.newInflights(),
-      });
-      this.#progress.set(id, fresh);
-    }
+    this.#peers = this.#peers.map(
+      ({ isLearner }, at) =>
+        new Progress({
+          match: this.#ids[at] === ownId ? lastIndex : 0,
+          next: lastIndex + 1,
+          isLearner,
+          recentActive: false,
+          inflights: this.newInflights(),
+        }),
+    );
+    this.#mapPeers();
   }
 
   /** Whether one voter decides alone. */
@@ -85,7 +91,7 @@ export class ProgressTracker implements AckedIndexes {
 
   /** What the member is known to have, for counting majorities. */
   ackedIndex(id: RaftId): LogIndex | undefined {
-    return this.#progress.get(id)?.match;
+    return this.get(id)?.match;
   }
 
   /** The largest index that is durable on a quorum. */
@@ -120,6 +126,10 @@ export class ProgressTracker implements AckedIndexes {
   /** How the election stands by the votes recorded so far. */
   voteResult(): VoteResult {
     return this.#vote(this.#votes);
+  }
+
+  #mapPeers(): void {
+    this.#progress = new Map(this.#ids.map((id, at) => [id, this.#peers[at]!]));
   }
 
   #vote(votes: ReadonlyMap<RaftId, boolean>): VoteResult {

@@ -1,0 +1,64 @@
+/**
+ * Keeps what the rounds bring until it becomes series: figures by name, failures by name. Names are those
+ * of the table; the order is that of their first coming.
+ */
+import type { LoadResult } from './load/spec.ts';
+import type { Series } from './report/findings.ts';
+
+export class Recorder {
+  readonly #series = new Map<string, Series & { readonly rounds: number[] }>();
+  readonly #failures = new Map<string, number>();
+
+  add(name: string, unit: string, value: number): void {
+    this.#add({ name, unit }, value);
+  }
+
+  /** Told on the line of the series `name`, which comes first; found as `name, part`. */
+  addPart(name: string, part: string, unit: string, value: number): void {
+    this.#add({ name: `${name}, ${part}`, part, unit }, value);
+  }
+
+  /**
+   * Throughput, and as parts of it median and tail and processor time an operation; the rounds of a part are
+   * found by its name behind the load's, such as `puts, p99`. Where nothing ended, nothing a second is what
+   * went through, and the rest took for ever.
+   */
+  addLoad(name: string, result: LoadResult): void {
+    const { count, skipped, failures } = result;
+    for (const [code, times] of Object.entries(failures)) this.#failed(name, code, times);
+    if (skipped > 0) this.#failed(name, 'not begun in time', skipped);
+    if (count === 0) this.#failed(name, 'nothing ended within the window; rounds', 1);
+    const part = (of: string, unit: string, value: number): void =>
+      this.addPart(name, of, unit, count === 0 ? Number.POSITIVE_INFINITY : value);
+    this.add(name, '1/s', result.perSecond);
+    part('p50', 'ms', result.p50Ms);
+    part('p99', 'ms', result.p99Ms);
+    part('server CPU', 'µs', (result.serverCpuSeconds * 1e6) / count);
+    part('client CPU', 'µs', (result.clientCpuSeconds * 1e6) / count);
+  }
+
+  /** Rounds of a series; none if it never came. */
+  rounds(name: string): readonly number[] {
+    return this.#series.get(name)?.rounds ?? [];
+  }
+
+  series(): Series[] {
+    return [...this.#series.values()];
+  }
+
+  /** Failed operations are shown, never hidden in a rate. */
+  notes(): string[] {
+    return [...this.#failures].map(([name, count]) => `failed: ${name}: ${count}`);
+  }
+
+  #add(of: Omit<Series, 'rounds'>, value: number): void {
+    const series = this.#series.get(of.name) ?? { ...of, rounds: [] };
+    series.rounds.push(value);
+    this.#series.set(of.name, series);
+  }
+
+  #failed(name: string, code: string, count: number): void {
+    const key = `${name}: ${code}`;
+    this.#failures.set(key, (this.#failures.get(key) ?? 0) + count);
+  }
+}
