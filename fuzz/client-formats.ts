@@ -2,9 +2,10 @@
  * What passes between a client and a node, and what a command and its result look like inside: the
  * formats whose writers are strangers more often than neighbours.
  */
-import * as bodies from '../src/client/bodies.ts';
-import * as frames from '../src/client/frames.ts';
+
 import { ClusterError } from '../src/errors.ts';
+import * as bodies from '../src/protocol/bodies.ts';
+import * as frames from '../src/protocol/frames.ts';
 import {
   decodeCommand,
   decodeResult,

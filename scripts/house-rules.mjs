@@ -7,6 +7,7 @@ export const ROOMS = [
   'cli',
   'server',
   'client',
+  'protocol',
   'api',
   'cluster',
   'files',
@@ -36,7 +37,7 @@ export const DOOR_IMPORTERS = ['conformance', 'bench', 'examples'];
 export const LAZY_DOORS = { cli: ['sim/index.ts'] };
 
 /** Rooms that may use Node's timers, sockets, streams and `process`: they run in no simulation. */
-export const WORLDLY_ROOMS = ['world', 'server', 'client', 'cli'];
+export const WORLDLY_ROOMS = ['world', 'protocol', 'server', 'client', 'cli'];
 
 /** Folders of sim/ that must run the same way again: what reaches the world would be another world each time. */
 export const SIMULATED_FOLDERS = [

@@ -3,6 +3,7 @@
  * Keys and values are copies: the chunk is gone, or another one, by the time the caller looks.
  */
 import type { Buffer } from 'node:buffer';
+import { decodePage, decodePropose, PROPOSE_HEAD_BYTES, readU32 } from '../protocol/index.ts';
 import {
   decodeResult,
   type KvResult,
@@ -10,8 +11,6 @@ import {
   type StepResult,
   unwrapResult,
 } from '../state/index.ts';
-import { decodePage, decodePropose, PROPOSE_HEAD_BYTES } from './bodies.ts';
-import { readU32 } from './byte-reader.ts';
 
 /** The machine's answer, of the kind that was asked for. @throws what it refused the command with. */
 function resultOf<K extends KvResult['kind']>(

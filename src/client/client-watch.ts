@@ -10,8 +10,8 @@
 import { performance } from 'node:perf_hooks';
 import { ClusterError } from '../errors.ts';
 import { CLIENT_BACKOFF_MS_MIN, WATCH_CREDIT_BYTES } from '../limits.ts';
+import { decodeWatchItem } from '../protocol/index.ts';
 import type { KeyRange, KvChange } from '../state/index.ts';
-import { decodeWatchItem } from './bodies.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { NodeConnection, WatchHandle } from './node-connection.ts';
 import { verdictOf } from './retry-policy.ts';

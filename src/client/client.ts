@@ -13,6 +13,7 @@ import {
   REQUEST_TIMEOUT_MS_DEFAULT,
   VALUE_BYTES_MAX,
 } from '../limits.ts';
+import { encodeRangeRequest, encodeU64, OP, type Op, readGotItem } from '../protocol/index.ts';
 import {
   encodeCommand,
   type KeyValue,
@@ -37,7 +38,6 @@ import {
   putAnswer,
   transactionAnswer,
 } from './answers.ts';
-import { encodeRangeRequest, encodeU64, readGotItem } from './bodies.ts';
 import {
   ADD_OPTIONS,
   CALL_OPTIONS,
@@ -57,7 +57,6 @@ import {
 } from './call-checks.ts';
 import { ClientWatch } from './client-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { OP, type Op } from './frames.ts';
 import { toBytes, toKeyRange, toText } from './keys.ts';
 import { parseNodeAddress } from './node-address.ts';
 import { type CallPlan, type Decode, PendingCall } from './pending-call.ts';

@@ -16,10 +16,6 @@ import {
   CLIENT_RESPONSE_BYTES_MAX,
   CLIENT_SILENCE_MS_MAX,
 } from '../limits.ts';
-import { encodeU32, encodeWatchRequest, type WatchRequest } from './bodies.ts';
-import { readU32 } from './byte-reader.ts';
-import { CallTable } from './call-table.ts';
-import { FrameSplitter } from './frame-splitter.ts';
 import {
   ANSWER,
   ANSWER_HEADER_BYTES,
@@ -28,14 +24,20 @@ import {
   decodeError,
   decodeWelcome,
   encodeHello,
+  encodeU32,
+  encodeWatchRequest,
+  FrameSplitter,
   OP,
+  Outbox,
   PROTOCOL_VERSION,
   type RequestHeader,
+  readU32,
   requestHeaderBytes,
+  type WatchRequest,
   writeRequestHeader,
-} from './frames.ts';
+} from '../protocol/index.ts';
+import { CallTable } from './call-table.ts';
 import type { NodeAddress } from './node-address.ts';
-import { Outbox } from './outbox.ts';
 import type { PendingCall } from './pending-call.ts';
 
 /** With streams only, silence is normal for longer. */

@@ -1,5 +1,5 @@
 /** A call as tests need one that only moves it about. */
-import { OP } from './frames.ts';
+import { OP } from '../protocol/index.ts';
 import { PendingCall } from './pending-call.ts';
 
 export function someCall(correlation = 0): PendingCall {

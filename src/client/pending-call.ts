@@ -13,7 +13,7 @@
 import type { Buffer } from 'node:buffer';
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import type { Op, RequestHeader } from './frames.ts';
+import type { Op, RequestHeader } from '../protocol/index.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 /** What the caller gets, read from the answer's body, which lies in `bytes` from `start` to `end`. */

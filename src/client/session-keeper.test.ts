@@ -1,9 +1,8 @@
 /** When the client leaves its session by itself: after a long rest, and only when nothing of it is open. */
 import { expect, it } from 'vitest';
 import { CLIENT_SESSION_REST_MS } from '../limits.ts';
-import { encodeU64 } from './bodies.ts';
+import { encodeU64, OP } from '../protocol/index.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { OP } from './frames.ts';
 import { PendingCall } from './pending-call.ts';
 import { SessionKeeper } from './session-keeper.ts';
 

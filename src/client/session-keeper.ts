@@ -6,10 +6,9 @@ import { performance } from 'node:perf_hooks';
 import type { RequestId } from '../consensus/index.ts';
 import type { ClusterError } from '../errors.ts';
 import { CLIENT_SESSION_REST_MS } from '../limits.ts';
-import { decodeU64 } from './bodies.ts';
+import { decodeU64, OP } from '../protocol/index.ts';
 import { WaitingCalls } from './call-lists.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { OP } from './frames.ts';
 import { type OnSettled, PendingCall } from './pending-call.ts';
 import { RequestIds } from './request-ids.ts';
 

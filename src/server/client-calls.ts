@@ -8,8 +8,8 @@
  * brought would hold all of that.
  */
 import type { GetAnswer, ReadListener } from '../api/index.ts';
-import { OP } from '../client/index.ts';
 import type { CommandResult, ProposalListener } from '../consensus/index.ts';
+import { OP } from '../protocol/index.ts';
 
 /** The connection, as its calls see it. */
 export interface CallHost {

@@ -19,6 +19,23 @@ import { performance } from 'node:perf_hooks';
 import type { Api, CallOptions, GetAnswer, OperationStats } from '../api/index.ts';
 import { recordCall } from '../api/index.ts';
 import {
+  type CommandResult,
+  CompactResult,
+  resultLength,
+  writeResult,
+} from '../consensus/index.ts';
+import { ClusterError } from '../errors.ts';
+import {
+  CLIENT_HANDSHAKE_MS_MAX,
+  CLIENT_INFLIGHT_MAX,
+  CLIENT_OUTPUT_BYTES_MAX,
+  CLIENT_PAGES_INFLIGHT_MAX,
+  CLIENT_REQUEST_BYTES_MAX,
+  CLIENT_WATCHES_MAX,
+  DOOR_STALL_MS_MAX,
+  WATCH_HEARTBEAT_MS,
+} from '../limits.ts';
+import {
   ANSWER,
   ANSWER_HEADER_BYTES,
   type AnswerKind,
@@ -38,24 +55,7 @@ import {
   writeAnswerHeader,
   writeGetAnswer,
   writeProposeHead,
-} from '../client/index.ts';
-import {
-  type CommandResult,
-  CompactResult,
-  resultLength,
-  writeResult,
-} from '../consensus/index.ts';
-import { ClusterError } from '../errors.ts';
-import {
-  CLIENT_HANDSHAKE_MS_MAX,
-  CLIENT_INFLIGHT_MAX,
-  CLIENT_OUTPUT_BYTES_MAX,
-  CLIENT_PAGES_INFLIGHT_MAX,
-  CLIENT_REQUEST_BYTES_MAX,
-  CLIENT_WATCHES_MAX,
-  DOOR_STALL_MS_MAX,
-  WATCH_HEARTBEAT_MS,
-} from '../limits.ts';
+} from '../protocol/index.ts';
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
 import { type CallHost, type ClientCall, GetCall, ProposeCall } from './client-calls.ts';

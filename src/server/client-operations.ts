@@ -10,6 +10,7 @@ import {
   type OperationName,
   parseJson,
 } from '../api/index.ts';
+import { ClusterError } from '../errors.ts';
 import {
   decodeRangeRequest,
   decodeU64,
@@ -17,8 +18,7 @@ import {
   encodeU64,
   OP,
   type RequestFrame,
-} from '../client/index.ts';
-import { ClusterError } from '../errors.ts';
+} from '../protocol/index.ts';
 
 export const OPERATION_NAMES: Readonly<Record<number, string>> = {
   [OP.propose]: 'propose',

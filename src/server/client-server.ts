@@ -1,15 +1,15 @@
 /**
  * The binary door: accepts clients' connections and bounds how many there are. What a connection does is
- * in `client-connection.ts`; the bytes are in `client/frames.ts`.
+ * in `client-connection.ts`; the bytes are in `protocol/frames.ts`.
  *
  * Stopping: no new connections, no new requests; what is in flight is answered within
  * DOOR_DRAIN_MS_MAX; then the connections are cut.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Api } from '../api/index.ts';
-import { encodeWelcome } from '../client/index.ts';
 import { ClusterError } from '../errors.ts';
 import { CLIENT_CONNECTIONS_MAX, DOOR_DRAIN_MS_MAX } from '../limits.ts';
+import { encodeWelcome } from '../protocol/index.ts';
 import type { Logger } from '../world/index.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type DoorAddress, listen } from './listen.ts';

@@ -7,6 +7,7 @@
  * after an `await` asks again whether the watch has ended meanwhile.
  */
 import type { Api, CallOptions, WatchStream } from '../api/index.ts';
+import { ClusterError } from '../errors.ts';
 import {
   decodeU32,
   decodeWatchRequest,
@@ -15,8 +16,7 @@ import {
   encodeStarted,
   type RequestFrame,
   type WatchRequest,
-} from '../client/index.ts';
-import { ClusterError } from '../errors.ts';
+} from '../protocol/index.ts';
 
 export interface ClientWatchEvents {
   item(body: Uint8Array): void;

@@ -5,18 +5,11 @@
  */
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeRangeRequest, encodeWatchRequest } from '../../src/client/bodies.ts';
-import { encodeRequestHeader } from '../../src/client/frames.ts';
-import {
-  connect,
-  decodeRequest,
-  encodeHello,
-  OP,
-  type QuorateClient,
-  requestOf,
-} from '../../src/client/index.ts';
+import { connect, type QuorateClient, requestOf } from '../../src/client/index.ts';
 import { ClusterError } from '../../src/errors.ts';
 import { CLIENT_PAGES_INFLIGHT_MAX } from '../../src/limits.ts';
+import { encodeRangeRequest, encodeWatchRequest } from '../../src/protocol/bodies.ts';
+import { decodeRequest, encodeHello, encodeRequestHeader, OP } from '../../src/protocol/frames.ts';
 import { ClientWatch } from '../../src/server/client-watch.ts';
 import { ClientServer } from '../../src/server/index.ts';
 import type { KvChange } from '../../src/state/index.ts';
