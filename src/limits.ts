@@ -20,6 +20,11 @@ export const NODE_ID_CHARS_MAX: number = 128;
 
 /** Bytes of commands packed into one log entry: one batch is one frame, one record, one fsync. */
 export const BATCH_BYTES_MAX: number = 256 * KIB;
+/**
+ * How long a follower may wait to hear that something is committed, in ms, when nothing else is sent to it:
+ * long enough for the next of writes that come one at a time, nothing that a reader of a follower would see.
+ */
+export const COMMIT_NOTICE_MS: number = 2;
 /** Commands waiting for a place in the log; beyond it a proposal is refused as OVERLOADED. */
 export const PROPOSALS_WAITING_MAX: number = 65_536;
 /** Bytes of commands waiting for a place in the log. */

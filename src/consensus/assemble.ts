@@ -5,8 +5,10 @@
 import { NONE, type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import { promotionOf } from './admission.ts';
+import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Farewell } from './farewell.ts';
+import { unlessUnknownPeer } from './harmless.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
 import { removeChange } from './membership-changes.ts';
@@ -26,6 +28,7 @@ export interface Live {
   readonly identity: Identity;
   readonly core: RawNode;
   readonly loop: Loop;
+  readonly notices: CommitNotices;
   readonly snapshots: Snapshots;
   readonly diskWatch: DiskWatch;
   readonly succession: Succession;
@@ -54,9 +57,16 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     parts.config.electionTicks,
   );
   const stateHashes = newStateHashes(parts, core.id, (to, claim) => loop.sendStateClaim(to, claim));
+  const notices = new CommitNotices({
+    clock: parts.world.clock,
+    term: () => core.term,
+    send: (message) => unlessUnknownPeer(() => parts.transport.send(message)),
+    flush: () => parts.transport.flush(),
+  });
   const loop: Loop = new Loop({
     ...parts,
     core,
+    notices,
     snapshots,
     diskWatch,
     stateHashes,
@@ -92,6 +102,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     identity,
     core,
     loop,
+    notices,
     snapshots,
     diskWatch,
     succession,
@@ -152,6 +163,13 @@ function newFarewell({ replica, logger }: NodeParts, core: RawNode, loop: Loop):
       loop.askTurn();
     },
   });
+}
+
+/** Nothing that these parts have put off happens any more. */
+export function stopTimers({ succession, neighbours, notices }: Live): void {
+  succession.stop();
+  neighbours.stop();
+  notices.stop();
 }
 
 /** Begins to hand leadership to the voter that is furthest; who that is. */

@@ -34,6 +34,7 @@ import type { Storage } from '../storage/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import { applyEntries } from './applier.ts';
+import type { CommitNotices } from './commit-notices.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import {
   decodeAnswers,
@@ -76,6 +77,7 @@ export interface LoopHost {
   readonly diskWatch: DiskWatch;
   readonly stateHashes: StateHashes;
   readonly leaderCalls: LeaderCalls;
+  readonly notices: CommitNotices;
   readonly observers: ReadyObservers;
   readonly loadBytesMax: number;
   /** False once the node has failed or stopped: then nothing changes and nothing leaves. */
@@ -200,7 +202,7 @@ export class Loop {
     else if (message.to === this.#core.id) this.#stepQuietly(message);
     else if (message.type === MessageType.Snap) this.#host.snapshots.send(message);
     else if (message.type === MessageType.Vote) this.#requests.push(message);
-    else unlessUnknownPeer(() => this.#host.transport.send(message));
+    else this.#host.notices.send(message);
   }
 
   // ---- local threads -----------------------------------------------------------------------------
@@ -426,6 +428,7 @@ export class Loop {
 
   /** A frame of the node's own; false when it was dropped. */
   sendFrame(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean {
+    this.#host.notices.release(to);
     return unlessUnknownPeer(() => this.#host.transport.sendFrame(to, kind, payload)) ?? false;
   }
 }

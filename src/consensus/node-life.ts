@@ -8,7 +8,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
-import { assemble, handOver, type Live, startTransport } from './assemble.ts';
+import { assemble, handOver, type Live, startTransport, stopTimers } from './assemble.ts';
 import { checkNotAborted, notLeader, toFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
@@ -279,8 +279,7 @@ export class NodeLife implements PartsOwner {
     this.#ticker.stop();
     this.#deadlines.stop();
     this.pauses.end();
-    this.#live?.succession.stop();
-    this.#live?.neighbours.stop();
+    if (this.#live !== undefined) stopTimers(this.#live);
     this.#departure.stop();
     failCalls(this.parts, error);
     const { sequence, term, leader, isLeader } = this.leaderChange.value;

@@ -10,7 +10,7 @@
  *
  * Nothing here waits for a peer: `send` puts a message into a queue, `flush` hands what fits to the
  * kernel, and everything else happens when the network says so (SD-3, S-98). When nobody calls
- * `flush`, it is called once the I/O that is pending has been delivered.
+ * `flush`, it is called when the present event has been handled: a lone acknowledgement waits for nobody.
  */
 import { assert, ClusterError } from '../errors.ts';
 import { PEERS_NOT_ADDED_MAX, TRANSPORT_STOP_MS_MAX } from '../limits.ts';
@@ -250,7 +250,7 @@ export class TcpTransport implements Transport {
     this.#dirty.add(peer);
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    this.#parts.clock.afterIo(() => {
+    queueMicrotask(() => {
       this.#isFlushDue = false;
       this.flush();
     });
