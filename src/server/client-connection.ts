@@ -13,7 +13,7 @@
  * leaves at its end, in one write.
  * A client that goes away ends its watches; its proposals go on, only nobody is told.
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Api, CallOptions, GetAnswer, OperationStats } from '../api/index.ts';
@@ -31,7 +31,6 @@ import {
   CLIENT_OUTPUT_BYTES_MAX,
   CLIENT_PAGES_INFLIGHT_MAX,
   CLIENT_REQUEST_BYTES_MAX,
-  CLIENT_WATCHES_MAX,
   DOOR_STALL_MS_MAX,
   WATCH_HEARTBEAT_MS,
 } from '../limits.ts';
@@ -60,7 +59,7 @@ import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
 import { type CallHost, type ClientCall, GetCall, ProposeCall } from './client-calls.ts';
 import { OPERATION_NAMES, runOperation } from './client-operations.ts';
-import { ClientWatch, decodeCredit } from './client-watch.ts';
+import { DoorWatches, type WatchHost } from './door-watches.ts';
 
 export interface ClientConnectionParts {
   readonly api: Api;
@@ -75,16 +74,15 @@ const PAGES: ReadonlySet<number> = new Set([OP.range, OP.call]);
 
 type Phase = 'greeting' | 'open' | 'draining' | 'closed';
 
-export class ClientConnection implements CallHost {
+export class ClientConnection implements CallHost, WatchHost {
   /** Resolves when nothing of it is left. */
   readonly closed: Promise<void>;
   readonly #api: Api;
   readonly #logger: Logger;
   readonly #socket: Socket;
-  readonly #heartbeatMs: number;
   readonly #outbox: Outbox;
   readonly #input: FrameSplitter = new FrameSplitter(CLIENT_REQUEST_BYTES_MAX);
-  readonly #watches: Map<number, ClientWatch> = new Map();
+  readonly #watches: DoorWatches;
   readonly #stats: Map<number, OperationStats> = new Map();
   readonly #handshake: NodeJS.Timeout;
   #phase: Phase = 'greeting';
@@ -103,7 +101,8 @@ export class ClientConnection implements CallHost {
     this.#api = api;
     this.#logger = logger;
     this.#socket = socket;
-    this.#heartbeatMs = parts.heartbeatMs ?? WATCH_HEARTBEAT_MS;
+    const { heartbeatMs = WATCH_HEARTBEAT_MS } = parts;
+    this.#watches = new DoorWatches({ host: this, api, logger, heartbeatMs });
     this.#outbox = new Outbox(socket);
     this.#handshake = setTimeout(() => socket.destroy(), CLIENT_HANDSHAKE_MS_MAX);
     socket.on('data', (chunk: Buffer) => {
@@ -130,11 +129,7 @@ export class ClientConnection implements CallHost {
     if (this.#phase === 'open') {
       this.#phase = 'draining';
       const error = new ClusterError('NODE_STOPPED', `node ${this.#api.nodeId} is stopping`);
-      for (const [correlation, watch] of this.#watches) {
-        watch.end();
-        this.#answer(correlation, ANSWER.error, encodeError(error));
-      }
-      this.#watches.clear();
+      this.#watches.endWith(error);
       this.#closeWhenIdle();
     }
     return this.closed;
@@ -147,15 +142,14 @@ export class ClientConnection implements CallHost {
   #ended(): void {
     this.#phase = 'closed';
     clearTimeout(this.#handshake);
-    for (const watch of this.#watches.values()) watch.end();
-    this.#watches.clear();
+    this.#watches.end();
     this.#waitingForRoom.length = 0;
   }
 
   #drained(): void {
     while (this.#waitingForRoom.length > 0 && this.hasRoom())
       this.#waitingForRoom.shift()?.answer();
-    for (const watch of this.#watches.values()) watch.resume();
+    this.#watches.resume();
     this.#resumeIfPossible();
   }
 
@@ -271,18 +265,19 @@ export class ClientConnection implements CallHost {
   #handleOther(now: number): void {
     const { correlation, op, local, timeoutMs, request, bodyStart } = this.#header;
     const body = this.#input.bytes.subarray(bodyStart, this.#input.end);
+    const frame = { correlation, op, local, timeoutMs, request, body };
     switch (op) {
       case OP.watch:
-        this.#startWatch({ correlation, op, local, timeoutMs, request, body });
+        this.#watches.open(frame, optionsOf(frame));
         return;
       case OP.credit:
-        this.#watches.get(correlation)?.addCredit(decodeCredit(body));
+        this.#watches.addCredit(correlation, body);
         return;
       case OP.cancel:
-        this.#endWatch(correlation);
+        this.#watches.cancel(correlation);
         return;
       default:
-        this.#start({ correlation, op, local, timeoutMs, request, body }, now);
+        this.#start(frame, now);
     }
   }
 
@@ -293,17 +288,24 @@ export class ClientConnection implements CallHost {
     if (PAGES.has(op)) this.#pages++;
     runOperation(this.#api, request, optionsOf(request)).then(
       (body) => {
-        this.#answer(correlation, ANSWER.result, body);
+        this.answer(correlation, ANSWER.result, body);
         this.#done(call, 'OK');
       },
       (fault: unknown) => this.callFailed(call, fault),
     );
   }
 
-  // ---- calls, when they are done -------------------------------------------------------------------
+  // ---- what calls and watches have to say ---------------------------------------------------------
 
   read(key: Uint8Array): GetAnswer {
     return this.#api.peek(key);
+  }
+
+  answer(correlation: number, kind: AnswerKind, body: Uint8Array): void {
+    if (this.#phase === 'closed') return;
+    const at = this.#outbox.reserve(ANSWER_HEADER_BYTES);
+    writeAnswerHeader(this.#outbox.slab, correlation, kind, body.length, at);
+    this.#outbox.add(body);
   }
 
   waitForRoom(get: GetCall): void {
@@ -334,7 +336,7 @@ export class ClientConnection implements CallHost {
   callFailed(call: ClientCall, fault: unknown): void {
     const { correlation, op } = call;
     const error = asClusterError(fault, this.#logger, OPERATION_NAMES[op] ?? `operation ${op}`);
-    this.#answer(correlation, ANSWER.error, encodeError(error));
+    this.answer(correlation, ANSWER.error, encodeError(error));
     this.#done(call, error.code);
   }
 
@@ -373,48 +375,6 @@ export class ClientConnection implements CallHost {
     this.#socket.end();
   }
 
-  #answer(correlation: number, kind: AnswerKind, head: Uint8Array, body?: Uint8Array): void {
-    if (this.#phase === 'closed') return;
-    const bytes = head.length + (body?.length ?? 0);
-    const at = this.#outbox.reserve(ANSWER_HEADER_BYTES);
-    writeAnswerHeader(this.#outbox.slab, correlation, kind, bytes, at);
-    this.#outbox.add(head);
-    if (body !== undefined) this.#outbox.add(body);
-  }
-
-  #startWatch(request: RequestFrame): void {
-    const { correlation } = request;
-    if (this.#watches.has(correlation)) {
-      throw new ClusterError('CODEC_INVALID', `correlation ${correlation} has a watch already`);
-    }
-    if (this.#watches.size >= CLIENT_WATCHES_MAX) {
-      const message = `at most ${CLIENT_WATCHES_MAX} watches on one connection`;
-      const error = new ClusterError('OVERLOADED', message);
-      this.#answer(correlation, ANSWER.error, encodeError(error));
-      return;
-    }
-    const watch = new ClientWatch(this.#api, request, optionsOf(request), this.#heartbeatMs, {
-      item: (body) => this.#answer(correlation, ANSWER.item, body),
-      failed: (fault) => {
-        this.#watches.delete(correlation);
-        const error = asClusterError(fault, this.#logger, 'kv.watch');
-        this.#answer(correlation, ANSWER.error, encodeError(error));
-      },
-      hasRoom: () => this.hasRoom(),
-    });
-    this.#watches.set(correlation, watch);
-    watch.start();
-  }
-
-  /** A watch that has ended by itself meanwhile was answered already. */
-  #endWatch(correlation: number): void {
-    const watch = this.#watches.get(correlation);
-    if (watch === undefined) return;
-    watch.end();
-    this.#watches.delete(correlation);
-    this.#answer(correlation, ANSWER.end, Buffer.alloc(0));
-  }
-
   /** What came makes no sense: nothing behind it can be trusted to be the beginning of a frame. */
   #refuse(fault: unknown): void {
     const error = asClusterError(fault, this.#logger, 'frame');
@@ -423,7 +383,7 @@ export class ClientConnection implements CallHost {
       this.#socket.end(encodeWelcome(0, { error }));
     } else {
       const named = error.details['correlation'];
-      this.#answer(typeof named === 'number' ? named : 0, ANSWER.error, encodeError(error));
+      this.answer(typeof named === 'number' ? named : 0, ANSWER.error, encodeError(error));
       this.#outbox.flush();
       this.#socket.end();
     }

@@ -9,7 +9,6 @@
 import type { Api, CallOptions, WatchStream } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
-  decodeU32,
   decodeWatchRequest,
   encodeChange,
   encodeHeartbeat,
@@ -24,10 +23,6 @@ export interface ClientWatchEvents {
   failed(fault: unknown): void;
   /** False: enough waits for the client already. `resume` is called when that has changed. */
   hasRoom(): boolean;
-}
-
-export function decodeCredit(body: Uint8Array): number {
-  return decodeU32(body);
 }
 
 export class ClientWatch {
