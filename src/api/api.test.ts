@@ -3,7 +3,7 @@
  * ids, and what is explained about a majority that is not there.
  */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FakeEngine } from '../../test/server/fake-engine.ts';
 import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
@@ -239,6 +239,32 @@ describe('the api', () => {
     engine.mode = 'failed';
     api.submitRead(key, { consistency: 'local' }, listener);
     await expect.poll(() => told[3]).toEqual(refusal('NODE_FAILED', /failed/));
+  });
+
+  it('tells the next reader when one throws: that is thrown outside', async () => {
+    const { api, engine } = nodeApi();
+    const key = Buffer.from('a');
+    const outside = vi.fn();
+    const handlers = process.rawListeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', outside);
+    const told: unknown[] = [];
+    const wrong = () => {
+      throw new Error('the reader is wrong');
+    };
+    const right = { ready: () => told.push('ready'), failed: () => told.push('failed') };
+    for (const options of [{}, { consistency: 'local' as const }]) {
+      api.submitRead(key, options, { ready: wrong, failed: wrong });
+      api.submitRead(key, options, right);
+    }
+    await expect.poll(() => told).toEqual(['ready', 'ready']);
+    engine.mode = 'failed';
+    api.submitRead(key, {}, { ready: wrong, failed: wrong });
+    api.submitRead(key, {}, right);
+    await expect.poll(() => told[2]).toBe('failed');
+    await expect.poll(() => outside.mock.calls.length).toBe(3);
+    process.removeAllListeners('uncaughtException');
+    for (const handler of handlers) process.on('uncaughtException', handler as () => void);
   });
 
   it('explains a missing majority once, with who is missing', async () => {

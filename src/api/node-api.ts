@@ -27,7 +27,7 @@ import { CallStats } from './call-stats.ts';
 import { explainFailure } from './explain.ts';
 import { ExplainingListener } from './explaining-listener.ts';
 import { OPERATIONS } from './operations.ts';
-import { LOCAL, ReadBarriers, type ReadListener } from './read-barriers.ts';
+import { ReadBarriers, type ReadListener, type ReadWait } from './read-barriers.ts';
 import { healthOf, readinessOf } from './readiness.ts';
 import type {
   Api,
@@ -89,8 +89,7 @@ class NodeApi implements Api {
   submitRead(key: Uint8Array, options: Omit<CallOptions, 'signal'>, listener: ReadListener): void {
     checkOptions('kv.get', 'read', options);
     validateKey(key);
-    const timeoutMs = checkTimeout(options.timeoutMs);
-    this.#barriers.submit(options.consistency === 'local' ? LOCAL : timeoutMs, listener);
+    this.#barriers.submit(waitOf(options), listener);
   }
 
   peek(key: Uint8Array): GetAnswer {
@@ -151,10 +150,7 @@ class NodeApi implements Api {
   }
 
   async #barrier(options: CallOptions): Promise<void> {
-    const timeoutMs = checkTimeout(options.timeoutMs);
-    // It waits for nobody; but a node that has failed has no state to be read.
-    if (options.consistency === 'local') await this.#barriers.join(LOCAL);
-    else await this.#barriers.join(timeoutMs, options.signal);
+    await this.#barriers.join(waitOf(options), options.signal);
   }
 
   async #explained<T>(outcome: Promise<T>): Promise<T> {
@@ -164,4 +160,10 @@ class NodeApi implements Api {
       throw explainFailure(error, () => this.#engine.status());
     }
   }
+}
+
+/** A local read waits for nobody, but is asked for all the same: a node that has failed has no state to be read. */
+function waitOf({ timeoutMs, consistency }: CallOptions): ReadWait {
+  const checked = checkTimeout(timeoutMs);
+  return consistency === 'local' ? 'local' : checked;
 }

@@ -10,72 +10,77 @@
 import type { ReadOptions } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
+import { throwOutside } from '../throw-outside.ts';
 import { explainFailure } from './explain.ts';
 
-/** Waits until it may read. One of the two is called, once, never before `submit` has returned. */
+/**
+ * Waits until it may read. The contract is that of `ProposalListener`: one of the two is called, once, never
+ * before `submit` has returned; it is to be quick, and not to throw.
+ */
 export interface ReadListener {
   /** The local state has everything that was acknowledged before the read came: read in this turn, or later. */
   ready(): void;
-  failed(error: unknown): void;
+  failed(error: Error): void;
 }
 
-/** In the place of a timeout: a read of what this node has. It waits for nobody. */
-export const LOCAL = 0;
-const LOCAL_OPTIONS: ReadOptions = { consistency: 'local' };
+/** How long a read may wait, in ms; `local`: it reads what this node has, and waits for nobody. */
+export type ReadWait = number | 'local';
 
-/** Reads of one deadline, until their barrier begins. */
+const LOCAL: ReadOptions = { consistency: 'local' };
+
+/** Reads that wait alike, until their barrier begins. */
 type Batch = ReadListener[];
 
 export class ReadBarriers {
   readonly #engine: Engine;
-  readonly #forming: Map<number, Batch> = new Map();
+  readonly #forming: Map<ReadWait, Batch> = new Map();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** `timeoutMs`: how long to wait, or LOCAL. */
-  submit(timeoutMs: number, listener: ReadListener): void {
-    let batch = this.#forming.get(timeoutMs);
+  submit(wait: ReadWait, listener: ReadListener): void {
+    let batch = this.#forming.get(wait);
     if (batch === undefined) {
       batch = [];
-      this.#forming.set(timeoutMs, batch);
-      queueMicrotask(() => void this.#begin(timeoutMs));
+      this.#forming.set(wait, batch);
+      queueMicrotask(() => void this.#begin(wait));
     }
     batch.push(listener);
   }
 
   /** Resolves when the local state has everything that was acknowledged before the call. */
-  join(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  join(wait: ReadWait, signal?: AbortSignal): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
-      this.submit(timeoutMs, { ready: resolve, failed: reject });
+      this.submit(wait, { ready: resolve, failed: reject });
     });
     return signal === undefined ? ready : untilAborted(ready, signal);
   }
 
-  async #begin(timeoutMs: number): Promise<void> {
-    const batch = this.#forming.get(timeoutMs) ?? [];
-    this.#forming.delete(timeoutMs);
-    const options = timeoutMs === LOCAL ? LOCAL_OPTIONS : { timeoutMs };
+  async #begin(wait: ReadWait): Promise<void> {
+    const batch = this.#forming.get(wait) ?? [];
+    this.#forming.delete(wait);
     try {
-      await this.#engine.readBarrier(options);
+      await this.#engine.readBarrier(wait === 'local' ? LOCAL : { timeoutMs: wait });
     } catch (error) {
-      const explained = explainFailure(error, () => this.#engine.status());
-      for (const listener of batch) tell(() => listener.failed(explained));
+      const fault = error instanceof Error ? error : new Error(String(error));
+      const explained = explainFailure(fault, () => this.#engine.status());
+      tell(batch, explained);
       return;
     }
-    for (const listener of batch) tell(() => listener.ready());
+    tell(batch);
   }
 }
 
-/** What one of them throws is an uncaught error of the program, and keeps nothing from the next. */
-function tell(listener: () => void): void {
-  try {
-    listener();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+/** All of them, whatever one of them throws. */
+function tell(batch: Batch, error?: Error): void {
+  for (const listener of batch) {
+    try {
+      if (error === undefined) listener.ready();
+      else listener.failed(error);
+    } catch (fault) {
+      throwOutside(fault);
+    }
   }
 }
 

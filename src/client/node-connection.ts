@@ -80,7 +80,7 @@ export class NodeConnection {
   private constructor(address: NodeAddress, socket: Socket) {
     this.address = address;
     this.#socket = socket;
-    this.#outbox = new Outbox(socket);
+    this.#outbox = new Outbox(socket, 'afterIo');
   }
 
   /** Resolves when the node has accepted the handshake. @throws CONNECTION_FAILED, or the node's refusal. */

@@ -5,6 +5,7 @@
  * a listener throws is thrown again outside, where it is what an uncaught error of the program always is.
  */
 import type { ClusterError } from '../errors.ts';
+import { throwOutside } from '../throw-outside.ts';
 import { sequenceStale, sessionExpired } from './complaints.ts';
 import { CommandKind } from './envelope.ts';
 import { resultTooLarge } from './machine-results.ts';
@@ -33,12 +34,6 @@ export function tellFailed({ listener }: LocalProposal, error: Error): void {
   } catch (fault) {
     throwOutside(fault);
   }
-}
-
-function throwOutside(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
 
 /** Of an application's command: the node's own answer in the place of a result. */

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Outbox } from './outbox.ts';
+import { type FlushTime, Outbox } from './outbox.ts';
 
 /** Looks at what it was given only when it takes it, as a kernel does whose buffer was full. */
 class SlowSocket extends Writable {
@@ -55,8 +55,8 @@ class SlowSocket extends Writable {
   }
 }
 
-function outboxOn(socket: SlowSocket): Outbox {
-  return new Outbox(socket as unknown as Socket);
+function outboxOn(socket: SlowSocket, flushTime: FlushTime = 'afterIo'): Outbox {
+  return new Outbox(socket as unknown as Socket, flushTime);
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -85,6 +85,20 @@ describe('outbox', () => {
     await turn();
     expect(socket.writes).toBe(1);
     expect(outbox.queuedBytes).toBe(0);
+  });
+
+  it('hands over what one callback and its microtasks added, before the next one', async () => {
+    const socket = new SlowSocket(false);
+    const outbox = outboxOn(socket, 'afterCallback');
+    const writesInNext = await new Promise((resolve) => {
+      setImmediate(() => {
+        outbox.add(body(10, 1));
+        Promise.resolve().then(() => outbox.add(body(10, 2)));
+        setImmediate(() => resolve(socket.writes));
+      });
+    });
+    expect(writesInNext).toBeGreaterThan(0);
+    expect(socket.bytes).toEqual(Buffer.concat([body(10, 1), body(10, 2)]));
   });
 
   it('sends at once what it is told to, and the rest of the turn with its end', async () => {

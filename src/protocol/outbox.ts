@@ -1,8 +1,12 @@
 /**
- * Collects the frames of one turn of the event loop and hands them to the socket as one write. A write
- * for each small frame costs a system call each; that alone would bound a client to some ten thousand
- * requests a second. `setImmediate` runs when the I/O of this turn was handled, so that nothing waits
- * for company when the line is idle: for a lone frame `process.nextTick` was no faster.
+ * Collects small frames and hands them to the socket as one write. A write for each costs a system call
+ * each; that alone would bound a client to some ten thousand requests a second.
+ *
+ * When they leave by themselves depends on who collects them; nothing waits for company when the line is
+ * idle. `afterIo`: when the event loop has handled the I/O of this round. So a client's next calls, made as
+ * answers come in, leave together, however many chunks the answers came in. `afterCallback`: as soon as what
+ * runs now has ended, with its microtasks. A node's answers are made in one callback, which often comes
+ * after the I/O of its round already: `afterIo` would keep them for a whole round.
  *
  * Small frames are written in place, one behind the other, into a slab: thousands of little chunks in one
  * vectored write cost many times what copying them does. Large bodies are not copied: they go as chunks of
@@ -25,9 +29,13 @@ const SLAB_BYTES_MIN: number = 16 * 1024;
 const SLAB_BYTES_MAX: number = 512 * 1024;
 const NONE: Buffer = Buffer.alloc(0);
 
-/** Collects what is written in one turn of the event loop and hands it to the socket at once. */
+/** When that leaves which nobody has flushed. */
+export type FlushTime = 'afterIo' | 'afterCallback';
+
+/** Collects what is written in one go and hands it to the socket at once. */
 export class Outbox {
   readonly #socket: Socket;
+  readonly #flushTime: FlushTime;
   #slab: Buffer = NONE;
   /** What lies before it in the slab is the socket's, or a chunk's. */
   #begin = 0;
@@ -39,7 +47,7 @@ export class Outbox {
   /** Writes that the socket is not done with. */
   #unwritten = 0;
   #isScheduled = false;
-  readonly #turnEnds: () => void = () => {
+  readonly #scheduled: () => void = () => {
     this.#isScheduled = false;
     this.flush();
   };
@@ -48,8 +56,9 @@ export class Outbox {
     if (this.#unwritten === 0 && this.#bytes === 0) this.#beginAnew();
   };
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, flushTime: FlushTime) {
     this.#socket = socket;
+    this.#flushTime = flushTime;
   }
 
   /** Bytes that were handed over and that the kernel has not taken. */
@@ -112,7 +121,8 @@ export class Outbox {
 
   #schedule(): void {
     this.#isScheduled = true;
-    setImmediate(this.#turnEnds);
+    if (this.#flushTime === 'afterIo') setImmediate(this.#scheduled);
+    else process.nextTick(this.#scheduled);
   }
 
   /** What lies in the slab becomes a chunk, so that others can go behind it. */

@@ -80,7 +80,7 @@ export class GetCall implements ClientCall, ReadListener {
     }
   }
 
-  failed(error: unknown): void {
+  failed(error: Error): void {
     this.#host.callFailed(this, error);
   }
 }

@@ -9,8 +9,8 @@
  * room for them. When it takes nothing for DOOR_STALL_MS_MAX, it is cut off.
  *
  * The hot paths (propose and get) are flat: the header is read where it lies, the machine's own bytes are
- * handed on, and the answer is written where it leaves (client-calls.ts). What is answered in one turn
- * leaves at its end, in one write.
+ * handed on, and the answer is written where it leaves (client-calls.ts). What is answered in one callback
+ * leaves at its end, in one write (`Outbox`).
  * A client that goes away ends its watches; its proposals go on, only nobody is told.
  */
 import type { Buffer } from 'node:buffer';
@@ -89,9 +89,11 @@ export class ClientConnection implements CallHost, WatchHost {
   readonly #header: RequestLayout = new RequestLayout();
   /** Reads whose answers wait for room, in order. */
   readonly #waitingForRoom: GetCall[] = [];
-  /** When the first answer of this turn was made, by the process's monotonic clock; 0: there was none. */
+  /** `#afterAnswers` is due, as something was answered. */
+  #isAnswering = false;
+  /** When the first of these answers was made, by the process's monotonic clock: one reading for all. */
   #answeredAt = 0;
-  readonly #turnEnds: () => void = () => this.#sendAnswers();
+  readonly #answersEnd: () => void = () => this.#afterAnswers();
   #inflight = 0;
   #pages = 0;
   #isPaused = false;
@@ -103,7 +105,7 @@ export class ClientConnection implements CallHost, WatchHost {
     this.#socket = socket;
     const { heartbeatMs = WATCH_HEARTBEAT_MS } = parts;
     this.#watches = new DoorWatches({ host: this, api, logger, heartbeatMs });
-    this.#outbox = new Outbox(socket);
+    this.#outbox = new Outbox(socket, 'afterCallback');
     this.#handshake = setTimeout(() => socket.destroy(), CLIENT_HANDSHAKE_MS_MAX);
     socket.on('data', (chunk: Buffer) => {
       // What comes after the last request that is taken is not kept.
@@ -349,9 +351,11 @@ export class ClientConnection implements CallHost, WatchHost {
   #done({ op, startedAt }: ClientCall, code: string): void {
     this.#inflight--;
     if (PAGES.has(op)) this.#pages--;
-    if (this.#answeredAt === 0) {
+    if (!this.#isAnswering) {
+      this.#isAnswering = true;
       this.#answeredAt = performance.now();
-      process.nextTick(this.#turnEnds);
+      // After the outbox's own turn to flush: it knows by then how much the client takes.
+      process.nextTick(this.#answersEnd);
     }
     let stats = this.#stats.get(op);
     if (stats === undefined) {
@@ -361,10 +365,9 @@ export class ClientConnection implements CallHost, WatchHost {
     recordCall(stats, code, this.#answeredAt - startedAt);
   }
 
-  /** All that this turn had to say is said. */
-  #sendAnswers(): void {
-    this.#answeredAt = 0;
-    this.#outbox.flush();
+  /** The callback that made answers has ended: what it made room for may begin. */
+  #afterAnswers(): void {
+    this.#isAnswering = false;
     if (this.#phase === 'draining') this.#closeWhenIdle();
     else this.#resumeIfPossible();
   }

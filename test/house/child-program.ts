@@ -11,6 +11,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { GROUND_FILES } from '../../scripts/house-rules.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -30,8 +31,7 @@ export function childPrograms(rooms: readonly string[]): ChildPrograms {
   const folder = mkdtempSync(join(parent, 'program-'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const room of rooms) translate(join('src', room), folder);
-  for (const file of ['errors.ts', 'limits.ts', 'near-names.ts', 'given.ts'])
-    translateFile(join('src', file), folder);
+  for (const file of GROUND_FILES) translateFile(join('src', file), folder);
   let started = 0;
   return {
     start: (text, args = [], through = []) => {

@@ -1,0 +1,2 @@
+/** Types of house-rules.mjs, as far as tests use it. */
+export const GROUND_FILES: readonly string[];
