@@ -32,11 +32,6 @@ export class RaftLog {
   readonly #applyingBytesMax: number;
   #applyingBytes = 0;
   #isApplyPaused = false;
-  /** What `entriesFrom` gave last, while the log has not changed: followers in step share the array. */
-  #shared: readonly Entry[] | undefined = undefined;
-  #sharedLo: LogIndex = 0;
-  #sharedHi: LogIndex = 0;
-  #sharedBytesMax = 0;
 
   constructor(storage: LogStorage, applyingBytesMax: number) {
     this.storage = storage;
@@ -92,8 +87,7 @@ export class RaftLog {
   append(entries: readonly Entry[]): LogIndex {
     const first = entries[0];
     if (first === undefined) return this.lastIndex();
-    const isAboveCommitted = first.index > this.committed;
-    if (!isAboveCommitted) {
+    if (first.index <= this.committed) {
       violated('a committed entry would be replaced', {
         index: first.index,
         committed: this.committed,
@@ -101,7 +95,6 @@ export class RaftLog {
     }
     this.unstable.truncateAndAppend(entries);
     this.#changes.appended(entries);
-    this.#shared = undefined;
     return first.index + entries.length - 1;
   }
 
@@ -170,15 +163,13 @@ export class RaftLog {
     this.committed = snapshot.metadata.index;
     this.unstable.restore(snapshot);
     this.#changes.restored();
-    this.#shared = undefined;
   }
 
   // ---- committing -------------------------------------------------------------------------------
 
   commitTo(index: LogIndex): void {
     if (index <= this.committed) return;
-    const isInside = index <= this.lastIndex();
-    if (!isInside) {
+    if (index > this.lastIndex()) {
       violated('commit beyond the log: was the log truncated or lost?', {
         commit: index,
         lastIndex: this.lastIndex(),
@@ -262,16 +253,7 @@ export class RaftLog {
   /** From `lo` on what one append may hold, within `maxBytes`; undefined when `lo` is not in memory. */
   entriesFrom(lo: LogIndex, maxBytes: number): readonly Entry[] | undefined {
     const hi = Math.min(this.lastIndex() + 1, lo + RAFT_MESSAGE_ENTRIES_MAX);
-    if (lo >= hi) return NO_ENTRIES;
-    const isSame = this.#sharedLo === lo && this.#sharedHi === hi;
-    if (isSame && this.#sharedBytesMax === maxBytes && this.#shared !== undefined) {
-      return this.#shared;
-    }
-    this.#shared = this.slice(lo, hi, maxBytes);
-    this.#sharedLo = lo;
-    this.#sharedHi = hi;
-    this.#sharedBytesMax = maxBytes;
-    return this.#shared;
+    return lo < hi ? this.slice(lo, hi, maxBytes) : NO_ENTRIES;
   }
 
   /**

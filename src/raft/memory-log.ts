@@ -96,7 +96,9 @@ export class MemoryLog implements LogStorage {
     }
     const skip = Math.max(0, this.firstIndex() - first.index);
     if (skip >= entries.length) return;
-    this.#entries.length = first.index + skip - this.firstIndex();
+    const kept = first.index + skip - this.firstIndex();
+    // Hardly ever anything is cut; setting the length costs as much as all the rest.
+    if (kept < this.#entries.length) this.#entries.length = kept;
     for (let i = skip; i < entries.length; i++) this.#entries.push(entries[i]!);
   }
 

@@ -59,6 +59,16 @@ export function makeMessage(fields: Partial<Message> & Pick<Message, 'type'>): M
   return draft;
 }
 
+/**
+ * `list` and one message more. Nearly all lists stay at one, and one that is made with it has room for one,
+ * while the first push makes room for seventeen: more memory than the message itself.
+ */
+export function withMessage(list: Message[], message: Message): Message[] {
+  if (list.length === 0) return [message];
+  list.push(message);
+  return list;
+}
+
 /** A copy with another addressee or sender, for messages that are passed on. */
 export function forwardMessage(message: Message, to: RaftId): MessageDraft {
   const draft = makeMessage(message) as MessageDraft;

@@ -37,16 +37,9 @@ export function appendEntries(raft: Raft, proposed: readonly Entry[]): boolean {
   return true;
 }
 
-/** With their terms and indexes; the same array where they have them already (see `RawNode.propose`). */
+/** Each where it stands from now on. Copies: whoever proposed may still hold his. */
 function placeEntries(proposed: readonly Entry[], term: Term, first: LogIndex): readonly Entry[] {
-  let at = 0;
-  while (at < proposed.length && isAt(proposed[at]!, term, first + at)) at += 1;
-  if (at === proposed.length) return proposed;
-  return proposed.map(({ type, data }, i) => makeEntry(term, first + i, type, data));
-}
-
-function isAt(entry: Entry, term: Term, index: LogIndex): boolean {
-  return entry.index === index && entry.term === term;
+  return proposed.map(({ type, data }, at) => makeEntry(term, first + at, type, data));
 }
 
 /** Replaces the membership changes that must not be made now; the same array when there are none. */

@@ -13,7 +13,7 @@ import { assert, violated } from '../errors.ts';
 import { restoreMembership } from './confchange/restore.ts';
 import type { CheckedConfig } from './config.ts';
 import { RaftLog } from './log.ts';
-import { draftMessage, type MessageDraft, mustWaitForDisk } from './messages.ts';
+import { draftMessage, type MessageDraft, mustWaitForDisk, withMessage } from './messages.ts';
 import { ReadOnly } from './read-only.ts';
 import { type Configuration, toConfState } from './tracker/configuration.ts';
 import { ProgressTracker } from './tracker/progress-tracker.ts';
@@ -136,13 +136,13 @@ export class Raft {
 
   send(message: Message): void {
     if (mustWaitForDisk(message.type)) {
-      this.messagesAfterAppend.push(message);
+      this.messagesAfterAppend = withMessage(this.messagesAfterAppend, message);
       return;
     }
     if (message.to === this.id) {
       violated('a message to itself', { type: message.type, id: this.id });
     }
-    this.messages.push(message);
+    this.messages = withMessage(this.messages, message);
   }
 
   hardState(): HardState {

@@ -16,6 +16,7 @@ import {
   isResponseType,
   isStorageThread,
   type MessageDraft,
+  withMessage,
 } from './messages.ts';
 import { Raft } from './raft.ts';
 import {
@@ -51,7 +52,6 @@ import {
   type Term,
 } from './types.ts';
 
-const NO_MESSAGES: readonly Message[] = [];
 const NO_READ_STATES: readonly ReadState[] = [];
 
 /**
@@ -104,7 +104,7 @@ export class RawNode {
 
   /** @throws ClusterError PROPOSAL_DROPPED when there is no leader, or it does not take it. */
   propose(data: Uint8Array): void {
-    this.#propose([this.#proposal(data, 0)]);
+    this.#propose([makeEntry(0, 0, EntryType.Normal, data)]);
   }
 
   /**
@@ -113,7 +113,7 @@ export class RawNode {
    */
   proposeEntries(datas: readonly Uint8Array[]): void {
     if (datas.length === 0) return;
-    this.#propose(datas.map((data, at) => this.#proposal(data, at)));
+    this.#propose(datas.map((data) => makeEntry(0, 0, EntryType.Normal, data)));
   }
 
   /**
@@ -302,13 +302,6 @@ export class RawNode {
     return draftMessage(type, NONE, NONE, 0);
   }
 
-  /** The `at`th of one call. A leader's are made where they will stand in its log, and not once more there. */
-  #proposal(data: Uint8Array, at: number): Entry {
-    const { isLeader, term, log } = this.#raft;
-    if (!isLeader) return makeEntry(0, 0, EntryType.Normal, data);
-    return makeEntry(term, log.lastIndex() + 1 + at, EntryType.Normal, data);
-  }
-
   #propose(entries: readonly Entry[]): void {
     const message = draftMessage(MessageType.Prop, NONE, this.#raft.id, 0);
     message.entries = entries;
@@ -326,23 +319,25 @@ export class RawNode {
   /** The messages of this Ready; in synchronous mode also what `advance` will step. */
   #outgoing(writes: Writes, committed: readonly Entry[]): readonly Message[] {
     const raft = this.#raft;
-    const messages = raft.messages;
+    let { messages } = raft;
     if (messages.length > 0) raft.messages = [];
     if (this.#isAsync) {
-      if (hasWrites(raft, writes)) messages.push(storageAppend(raft, writes));
-      if (committed.length > 0) messages.push(storageApply(raft, committed));
-    } else {
-      assert(this.#onAdvance.length === 0, 'ready was called twice without advance');
-      for (const message of raft.messagesAfterAppend) {
-        (message.to === raft.id ? this.#onAdvance : messages).push(message);
-      }
-      if (needsAppendedAnswer(raft, writes)) this.#onAdvance.push(appendedAnswer(raft, writes));
-      if (committed.length > 0) this.#onAdvance.push(appliedAnswer(raft, committed));
+      if (hasWrites(raft, writes)) messages = withMessage(messages, storageAppend(raft, writes));
+      if (committed.length > 0) messages = withMessage(messages, storageApply(raft, committed));
+      return messages;
     }
-    if (messages.length === 0) return NO_MESSAGES;
-    // Taken over by the Ready, whether it was filled before or only now.
-    raft.messages = [];
+    assert(this.#onAdvance.length === 0, 'ready was called twice without advance');
+    for (const message of raft.messagesAfterAppend) {
+      if (message.to === raft.id) this.#stepOnAdvance(message);
+      else messages = withMessage(messages, message);
+    }
+    if (needsAppendedAnswer(raft, writes)) this.#stepOnAdvance(appendedAnswer(raft, writes));
+    if (committed.length > 0) this.#stepOnAdvance(appliedAnswer(raft, committed));
     return messages;
+  }
+
+  #stepOnAdvance(message: Message): void {
+    this.#onAdvance = withMessage(this.#onAdvance, message);
   }
 
   #isSoftStateChanged(): boolean {

@@ -38,7 +38,8 @@ export function handleStorageApplied(raft: Raft, message: Message): void {
   const last = message.entries.at(-1);
   if (last === undefined) return;
   appliedTo(raft, last.index, entriesSize(message.entries));
-  shrinkUncommitted(raft, payloadBytes(message.entries));
+  // A follower counts none, and need not add up what it does not count.
+  if (raft.uncommittedBytes > 0) shrinkUncommitted(raft, payloadBytes(message.entries));
 }
 
 function snapshotInstalled(raft: Raft, snapshot: Snapshot): void {

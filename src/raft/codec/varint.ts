@@ -88,6 +88,9 @@ export class Reader {
   readonly bytes: Uint8Array;
   pos: number;
   end: number;
+  /** What `bytes` is a view of, and where it begins there: asked once, since asking is a call each time. */
+  readonly #buffer: ArrayBufferLike;
+  readonly #bufferOffset: number;
   readonly #budget: DecodeBudget;
   /** The low 32 bits and the high 32 bits of the last varint that was too wide for a number. */
   #wideLow = 0;
@@ -95,6 +98,8 @@ export class Reader {
 
   constructor(bytes: Uint8Array, budget: DecodeBudget = new DecodeBudget()) {
     this.bytes = bytes;
+    this.#buffer = bytes.buffer;
+    this.#bufferOffset = bytes.byteOffset;
     this.#budget = budget;
     this.pos = 0;
     this.end = bytes.length;
@@ -158,12 +163,15 @@ export class Reader {
     this.end = parentEnd;
   }
 
-  /** A view, not a copy: it lives as long as the buffer that it was read from. */
+  /**
+   * A view, not a copy: it lives as long as the buffer that it was read from. Made without `subarray`, which
+   * asks first what kind of array it is to make.
+   */
   view(): Uint8Array {
     const end = this.length();
-    const view = this.bytes.subarray(this.pos, end);
+    const start = this.pos;
     this.pos = end;
-    return view;
+    return new Uint8Array(this.#buffer, this.#bufferOffset + start, end - start);
   }
 
   /** Steps over a field that this version does not know. */
