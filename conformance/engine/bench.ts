@@ -4,6 +4,7 @@
  */
 import type { CommandResult, Invitation, StateMachine } from '../../src/consensus/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
+import { ClusterError } from '../../src/errors.ts';
 import type { SnapshotReader, SnapshotSection } from '../../src/storage/index.ts';
 import { begun, type Checks, codeOf, giveBack, pollUntil } from '../kit/index.ts';
 import { checkCluster, type EngineCluster, type EngineRig } from './rig.ts';
@@ -11,7 +12,10 @@ import { checkCluster, type EngineCluster, type EngineRig } from './rig.ts';
 const PATIENCE_MS_DEFAULT = 15_000;
 const SECTION = 'app.journal';
 
+/** Code of the result for a command that the journal rejects. */
 export const REJECTED = 7;
+/** A command that its `check` refuses. */
+export const REFUSED = '?';
 
 /** Writes down each command; answers which one it was. */
 export class Journal implements StateMachine {
@@ -21,6 +25,11 @@ export class Journal implements StateMachine {
 
   constructor(nodeId: string) {
     this.nodeId = nodeId;
+  }
+
+  check(command: Uint8Array): void {
+    if (Buffer.from(command).toString('latin1') !== REFUSED) return;
+    throw new ClusterError('REQUEST_INVALID', 'the journal takes no question');
   }
 
   applyBatch(commands: readonly Uint8Array[]): readonly CommandResult[] {

@@ -32,10 +32,17 @@ export interface Engine extends AsyncDisposable {
   /** Resolves when the command has been applied here; see the errors in `RaftNode.propose`. */
   propose(command: Uint8Array, options?: ProposeOptions): Promise<ProposeResult>;
   /**
-   * The form of `propose` for those who propose very much, such as a door: no promise. `listener` is told
-   * once, when the command has been applied here or can not be, and never before this has returned. What is
-   * refused before anything was proposed is thrown, and the listener hears nothing. The bytes are the
-   * caller's again at once. See `RaftNode.submit`.
+   * The form of `propose` for those who propose very much, such as a door: no promise.
+   *
+   * - `listener` is told once: when the command has been applied here, or why it is not, or is not known to be;
+   *   listeners of one node in the order of its proposals where commands were applied. Never before this
+   *   has returned; also when the engine stops or fails.
+   * - What is refused before anything was proposed is thrown, and the listener hears nothing: what `propose`
+   *   refuses at once, an engine that was not started or has ended, and whatever the machine's `check`
+   *   refuses. Callers rely on that: a door hands on bytes that it did not look at.
+   * - The bytes are the caller's again when this has returned.
+   * - A listener runs in the engine's own turn: it is to be quick, and not to throw. What it throws is an
+   *   uncaught error of the program, and keeps nothing from the engine or from those who are told next.
    */
   submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void;
   /** Resolves when the local state is at least as new as `consistency` demands; then read it in the same turn. */

@@ -94,7 +94,8 @@ export class FakeEngine implements Engine {
 
   submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
     this.cluster.kv.check(command);
-    this.propose(command, options).then(
+    // The caller's bytes are his again when this returns.
+    this.propose(new Uint8Array(command), options).then(
       ({ index, ...result }) => listener.applied(index, result),
       (error: Error) => listener.failed(error),
     );
