@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../src/client/index.ts';
 import { Ceiling } from './ceiling/ceiling.ts';
+import { SYNC_WAYS } from './ceiling/group-log.ts';
 import { EmbeddedCluster, quorateNode } from './cluster/embedded-cluster.ts';
 import { QuorateCluster } from './cluster/quorate-cluster.ts';
 import { LoadDriver } from './load/driver.ts';
@@ -18,6 +19,7 @@ import { servesReads } from './restart/probe.ts';
 const TIMEOUT_MS = 120_000;
 const KEYS = 20;
 const SHORT = { warmSeconds: 0.05, seconds: 0.1 } as const;
+const TIMED_SECONDS_MAX = 10;
 
 function isSound(result: LoadResult): void {
   expect(result.failures).toEqual({});
@@ -27,6 +29,14 @@ function isSound(result: LoadResult): void {
   expect(result.p99Ms).toBeGreaterThanOrEqual(result.p50Ms);
   expect(result.maxMs).toBeGreaterThanOrEqual(result.p99Ms);
   expect(result.serverCpuSeconds).toBeGreaterThanOrEqual(0);
+}
+
+/** On a disk that others use a sync may take longer than the window: then a longer one is tried. */
+async function timed(load: (seconds: number) => Promise<LoadResult>): Promise<LoadResult> {
+  for (let seconds = SHORT.seconds; ; seconds *= 4) {
+    const result = await load(seconds);
+    if (result.count > 0 || seconds > TIMED_SECONDS_MAX) return result;
+  }
 }
 
 describe('the load driver', { timeout: TIMEOUT_MS }, () => {
@@ -66,8 +76,8 @@ describe('the load driver', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('reads, linearizable and local, at a pace and as fast as it goes', async () => {
-    isSound(await driver.load(spec({ operation: 'get' })));
-    isSound(await driver.load(spec({ operation: 'get-local' })));
+    isSound(await timed((seconds) => driver.load(spec({ operation: 'get', seconds }))));
+    isSound(await timed((seconds) => driver.load(spec({ operation: 'get-local', seconds }))));
     const paced = await driver.load(spec({ operation: 'get', rate: 200, seconds: 0.5 }));
     isSound(paced);
     expect(paced.count + paced.skipped).toBeLessThanOrEqual(150);
@@ -97,32 +107,38 @@ describe('the load driver', { timeout: TIMEOUT_MS }, () => {
   });
 });
 
-it('the bare pipeline acknowledges, also to a client that comes later', {
-  timeout: TIMEOUT_MS,
-}, async () => {
-  const ceiling = await Ceiling.start();
-  const driver = new LoadDriver();
-  const load = {
-    target: { kind: 'ceiling', port: ceiling.port },
-    operation: 'append',
-    valueBytes: 256,
-    keys: 1,
-    serverPids: ceiling.pids,
-    ...SHORT,
-  } as const;
-  try {
-    expect((await driver.load({ ...load, inflight: 4, total: 100 })).count).toBe(100);
-    isSound(await driver.load({ ...load, inflight: 64 }));
-  } finally {
-    await driver.stop();
-    await ceiling.stop();
-  }
-});
+it.each(SYNC_WAYS)(
+  'the bare pipeline with %s acknowledges, also to a client that comes later',
+  {
+    timeout: TIMEOUT_MS,
+  },
+  async (way) => {
+    const ceiling = await Ceiling.start(way);
+    const driver = new LoadDriver();
+    const load = {
+      target: { kind: 'ceiling', port: ceiling.port },
+      operation: 'append',
+      valueBytes: 256,
+      keys: 1,
+      serverPids: ceiling.pids,
+      ...SHORT,
+    } as const;
+    try {
+      expect((await driver.load({ ...load, inflight: 4, total: 100 })).count).toBe(100);
+      isSound(await timed((seconds) => driver.load({ ...load, inflight: 64, seconds })));
+    } finally {
+      await driver.stop();
+      await ceiling.stop();
+    }
+  },
+);
 
 it('embedded nodes propose to themselves', { timeout: TIMEOUT_MS }, async () => {
   const cluster = await EmbeddedCluster.start('quorate', quorateNode);
   try {
-    isSound(await cluster.load({ ...SHORT, inflight: 8, valueBytes: 256 }));
+    isSound(
+      await timed((seconds) => cluster.load({ ...SHORT, seconds, inflight: 8, valueBytes: 256 })),
+    );
   } finally {
     await cluster.stop();
   }
@@ -156,8 +172,11 @@ describe('the drivers in Go', { timeout: TIMEOUT_MS }, () => {
     try {
       const filled = await etcdLoad(path, { ...load, ...SHORT, operation: 'put', total: KEYS });
       expect(filled.count).toBe(KEYS);
-      isSound(await etcdLoad(path, { ...load, ...SHORT, operation: 'put' }));
-      isSound(await etcdLoad(path, { ...load, ...SHORT, operation: 'get' }));
+      for (const operation of ['put', 'get'] as const) {
+        isSound(
+          await timed((seconds) => etcdLoad(path, { ...load, ...SHORT, seconds, operation })),
+        );
+      }
       const trace = await etcdTrace(path, endpoints, 2);
       await cluster.servesReads('e1');
       const { calls, failures } = await trace.end();
@@ -176,7 +195,11 @@ describe('the drivers in Go', { timeout: TIMEOUT_MS }, () => {
       const path = pathOf('raftload');
       const cluster = await EmbeddedCluster.start('hashicorp/raft', hashicorpNode(path));
       try {
-        isSound(await cluster.load({ ...SHORT, inflight: 8, valueBytes: 256 }));
+        isSound(
+          await timed((seconds) =>
+            cluster.load({ ...SHORT, seconds, inflight: 8, valueBytes: 256 }),
+          ),
+        );
       } finally {
         await cluster.stop();
       }

@@ -28,7 +28,8 @@ export type Parsed =
   | { readonly prepare: true }
   | { readonly mistake: string };
 
-const ROUNDS_DEFAULT = 5;
+/** The demands speak of medians of as many rounds, at least. */
+export const ROUNDS_JUDGING = 5;
 const ROUNDS_SELECTION = 3;
 const SECONDS_DEFAULT = 1.5;
 const WARM_SECONDS_DEFAULT = 0.5;
@@ -81,7 +82,7 @@ export function parseOptions(
   const defaults = isTrial
     ? TRIAL
     : {
-        rounds: isShort ? ROUNDS_SELECTION : ROUNDS_DEFAULT,
+        rounds: isShort ? ROUNDS_SELECTION : ROUNDS_JUDGING,
         seconds: SECONDS_DEFAULT,
         warmSeconds: WARM_SECONDS_DEFAULT,
         minutes: MINUTES_DEFAULT,
@@ -136,7 +137,7 @@ function helpText(all: readonly Benchmark[], selections: readonly Selection[]): 
     'Options:',
     line(
       '--rounds N',
-      `in which all take turns; default ${ROUNDS_DEFAULT}, ${ROUNDS_SELECTION} for the first selection`,
+      `in which all take turns; default ${ROUNDS_JUDGING}, ${ROUNDS_SELECTION} for the first selection`,
     ),
     line('--seconds S', `of each measurement; default ${SECONDS_DEFAULT}`),
     line('--warm S', `before each, not counted; default ${WARM_SECONDS_DEFAULT}`),

@@ -3,11 +3,13 @@
  * of the table; the order is that of their first coming.
  */
 import type { LoadResult } from './load/spec.ts';
-import type { Series } from './report/findings.ts';
+import type { Finding, Series } from './report/findings.ts';
+import { ratio } from './statistics.ts';
 
 export class Recorder {
   readonly #series = new Map<string, Series & { readonly rounds: number[] }>();
-  readonly #failures = new Map<string, number>();
+  /** By series, by code. */
+  readonly #failures = new Map<string, Map<string, number>>();
 
   add(name: string, unit: string, value: number): void {
     this.#add({ name, unit }, value);
@@ -42,13 +44,33 @@ export class Recorder {
     return this.#series.get(name)?.rounds ?? [];
   }
 
+  /** Operations of a load that failed, or were not begun in time, in all rounds. */
+  failed(name: string): number {
+    const byCode = this.#failures.get(name)?.values() ?? [];
+    return [...byCode].reduce((sum, count) => sum + count, 0);
+  }
+
+  /**
+   * One load against another, round by round, by their rates or by a part of them. It is worth as much as
+   * what failed on the way, on either side: a refusal takes no time at all.
+   */
+  against(ours: string, theirs: string, part = ''): Pick<Finding, 'value' | 'failed'> {
+    const suffix = part === '' ? '' : `, ${part}`;
+    return {
+      value: ratio(this.rounds(ours + suffix), this.rounds(theirs + suffix)),
+      failed: this.failed(ours) + this.failed(theirs),
+    };
+  }
+
   series(): Series[] {
     return [...this.#series.values()];
   }
 
   /** Failed operations are shown, never hidden in a rate. */
   notes(): string[] {
-    return [...this.#failures].map(([name, count]) => `failed: ${name}: ${count}`);
+    return [...this.#failures].flatMap(([name, byCode]) =>
+      [...byCode].map(([code, count]) => `failed: ${name}: ${code}: ${count}`),
+    );
   }
 
   #add(of: Omit<Series, 'rounds'>, value: number): void {
@@ -58,7 +80,8 @@ export class Recorder {
   }
 
   #failed(name: string, code: string, count: number): void {
-    const key = `${name}: ${code}`;
-    this.#failures.set(key, (this.#failures.get(key) ?? 0) + count);
+    const byCode = this.#failures.get(name) ?? new Map<string, number>();
+    byCode.set(code, (byCode.get(code) ?? 0) + count);
+    this.#failures.set(name, byCode);
   }
 }

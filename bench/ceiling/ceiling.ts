@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { freePorts } from '../../test/free-ports.ts';
 import { type Child, makeFolder, nodeChild, removeFolder } from '../processes/child.ts';
 import { program } from '../processes/paths.ts';
+import type { SyncWay } from './group-log.ts';
 
 /** The files are filled and synced first. */
 const READY_MS_MAX = 30_000;
@@ -20,11 +21,11 @@ export class Ceiling {
     this.#folder = folder;
   }
 
-  static async start(): Promise<Ceiling> {
+  static async start(way: SyncWay): Promise<Ceiling> {
     const folder = makeFolder('ceiling');
     const ports = await freePorts(3);
     const begin = async (at: number, followers: readonly number[]): Promise<Child> => {
-      const args = [ports[at]!, join(folder, `log-${at}`), ...followers].map(String);
+      const args = [ports[at]!, join(folder, `log-${at}`), way, ...followers].map(String);
       const child = nodeChild(`ceiling ${at}`, program('bench/ceiling/main'), args);
       await child.line((line) => line === 'ready', READY_MS_MAX);
       return child;

@@ -4,16 +4,16 @@
  * make them durable with group commit; what a majority has is acknowledged, by count. No terms, no elections,
  * no state machine, no checksums, no errors handled: what a real one needs beside this is its price.
  *
- *     node main.js PORT FILE [FOLLOWER_PORT FOLLOWER_PORT]
+ *     node main.js PORT FILE WAY [FOLLOWER_PORT FOLLOWER_PORT]
  *
  * With ports of followers it leads. Prints `ready` when it listens; ends with its standard input.
  */
 import { connect, createServer, type Socket } from 'node:net';
-import { GroupLog } from './group-log.ts';
+import { GroupLog, type SyncWay } from './group-log.ts';
 import { countBytes, ENTRY_BYTES, onCounts } from './protocol.ts';
 
-const [port, path, ...followerPorts] = process.argv.slice(2);
-const log = await GroupLog.open(path ?? '');
+const [port, path, way, ...followerPorts] = process.argv.slice(2);
+const log = await GroupLog.open(path ?? '', way as SyncWay);
 const followers = followerPorts.map(connectFollower);
 let ownDurable = 0;
 let acknowledged = 0;

@@ -13,7 +13,7 @@ import type { EmbeddedQuestion } from './embedded-cluster.ts';
 
 const [id = '', addresses = '', dataDir = ''] = process.argv.slice(2);
 const DONE: CommandResult = { code: 0, bytes: new Uint8Array(0) };
-/** Unlike a daemon it has nobody to whom it could report a lost leadership but the one who asks. */
+/** Does nothing, as that of the peer: what is measured is how a command gets there. */
 const machine: StateMachine = {
   applyBatch: (commands) => commands.map(() => DONE),
   snapshot: () => [],

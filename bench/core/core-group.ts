@@ -1,7 +1,8 @@
 /**
  * Three raft cores in memory, messages by function call, nothing else: no disk, no network, no clock. The same
  * steps as bench/peers/go/etcdcore, so that what differs is the core: synchronous mode, the log kept to its
- * last few thousand entries, messages marshalled or handed over.
+ * last few thousand entries, messages marshalled or handed over. Whoever has unmarshalled a message has the data
+ * of its entries at hand: etcd's in copies, ours as views of the message.
  */
 import {
   decodeMessage,

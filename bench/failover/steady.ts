@@ -41,6 +41,7 @@ export const steady: Benchmark = {
               item: 6,
               what: `terms begun in ${minutes} min at full load`,
               value: elections,
+              failed: recorder.failed('puts'),
               unit: 'terms',
               target: atMost(0),
             },

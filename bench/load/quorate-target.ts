@@ -2,7 +2,7 @@
 import { connect, type QuorateClient } from '../../src/client/index.ts';
 import type { Consistency } from '../../src/consensus/index.ts';
 import type { Issuer } from './ceiling-target.ts';
-import { keyName, type Operation } from './spec.ts';
+import { keyName, keyOfOperation, type Operation } from './spec.ts';
 
 export interface QuorateOperations {
   readonly operation: Operation;
@@ -19,7 +19,7 @@ export async function quorateTarget(
   const names = Array.from({ length: keys }, (_, at) => keyName(at));
   return {
     issue: (number, done) => {
-      call(clients[number % clients.length]!, names[number % keys]!, done);
+      call(clients[number % clients.length]!, names[keyOfOperation(number, keys)]!, done);
     },
     close: async () => {
       await Promise.all(clients.map((client) => client.close()));

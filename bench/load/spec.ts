@@ -10,7 +10,7 @@
  */
 import type { HistogramData } from '../histogram.ts';
 
-/** `spread` reads are linearizable too, asked of several nodes in turn. */
+/** `get` is linearizable, whoever is asked. */
 export type Operation = 'put' | 'get' | 'get-lease' | 'get-local' | 'append';
 
 export type LoadTarget =
@@ -90,6 +90,17 @@ export type LoadQuestion =
 /** Both sides of a comparison use these. */
 export function keyName(number: number): string {
   return `k${String(number).padStart(8, '0')}`;
+}
+
+/** A prime, and no factor of any number of keys here: in `keys` steps each key comes once. */
+const KEY_STEP = 7_919;
+
+/**
+ * Which key the operation of that number is about: all in turn, but never neighbours after each other. One
+ * after the other would keep a short load, also on a million keys, among the first of them.
+ */
+export function keyOfOperation(number: number, keys: number): number {
+  return (number * KEY_STEP) % keys;
 }
 
 /** Clocks of two processes on one machine agree in this. */

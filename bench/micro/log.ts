@@ -11,8 +11,8 @@ import { nullLogger, realWorld } from '../../src/world/index.ts';
 import { type Benchmark, inRounds } from '../benchmark.ts';
 import { makeFolder, removeFolder } from '../processes/child.ts';
 import { Recorder } from '../recorder.ts';
+import { rotated } from '../rotated.ts';
 import { median } from '../statistics.ts';
-import { rotated } from '../throughput/taking-turns.ts';
 
 const ENTRY_BYTES = 256;
 const BATCHES = [1, 100] as const;

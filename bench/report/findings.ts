@@ -27,6 +27,8 @@ export interface Finding {
   readonly unit: string;
   /** Absent: measured beside, not demanded. */
   readonly target?: Target;
+  /** Operations that failed where it was measured: what is fast by failing proves nothing. */
+  readonly failed?: number;
 }
 
 export interface Section {
@@ -39,8 +41,9 @@ export interface Section {
   readonly text?: readonly string[];
 }
 
-export function holds({ value, target }: Finding): boolean | undefined {
-  if (target === undefined || Number.isNaN(value)) return undefined;
+/** `undefined`: there is nothing to judge, or nothing to judge by. */
+export function holds({ value, target, failed = 0 }: Finding): boolean | undefined {
+  if (target === undefined || Number.isNaN(value) || failed > 0) return undefined;
   return target.is === 'at least' ? value >= target.value : value <= target.value;
 }
 

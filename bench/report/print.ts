@@ -10,12 +10,17 @@ import {
 
 const NUMBER_WIDTH = 9;
 
-/** By verdict, all of one width. */
-const MARKS: Readonly<Record<string, string>> = {
-  true: 'holds ',
-  false: 'SHORT ',
-  undefined: 'absent',
-};
+/** All of one width. */
+const MARK_WIDTH = 6;
+
+function markOf(finding: Finding): string {
+  if (finding.target === undefined) return 'beside';
+  if (Number.isNaN(finding.value)) return 'absent';
+  if (isSpoilt(finding)) return 'FAILED';
+  return holds(finding) === true ? 'holds' : 'SHORT';
+}
+
+const isSpoilt = ({ failed = 0 }: Finding): boolean => failed > 0;
 
 export function sectionLines({ title, series, findings, notes, text = [] }: Section): string[] {
   return [
@@ -54,22 +59,48 @@ function partText(series: Series): string {
 }
 
 export function findingLine(finding: Finding): string {
-  const { item, what, value, unit, target } = finding;
-  const mark = target === undefined ? 'beside' : MARKS[String(holds(finding))];
+  const { item, what, value, unit, target, failed } = finding;
   const wanted = target === undefined ? '' : `, wanted ${target.is} ${figure(target.value)}`;
-  return `  ${mark}  ${item}: ${what}: ${figure(value)} ${unit}${wanted}`;
+  const spoilt = isSpoilt(finding) ? `, but ${failed} operations failed` : '';
+  const mark = markOf(finding).padEnd(MARK_WIDTH);
+  return `  ${mark}  ${item}: ${what}: ${figure(value)} ${unit}${wanted}${spoilt}`;
+}
+
+/** What a reader of the last word must know of the run. */
+export interface RunOutline {
+  /** Of the demands, what this run does not measure, and what does. */
+  readonly leftOut: readonly string[];
+  /** Absent: as many rounds as a verdict takes. */
+  readonly firstLook?: string;
 }
 
 /** The last word of a run: all findings that were demanded, together. */
-export function summaryLines(sections: readonly Section[]): string[] {
+export function summaryLines(
+  sections: readonly Section[],
+  { leftOut, firstLook }: RunOutline = { leftOut: [] },
+): string[] {
   const demanded = sections
     .flatMap(({ findings }) => findings)
     .filter((finding) => finding.target !== undefined)
     .sort((a, b) => a.item - b.item);
   if (demanded.length === 0) return [];
-  const held = demanded.filter((finding) => holds(finding) === true).length;
-  const absent = demanded.filter((finding) => holds(finding) === undefined).length;
-  const unjudged = absent === 0 ? '' : `; ${absent} could not be measured here`;
-  const verdict = `  ${held} of ${demanded.length} demands hold${unjudged}`;
-  return ['', 'Demands', ...demanded.map(findingLine), verdict];
+  const count = (mark: string): number =>
+    demanded.filter((finding) => markOf(finding) === mark).length;
+  const held = count('holds');
+  const absent = count('absent');
+  const spoilt = count('FAILED');
+  const verdict = [
+    firstLook === undefined
+      ? `${held} of ${demanded.length} demands hold`
+      : `${held} of ${demanded.length} would hold; ${firstLook}`,
+    ...(absent === 0 ? [] : [`${absent} could not be measured here`]),
+    ...(spoilt === 0 ? [] : [`${spoilt} spoilt by operations that failed`]),
+  ].join('; ');
+  return [
+    '',
+    'Demands',
+    ...demanded.map(findingLine),
+    ...leftOut.map((line) => `  not in this run  ${line}`),
+    `  ${verdict}`,
+  ];
 }

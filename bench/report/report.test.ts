@@ -1,5 +1,7 @@
 /** Goal: nothing is called fulfilled that is not. Method: findings on both sides of their target. */
 import { describe, expect, it } from 'vitest';
+import type { LoadResult } from '../load/spec.ts';
+import { Recorder } from '../recorder.ts';
 import { median, ratio, spread } from '../statistics.ts';
 import { atLeast, atMost, type Finding, figure, holds } from './findings.ts';
 import { findingLine, sectionLines, summaryLines } from './print.ts';
@@ -40,6 +42,35 @@ describe('findings', () => {
     expect(lines.slice(2)).toEqual([
       '  absent  1: puts, 64 in flight, against etcd: - times, wanted at least 6',
       '  0 of 1 demands hold; 1 could not be measured here',
+    ]);
+  });
+
+  it('of loads in which something failed prove nothing, and take nothing from the others', () => {
+    const recorder = new Recorder();
+    const load = { perSecond: 900, count: 900, skipped: 0, failures: {} } as unknown as LoadResult;
+    recorder.addLoad('ours', load);
+    recorder.addLoad('ours, refused', { ...load, failures: { OVERLOADED: 3 } });
+    recorder.addLoad('theirs', { ...load, perSecond: 100 });
+    const rest = { item: 1, what: 'puts', unit: 'times', target: atLeast(6) };
+    const spoilt = { ...rest, ...recorder.against('ours, refused', 'theirs') };
+    const sound = { ...rest, ...recorder.against('ours', 'theirs') };
+    expect(sound).toMatchObject({ value: 9, failed: 0 });
+    expect([holds(spoilt), holds(sound)]).toEqual([undefined, true]);
+    const lines = summaryLines([{ title: 't', series: [], findings: [spoilt, sound], notes: [] }]);
+    expect(lines.slice(2)).toEqual([
+      '  FAILED  1: puts: 9 times, wanted at least 6, but 3 operations failed',
+      '  holds   1: puts: 9 times, wanted at least 6',
+      '  1 of 2 demands hold; 1 spoilt by operations that failed',
+    ]);
+    expect(recorder.notes()).toEqual(['failed: ours, refused: OVERLOADED: 3']);
+  });
+
+  it('of too few rounds are a first look, and what was left out is named', () => {
+    const section = { title: 't', series: [], findings: [finding(7, atLeast(6))], notes: [] };
+    const outline = { leftOut: ['6: steady'], firstLook: 'a first look' };
+    expect(summaryLines([section], outline).slice(-2)).toEqual([
+      '  not in this run  6: steady',
+      '  1 of 1 would hold; a first look',
     ]);
   });
 

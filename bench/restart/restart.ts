@@ -13,8 +13,7 @@ import { residentBytes } from '../processes/proc-files.ts';
 import { Recorder } from '../recorder.ts';
 import { atMost, type Finding, type Section } from '../report/findings.ts';
 import { median } from '../statistics.ts';
-import { VALUE_BYTES } from '../throughput/sides.ts';
-import { fillWithKeys } from './fill.ts';
+import { fillWithKeys, VALUE_BYTES } from '../throughput/sides.ts';
 import { longLog } from './long-log.ts';
 import { servesReads } from './probe.ts';
 

@@ -13,6 +13,8 @@ export interface Curve {
   readonly scale: 'linear' | 'log';
   readonly rateScale: 'linear' | 'log';
   readonly xs: readonly number[];
+  /** What a put has to do at x, in any unit: a curve may fall as this grows, see cliffs.ts. */
+  readonly work: (x: number) => number;
   /** Of a value of x, in the table and on the axis. */
   readonly text: (x: number) => string;
   readonly short: (x: number) => string;
@@ -25,18 +27,19 @@ export interface Curve {
 
 const KIB = 1_024;
 const MIB = KIB * KIB;
-/** The largest value that is taken (VALUE_BYTES_MAX): a mebibyte without what stands around it. */
+/** Nearly VALUE_BYTES_MAX; the name of the key and what else stands around it must fit as well. */
 const LARGEST_VALUE = MIB - 4 * KIB;
 /** Too few of them end within a short window. */
 const LARGE_VALUE = 64 * KIB;
 const INFLIGHT = 256;
 /** Beyond, that many values on their way would be what is measured, and not their size. */
 const BYTES_INFLIGHT_MAX = 16 * MIB;
+/** A put of nothing costs about what these bytes cost to copy, check, send and sync. */
+const BYTES_WORTH_A_PUT = 4 * KIB;
 /** What all values together may occupy. */
 const BYTES_KEPT_MAX = 64 * MIB;
 
 function bytesText(bytes: number): string {
-  if (bytes >= LARGEST_VALUE) return '1 MiB';
   return bytes >= KIB ? `${Math.round(bytes / KIB)} KiB` : `${bytes} B`;
 }
 
@@ -44,12 +47,13 @@ const countText = (count: number): string => count.toLocaleString('en-US');
 
 const valueSize: Curve = {
   name: 'value-size',
-  title: 'Puts against the size of the value',
+  title: 'Puts against the size of the value (256 in flight, at most 16 MiB of them)',
   operation: 'puts',
   label: 'value',
   scale: 'log',
   rateScale: 'log',
   xs: [16, 64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, LARGEST_VALUE],
+  work: (x) => BYTES_WORTH_A_PUT + x,
   text: (x) => `values of ${bytesText(x)}`,
   short: bytesText,
   measure: async (xs, context, found) => {
@@ -72,12 +76,13 @@ const valueSize: Curve = {
 
 const members: Curve = {
   name: 'members',
-  title: 'Puts against the number of members',
+  title: 'Puts against the number of members (256 bytes, 256 in flight)',
   operation: 'puts',
   label: 'members',
   scale: 'linear',
   rateScale: 'linear',
   xs: [1, 3, 5, 7],
+  work: (x) => x,
   text: (x) => `${x} members`,
   short: String,
   measure: async (xs, context, found) => {
@@ -94,12 +99,13 @@ const members: Curve = {
 
 const keys: Curve = {
   name: 'keys',
-  title: 'Puts against the number of keys',
+  title: 'Puts against the number of keys (256 bytes, 256 in flight)',
   operation: 'puts',
   label: 'keys',
   scale: 'log',
   rateScale: 'linear',
   xs: [10_000, 30_000, 100_000, 300_000, 1_000_000],
+  work: () => 1,
   text: (x) => `${countText(x)} keys`,
   short: countText,
   measure: async (xs, context, found) => {
@@ -117,12 +123,13 @@ const keys: Curve = {
 /** Watches are spread over the keys, so that each put is told to one of ten thousand, or to none. */
 const watchers: Curve = {
   name: 'watchers',
-  title: 'Puts against the number of watchers',
+  title: 'Puts against the number of watchers (256 bytes, 256 in flight, 10,000 keys)',
   operation: 'puts',
   label: 'watches of single keys, on all three nodes',
   scale: 'log',
   rateScale: 'linear',
   xs: [1, 10, 100, 1_000, 10_000],
+  work: (x) => 1 + x / KEYS,
   text: (x) => `${countText(x)} watches`,
   short: countText,
   measure: async (xs, context, found) => {
@@ -132,9 +139,8 @@ const watchers: Curve = {
     try {
       let open = 0;
       for (const count of xs) {
-        // In turn on all nodes: that is how clients of a service spread.
-        const doors = side.cluster.doorsFrom(side.cluster.ids[open % side.cluster.ids.length]!);
-        await watching.watch(doors, count - open, KEYS);
+        const { ids } = side.cluster;
+        await watching.watch(side.cluster.doorsFrom(ids[0]!), count - open, KEYS);
         open = count;
         await puts(side, INFLIGHT, context, `${count} watches`, (result) => found(count, result));
       }

@@ -1,7 +1,7 @@
 /**
  * Demand 9: how throughput and p99 go with the size of the values, the number of members, of keys and of
  * watchers. Each curve is drawn (docs/plots/), and searched for cliffs: a step that costs much more than what
- * was added to it.
+ * was added to it explains (cliffs.ts).
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +11,15 @@ import { machine } from '../measure.ts';
 import { makeFolder } from '../processes/child.ts';
 import { ROOT } from '../processes/paths.ts';
 import { Recorder } from '../recorder.ts';
-import type { Section } from '../report/findings.ts';
+import { atLeast, type Finding, type Section } from '../report/findings.ts';
 import { median } from '../statistics.ts';
+import { steepestStep } from './cliffs.ts';
 import { CURVES, type Curve } from './curves.ts';
 import { svgPlot } from './svg-plot.ts';
 
+/** A step may cost twice what the added work explains; what waits longest wavers more. */
+const RATE_KEPT_MIN = 1 / 2;
+const P99_KEPT_MIN = 1 / 4;
 const PLOTS = join(ROOT, 'docs', 'plots');
 
 export const scale: Benchmark = {
@@ -62,9 +66,35 @@ async function draw(
       series: [{ name: curve.operation, points: points(', p99') }],
     },
   ]);
-  const { title } = curve;
+  const failed = xs.reduce((sum, each) => sum + recorder.failed(nameOf(each)), 0);
+  const findings = [
+    cliff(curve, 'throughput', points(''), RATE_KEPT_MIN, failed),
+    cliff(curve, 'p99', points(', p99').map(inverse), P99_KEPT_MIN, failed),
+  ];
   return {
-    section: { title, series: recorder.series(), findings: [], notes: recorder.notes() },
+    section: { title: curve.title, series: recorder.series(), findings, notes: recorder.notes() },
     svg,
+  };
+}
+
+type Point = readonly [x: number, y: number];
+const inverse = ([x, y]: Point): Point => [x, 1 / y];
+
+function cliff(
+  { name, short, work }: Curve,
+  figure: string,
+  points: readonly Point[],
+  keptMin: number,
+  failed: number,
+): Finding {
+  const step = steepestStep(points, work);
+  const where = step === undefined ? '' : ` (${short(step.from)} to ${short(step.to)})`;
+  return {
+    item: 9,
+    what: `${name}: what the steepest step${where} leaves of the ${figure} that was to be expected`,
+    value: step?.kept ?? Number.NaN,
+    unit: 'times',
+    target: atLeast(keptMin),
+    failed,
   };
 }

@@ -4,6 +4,7 @@
  * each of them the same.
  */
 import { Ceiling } from '../ceiling/ceiling.ts';
+import type { SyncWay } from '../ceiling/group-log.ts';
 import { QuorateCluster } from '../cluster/quorate-cluster.ts';
 import { LoadDriver } from '../load/driver.ts';
 import type { LoadResult, Operation } from '../load/spec.ts';
@@ -15,7 +16,7 @@ export const KEYS = 10_000;
 const FILL_INFLIGHT = 200;
 
 /** To whom the operations go. */
-export type Via = 'leader' | 'followers' | 'all';
+export type Via = 'leader' | 'followers';
 
 export interface Load {
   readonly operation: Operation;
@@ -31,70 +32,91 @@ export interface Side {
   stop(): Promise<void>;
 }
 
+type Loading = (load: Load & { readonly total?: number }) => Promise<LoadResult>;
+
+/** Puts each key once; a store that is not full would be another measurement. */
+async function fill(load: Loading, keys: number): Promise<void> {
+  const { failed } = await load({
+    operation: 'put',
+    via: 'leader',
+    inflight: Math.min(FILL_INFLIGHT, keys),
+    total: keys,
+    seconds: 0,
+    warmSeconds: 0,
+  });
+  if (failed > 0) throw new Error(`${failed} of ${keys} puts failed while a store was filled`);
+}
+
+interface Values {
+  readonly keys: number;
+  readonly valueBytes: number;
+}
+
+function loading(cluster: QuorateCluster, driver: LoadDriver, values: Values): Loading {
+  const clientsOf = async (via: Via): Promise<readonly (readonly string[])[]> => {
+    const leader = await cluster.leader();
+    if (via === 'leader') return [cluster.doorsFrom(leader)];
+    return cluster.ids.filter((id) => id !== leader).map((id) => [cluster.door(id)]);
+  };
+  return async ({ via, ...load }) =>
+    await driver.load({
+      ...load,
+      ...values,
+      target: { kind: 'quorate', clients: await clientsOf(via) },
+      serverPids: cluster.pids,
+    });
+}
+
+/** For a cluster that is wanted full, and not under load. */
+export async function fillWithKeys(cluster: QuorateCluster, keys: number): Promise<void> {
+  const driver = new LoadDriver();
+  try {
+    await fill(loading(cluster, driver, { keys, valueBytes: VALUE_BYTES }), keys);
+  } finally {
+    await driver.stop();
+  }
+}
+
 /** Keys to read are there when it resolves. */
 export async function quorateSide(
-  options: { readonly members?: number; readonly keys?: number; readonly valueBytes?: number } = {},
+  options: Partial<Values> & { readonly members?: number } = {},
 ): Promise<Side & { readonly cluster: QuorateCluster; readonly driver: LoadDriver }> {
   const { members = 3, keys = KEYS, valueBytes = VALUE_BYTES } = options;
   const cluster = await QuorateCluster.start({ members });
   const driver = new LoadDriver();
-  const clientsOf = async (via: Via): Promise<readonly (readonly string[])[]> => {
-    const leader = await cluster.leader();
-    if (via === 'leader') return [cluster.doorsFrom(leader)];
-    const ids = via === 'all' ? cluster.ids : cluster.ids.filter((id) => id !== leader);
-    return ids.map((id) => [cluster.door(id)]);
+  const load = loading(cluster, driver, { keys, valueBytes });
+  await fill(load, keys);
+  const stop = async (): Promise<void> => {
+    await driver.stop();
+    await cluster.stop();
   };
-  const side = {
-    cluster,
-    driver,
-    load: async ({ via, ...load }: Load & { readonly total?: number }) =>
-      await driver.load({
-        ...load,
-        target: { kind: 'quorate', clients: await clientsOf(via) },
-        valueBytes,
-        keys,
-        serverPids: cluster.pids,
-      }),
-    stop: async () => {
-      await driver.stop();
-      await cluster.stop();
-    },
-  };
-  await side.load({ ...FILL, inflight: Math.min(FILL_INFLIGHT, keys), total: keys });
-  return side;
+  return { cluster, driver, load, stop };
 }
-
-const FILL = { operation: 'put', via: 'leader', seconds: 0, warmSeconds: 0 } as const;
 
 export async function etcdSide(
   loadProgram: string,
 ): Promise<Side & { readonly cluster: EtcdCluster }> {
   const cluster = await EtcdCluster.start();
   const doorsOf = async (via: Via): Promise<readonly string[]> => {
-    if (via === 'all') return cluster.ids.map((id) => cluster.door(id));
     const leader = await cluster.leader();
     const ids = cluster.ids.filter((id) => (id === leader) === (via === 'leader'));
     return ids.map((id) => cluster.door(id));
   };
-  const side = {
-    cluster,
-    load: async ({ via, operation, ...load }: Load & { readonly total?: number }) =>
-      await etcdLoad(loadProgram, {
-        ...load,
-        operation: operation === 'get' ? 'get' : 'put',
-        endpoints: await doorsOf(via),
-        valueBytes: VALUE_BYTES,
-        keys: KEYS,
-        serverPids: cluster.pids,
-      }),
-    stop: () => cluster.stop(),
-  };
-  await side.load({ ...FILL, inflight: FILL_INFLIGHT, total: KEYS });
-  return side;
+  const load: Loading = async ({ via, operation, ...rest }) =>
+    await etcdLoad(loadProgram, {
+      ...rest,
+      operation: operation === 'get' ? 'get' : 'put',
+      endpoints: await doorsOf(via),
+      valueBytes: VALUE_BYTES,
+      keys: KEYS,
+      serverPids: cluster.pids,
+    });
+  await fill(load, KEYS);
+  return { cluster, load, stop: () => cluster.stop() };
 }
 
-export async function ceilingSide(): Promise<Side> {
-  const ceiling = await Ceiling.start();
+export async function ceilingSide(way: SyncWay): Promise<Side> {
+  const ceiling = await Ceiling.start(way);
   const driver = new LoadDriver();
   return {
     load: async ({ via: _via, operation: _operation, ...load }) =>

@@ -4,6 +4,7 @@
  */
 import { type BenchmarkContext, inRounds } from '../benchmark.ts';
 import type { Recorder } from '../recorder.ts';
+import { rotated } from '../rotated.ts';
 import type { Load, Side } from './sides.ts';
 
 export interface Turn {
@@ -28,9 +29,4 @@ export async function takeTurns(
       }
     }
   });
-}
-
-export function rotated<T>(list: readonly T[], by: number): readonly T[] {
-  const at = list.length === 0 ? 0 : by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
 }

@@ -24,6 +24,13 @@ import (
 // As the client of Quorate waits by default.
 const timeout = 5 * time.Second
 
+// The same rule as in bench/load/spec.ts: all keys in turn, but never neighbours after each other.
+const keyStep = 7919
+
+func keyOfOperation(number, keys int) int {
+	return number * keyStep % keys
+}
+
 func main() {
 	endpoints := flag.String("endpoints", "", "host:port,host:port,...")
 	op := flag.String("op", "put", "put, get or trace")
@@ -45,11 +52,11 @@ func main() {
 		names[at] = fmt.Sprintf("k%08d", at)
 	}
 	put := func(number int) error {
-		_, err := client.Put(context.Background(), names[number%*keys], value)
+		_, err := client.Put(context.Background(), names[keyOfOperation(number, *keys)], value)
 		return err
 	}
 	get := func(number int) error {
-		found, err := client.Get(context.Background(), names[number%*keys])
+		found, err := client.Get(context.Background(), names[keyOfOperation(number, *keys)])
 		if err == nil && len(found.Kvs) != 1 {
 			return errors.New("KEY_MISSING")
 		}
@@ -67,7 +74,7 @@ func main() {
 		trace(*every, func(number int) error {
 			limited, cancel := context.WithTimeout(context.Background(), timeout)
 			defer cancel()
-			_, err := client.Put(limited, names[number%*keys], value)
+			_, err := client.Put(limited, names[keyOfOperation(number, *keys)], value)
 			return err
 		})
 	default:
