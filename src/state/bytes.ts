@@ -64,22 +64,31 @@ export function writeUint(target: Uint8Array, at: number, value: number): number
   return at;
 }
 
-export function writeU32(target: Uint8Array, at: number, value: number): void {
+export function writeU32LE(target: Uint8Array, at: number, value: number): void {
   target[at] = value;
   target[at + 1] = value >>> 8;
   target[at + 2] = value >>> 16;
   target[at + 3] = value >>> 24;
 }
 
-export function readU32(bytes: Uint8Array, at: number): number {
+export function readU32LE(bytes: Uint8Array, at: number): number {
   const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
   return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
 export class ByteWriter {
-  #bytes: Uint8Array = new Uint8Array(WRITER_BYTES_MIN);
-  #view: DataView = new DataView(this.#bytes.buffer);
+  /** What it begins with, and begins with again after `take`. */
+  readonly #roomBytes: number;
+  #bytes: Uint8Array;
+  #view: DataView;
   #length = 0;
+
+  /** `roomBytes`: about as much as is written at a time. */
+  constructor(roomBytes: number = WRITER_BYTES_MIN) {
+    this.#roomBytes = roomBytes;
+    this.#bytes = new Uint8Array(roomBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   get length(): number {
     return this.#length;
@@ -148,6 +157,14 @@ export class ByteWriter {
     return bytes;
   }
 
+  /** What was written, and no copy of it; the writer is empty again, with memory that is new. */
+  take(): Uint8Array {
+    const bytes = this.peek();
+    this.#length = 0;
+    this.#resize(this.#roomBytes);
+    return bytes;
+  }
+
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed > this.#bytes.length) this.#resize(Math.max(needed, this.#bytes.length * 2));
@@ -162,11 +179,11 @@ export class ByteWriter {
 }
 
 export class ByteReader {
-  readonly #bytes: Uint8Array;
   readonly #code: ErrorCode;
   readonly #what: string;
+  #bytes: Uint8Array;
   #at: number;
-  readonly #end: number;
+  #end: number;
 
   /** Reads `bytes` from `start` to `end`; fails with `code`, calling the whole `what`. */
   constructor(
@@ -185,6 +202,13 @@ export class ByteReader {
 
   get position(): number {
     return this.#at;
+  }
+
+  /** Goes on with other bytes: for who reads many short things, and would need a reader for each. */
+  over(bytes: Uint8Array, start: number, end: number): void {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
   }
 
   u8(name: string): number {

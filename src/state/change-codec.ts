@@ -7,15 +7,7 @@
  *
  * The length counts what is behind it. The revision of the change is the `modRevision` of its events.
  */
-import {
-  ByteReader,
-  ByteWriter,
-  copyBytes,
-  readU32,
-  uintLength,
-  writeU32,
-  writeUint,
-} from './bytes.ts';
+import { ByteReader, ByteWriter, copyBytes, uintLength, writeU32LE, writeUint } from './bytes.ts';
 import { rangeHolds } from './key-ranges.ts';
 import { PUT_EVENT_AT } from './put-command.ts';
 import type { RecordReader, RecordRef } from './record-slabs.ts';
@@ -52,16 +44,11 @@ export function writePutChange(
 ): void {
   const eventAt = at + CHANGE_LENGTH_BYTES + uintLength(revision) + 1;
   target.set(command, eventAt - PUT_EVENT_AT);
-  writeU32(target, at, length - CHANGE_LENGTH_BYTES);
+  writeU32LE(target, at, length - CHANGE_LENGTH_BYTES);
   writeUint(target, at + CHANGE_LENGTH_BYTES, revision);
   target[eventAt - 1] = 1;
   const end = writeUint(target, eventAt + command.length - PUT_EVENT_AT, createRevision);
   writeUint(target, end, version);
-}
-
-/** Bytes of the change that begins at `at`, with those that say its length. */
-export function changeBytes(bytes: Uint8Array, at: number): number {
-  return CHANGE_LENGTH_BYTES + readU32(bytes, at);
 }
 
 /** Collects the events of one change while it is being applied. */

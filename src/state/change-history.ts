@@ -14,7 +14,6 @@ import { assert } from '../errors.ts';
 import { HISTORY_SEGMENT_BYTES } from '../limits.ts';
 import {
   CHANGE_LENGTH_BYTES,
-  changeBytes,
   changeTouches,
   decodeChange,
   eachChangedKey,
@@ -186,10 +185,12 @@ export class ChangeHistory {
   #dropOldest(): void {
     const first = this.#segments[0] as Segment;
     const oldest = this.#compactedRevision + 1;
-    const start = first.offsets[oldest - first.firstRevision] as number;
-    this.#bytes -= changeBytes(first.bytes, start);
+    const at = oldest - first.firstRevision;
+    // Not from the change itself, which nobody has looked at for long: it is in no cache.
+    const end = first.offsets[at + 1] ?? first.used;
+    this.#bytes -= end - (first.offsets[at] as number);
     this.#compactedRevision = oldest;
-    if (first.firstRevision + first.offsets.length > oldest + 1) return;
+    if (at + 1 < first.offsets.length) return;
     this.#segments.shift();
     const isUsual = first.bytes.length === HISTORY_SEGMENT_BYTES;
     if (isUsual && !first.isShared) this.#spare = first.bytes;

@@ -65,6 +65,26 @@ describe('the index of keys', () => {
     );
   });
 
+  it('finds every key at each moment of a growth, which goes on a few places at a time', () => {
+    const bench = new Bench();
+    for (let number = 0; number < 1_200; number++) {
+      bench.toggle(`${number}`);
+      // Those that are taken out while it grows stand in the old table or in the new one.
+      if (number % 5 === 4) bench.toggle(`${number - 3}`);
+      for (let asked = number % 11; asked <= number + 20; asked += 11) {
+        expect(bench.find(`${asked}`)).toBe(bench.expected.get(`${asked}`) ?? NO_SLOT);
+      }
+    }
+  });
+
+  it('has room for as many as it was told, and for more', () => {
+    const bench = new Bench();
+    bench.index.reserve(300);
+    for (let number = 0; number < 2_000; number++) bench.toggle(`${number}`);
+    for (const [key, slot] of bench.expected) expect(bench.find(key)).toBe(slot);
+    expect(bench.find('2000')).toBe(NO_SLOT);
+  });
+
   it('of keys with one hash it holds some, and says "ask the tree" of the others, never "no"', () => {
     const bench = new Bench((key) => (key[0] as number) % 2);
     for (let round = 0; round < 3; round++) {

@@ -25,21 +25,33 @@ export const ASK_TREE: number = -2;
 const PLACES_MIN = 256;
 /** More than a table that is three quarters full needs, save once in a very long while. */
 const PROBES_MAX = 64;
-/** How full it may be, removed places included, before it is made anew. */
+/** How full it may be, removed places included, before it gives way to another. */
 const FULL_SHARE = 0.75;
+/**
+ * Places looked at for each key that is added. A new table is at least half as large as the old one and
+ * at most half full once all are moved: with this many, that is long before it is full itself.
+ */
+const PLACES_MOVED = 16;
 
 /** What stands in a place instead of a slot plus one. */
 const EMPTY = 0;
 const REMOVED: number = -1;
 
+interface Table {
+  /** Hash and slot plus one, two numbers a place. */
+  readonly places: Int32Array;
+  readonly mask: number;
+}
+
 export class KeyIndex {
   readonly #slots: KeySlots;
-  /** Hash and slot plus one, two numbers a place. */
-  #places: Int32Array = new Int32Array(2 * PLACES_MIN);
-  #mask = PLACES_MIN - 1;
-  /** Places that are not empty. */
+  #table: Table = newTable(PLACES_MIN);
+  /** Of `#table`, those that are not empty. */
   #used = 0;
   #size = 0;
+  /** The one before, while keys of it are left, which are behind `#movedTo`. */
+  #old: Table | undefined;
+  #movedTo = 0;
   /** Slot and hash of the keys that found no place. */
   readonly #leftOut: Map<KeySlot, number> = new Map();
 
@@ -47,10 +59,52 @@ export class KeyIndex {
     this.#slots = slots;
   }
 
+  /** Of an empty index: makes room for so many keys at once. */
+  reserve(keys: number): void {
+    assert(this.#size === 0, 'room is made before the first key comes', { size: this.#size });
+    this.#table = newTable(placesFor(keys));
+    this.#used = 0;
+    this.#old = undefined;
+  }
+
   /** The slot of the key that is `bytes` from `start` to `end`; NO_SLOT, or ASK_TREE. */
   find(hash: number, bytes: Uint8Array, start: number, end: number): KeySlot {
-    const places = this.#places;
-    const mask = this.#mask;
+    const slot = this.#find(this.#table, hash, bytes, start, end);
+    if (slot !== NO_SLOT || this.#old === undefined) return slot;
+    return this.#find(this.#old, hash, bytes, start, end);
+  }
+
+  /** The slot that points to the record `ref`, whose key has that hash; NO_SLOT, or ASK_TREE. */
+  findRecord(hash: number, ref: RecordRef): KeySlot {
+    const slot = this.#findRecord(this.#table, hash, ref);
+    if (slot !== NO_SLOT || this.#old === undefined) return slot;
+    return this.#findRecord(this.#old, hash, ref);
+  }
+
+  /** The key of `slot` is not in it. */
+  add(hash: number, slot: KeySlot): void {
+    if (this.#used + 1 > (this.#table.mask + 1) * FULL_SHARE) this.#renew();
+    this.#size++;
+    this.#place(hash, slot);
+    if (this.#old !== undefined) this.#move(this.#old, PLACES_MOVED);
+  }
+
+  /** The key of `slot` is in it. */
+  remove(hash: number, slot: KeySlot): void {
+    this.#size--;
+    if (this.#leftOut.delete(slot)) return;
+    if (takeOut(this.#table, hash, slot)) return;
+    const wasInOld = this.#old !== undefined && takeOut(this.#old, hash, slot);
+    assert(wasInOld, 'a key that is taken out was in the index', { slot });
+  }
+
+  #find(
+    { places, mask }: Table,
+    hash: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): KeySlot {
     for (let probe = 0; probe < PROBES_MAX; probe++) {
       const at = (((hash & mask) + probe) & mask) * 2;
       const entry = places[at + 1] as number;
@@ -61,68 +115,78 @@ export class KeyIndex {
     return this.#leftOut.size === 0 ? NO_SLOT : ASK_TREE;
   }
 
-  /** The slot that points to the record `ref`, whose key has that hash; NO_SLOT, or ASK_TREE. */
-  findRecord(hash: number, ref: RecordRef): KeySlot {
-    const mask = this.#mask;
+  #findRecord({ places, mask }: Table, hash: number, ref: RecordRef): KeySlot {
     for (let probe = 0; probe < PROBES_MAX; probe++) {
       const at = (((hash & mask) + probe) & mask) * 2;
-      const entry = this.#places[at + 1] as number;
+      const entry = places[at + 1] as number;
       if (entry === EMPTY) return NO_SLOT;
-      if (entry === REMOVED || this.#places[at] !== hash) continue;
+      if (entry === REMOVED || places[at] !== hash) continue;
       if (this.#slots.ref(entry - 1) === ref) return entry - 1;
     }
     return this.#leftOut.size === 0 ? NO_SLOT : ASK_TREE;
   }
 
-  /** The key of `slot` is not in it. */
-  add(hash: number, slot: KeySlot): void {
-    if (this.#used + 1 > (this.#mask + 1) * FULL_SHARE) this.#renew();
-    this.#size++;
-    this.#place(hash, slot);
-  }
-
-  /** The key of `slot` is in it. */
-  remove(hash: number, slot: KeySlot): void {
-    this.#size--;
-    if (this.#leftOut.delete(slot)) return;
-    const mask = this.#mask;
-    for (let probe = 0; probe < PROBES_MAX; probe++) {
-      const at = (((hash & mask) + probe) & mask) * 2;
-      if (this.#places[at + 1] !== slot + 1) continue;
-      this.#places[at + 1] = REMOVED;
-      return;
-    }
-    assert(false, 'a key that is taken out was in the index', { slot });
-  }
-
   #place(hash: number, slot: KeySlot): void {
-    const mask = this.#mask;
+    const { places, mask } = this.#table;
     for (let probe = 0; probe < PROBES_MAX; probe++) {
       const at = (((hash & mask) + probe) & mask) * 2;
-      const entry = this.#places[at + 1] as number;
+      const entry = places[at + 1] as number;
       if (entry > EMPTY) continue;
       if (entry === EMPTY) this.#used++;
-      this.#places[at] = hash;
-      this.#places[at + 1] = slot + 1;
+      places[at] = hash;
+      places[at + 1] = slot + 1;
       return;
     }
     this.#leftOut.set(slot, hash);
   }
 
-  /** At most half full, without the places that were removed. */
+  /** Begins with another table, in which nothing was removed. */
   #renew(): void {
-    const before = this.#places;
-    let count = PLACES_MIN;
-    while (this.#size * 2 > count) count *= 2;
-    this.#places = new Int32Array(2 * count);
-    this.#mask = count - 1;
+    if (this.#old !== undefined) this.#move(this.#old, this.#old.mask + 1);
+    const places = this.#table.mask + 1;
+    this.#old = this.#table;
+    this.#movedTo = 0;
+    this.#table = newTable(Math.max(placesFor(this.#size), places / 2));
     this.#used = 0;
     const leftOut = [...this.#leftOut];
     this.#leftOut.clear();
     for (const [slot, hash] of leftOut) this.#place(hash, slot);
-    for (let at = 0; at < before.length; at += 2) {
-      const entry = before[at + 1] as number;
-      if (entry > EMPTY) this.#place(before[at] as number, entry - 1);
-    }
   }
+
+  #move({ places }: Table, count: number): void {
+    const to = Math.min(this.#movedTo + 2 * count, places.length);
+    for (let at = this.#movedTo; at < to; at += 2) {
+      const entry = places[at + 1] as number;
+      if (entry <= EMPTY) continue;
+      // Not empty, or who is behind it would not be found any more.
+      places[at + 1] = REMOVED;
+      this.#place(places[at] as number, entry - 1);
+    }
+    this.#movedTo = to;
+    if (to === places.length) this.#old = undefined;
+  }
+}
+
+function newTable(count: number): Table {
+  return { places: new Int32Array(2 * count), mask: count - 1 };
+}
+
+/** A power of two, of which they fill at most half. */
+function placesFor(keys: number): number {
+  let count = PLACES_MIN;
+  while (keys * 2 > count) count *= 2;
+  return count;
+}
+
+/** False: it is not in there. */
+function takeOut({ places, mask }: Table, hash: number, slot: KeySlot): boolean {
+  for (let probe = 0; probe < PROBES_MAX; probe++) {
+    const at = (((hash & mask) + probe) & mask) * 2;
+    const entry = places[at + 1] as number;
+    if (entry === EMPTY) return false;
+    if (entry !== slot + 1) continue;
+    places[at + 1] = REMOVED;
+    return true;
+  }
+  return false;
 }

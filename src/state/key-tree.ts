@@ -155,13 +155,8 @@ export class KeyTree {
 
   #build(slots: readonly KeySlot[]): void {
     let level: TreeNode[] = [];
-    let leaf: Leaf | undefined;
-    for (const slot of slots) {
-      if (leaf === undefined || leaf.slots.length === NODE_ITEMS_LOADED) {
-        leaf = { epoch: this.#epoch, slots: [] };
-        level.push(leaf);
-      }
-      leaf.slots.push(slot);
+    for (let from = 0; from < slots.length; from += NODE_ITEMS_LOADED) {
+      level.push({ epoch: this.#epoch, slots: slots.slice(from, from + NODE_ITEMS_LOADED) });
     }
     while (level.length > 1) level = this.#branchesOver(level);
     this.#root = level[0] ?? { epoch: this.#epoch, slots: [] };

@@ -17,10 +17,11 @@
 import { ClusterError } from '../errors.ts';
 import { SNAPSHOT_CHUNK_BYTES } from '../limits.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
-import { ByteReader, ByteWriter, NO_BYTES } from './bytes.ts';
+import { ByteReader, ByteWriter, NO_BYTES, readU32LE, uintLength } from './bytes.ts';
 import { CHANGE_LENGTH_BYTES, checkChange } from './change-codec.ts';
 import { type CapturedHistory, ChangeHistory, type HistoryBounds } from './change-history.ts';
-import { type CapturedItems, KvStore } from './kv-store.ts';
+import { type CapturedItems, type ItemRevisions, KvStore } from './kv-store.ts';
+import type { RecordPlace } from './record-slabs.ts';
 import { NO_SLOT, TreeCursor } from './tree-nodes.ts';
 
 export const META_SECTION = 'app.kv.meta';
@@ -29,6 +30,10 @@ export const HISTORY_SECTION = 'app.kv.history';
 
 const VERSION = 1;
 const FRAME_LENGTH_BYTES = CHANGE_LENGTH_BYTES;
+/** A chunk ends with the item that fills it, and most items are small. */
+const ITEM_ROOM_BYTES = 4 * 1024;
+/** The number of items is what the file says, and memory is taken for no more of them beforehand. */
+const ITEMS_EXPECTED_MAX = 2 ** 20;
 
 export interface CapturedState {
   readonly items: CapturedItems;
@@ -109,20 +114,27 @@ async function readMeta(chunks: AsyncIterable<Uint8Array>): Promise<Meta> {
 }
 
 function* itemChunks({ slots, root }: CapturedItems): Generator<Uint8Array> {
-  const writer = new ByteWriter();
-  const frame = new ByteWriter();
+  const writer = new ByteWriter(SNAPSHOT_CHUNK_BYTES + ITEM_ROOM_BYTES);
   writer.u8(VERSION);
   const { records } = slots;
   const cursor = new TreeCursor(root, NO_BYTES, slots);
   for (let slot = cursor.next(); slot !== NO_SLOT; slot = cursor.next()) {
     const ref = slots.ref(slot);
-    frame.clear();
-    frame.blob(records.key(ref)).blob(records.value(ref)).uint(records.createRevision(ref));
-    frame.uint(records.modRevision(ref)).uint(records.version(ref));
-    writer.u32(frame.length).raw(frame.peek());
-    if (writer.length >= SNAPSHOT_CHUNK_BYTES) yield* pieces(writer.finish());
+    const key = records.key(ref);
+    const value = records.value(ref);
+    const createRevision = records.createRevision(ref);
+    const modRevision = records.modRevision(ref);
+    const version = records.version(ref);
+    const numbers = uintLength(createRevision) + uintLength(modRevision) + uintLength(version);
+    const blobs = uintLength(key.length) + key.length + uintLength(value.length) + value.length;
+    writer
+      .u32(blobs + numbers)
+      .blob(key)
+      .blob(value);
+    writer.uint(createRevision).uint(modRevision).uint(version);
+    if (writer.length >= SNAPSHOT_CHUNK_BYTES) yield* pieces(writer.take());
   }
-  if (writer.length > 0) yield* pieces(writer.finish());
+  if (writer.length > 0) yield* pieces(writer.take());
 }
 
 function* historyChunks(history: CapturedHistory): Generator<Uint8Array> {
@@ -136,29 +148,51 @@ function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
+/** An item as it lies in its chunk. One is filled again for each: there may be millions of them. */
+class LoadedItem implements RecordPlace, ItemRevisions {
+  /** Of key and value, behind the beginning of the item. */
+  keyStart = 0;
+  keyLength = 0;
+  valueStart = 0;
+  valueLength = 0;
+  createRevision = 0;
+  modRevision = 0;
+  version = 0;
+  readonly #reader: ByteReader = new ByteReader(NO_BYTES, 'DATA_CORRUPT', 'item in the snapshot');
+
+  /** @throws ClusterError DATA_CORRUPT. */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    const reader = this.#reader;
+    reader.over(bytes, start, end);
+    this.keyLength = reader.skipBlob('key');
+    this.keyStart = reader.position - this.keyLength - start;
+    this.valueLength = reader.skipBlob('value');
+    this.valueStart = reader.position - this.valueLength - start;
+    this.createRevision = reader.uint('createRevision');
+    this.modRevision = reader.uint('modRevision');
+    this.version = reader.uint('version');
+    reader.done();
+  }
+
+  fail(problem: string): never {
+    this.#reader.fail(problem);
+  }
+}
+
 async function readItems(
   chunks: AsyncIterable<Uint8Array>,
   store: KvStore,
   expected: Meta,
 ): Promise<void> {
-  const loader = store.loader();
+  const loader = store.loader(Math.min(expected.items, ITEMS_EXPECTED_MAX));
+  const item = new LoadedItem();
   await forEachFrame(ITEMS_SECTION, chunks, (bytes, start, end) => {
-    const reader = new ByteReader(bytes, 'DATA_CORRUPT', 'item in the snapshot', start, end);
-    const keyLength = reader.skipBlob('key');
-    const keyStart = reader.position - keyLength - start;
-    const valueLength = reader.skipBlob('value');
-    const valueEnd = reader.position;
-    const valueStart = valueEnd - valueLength - start;
-    const createRevision = reader.uint('createRevision');
-    const modRevision = reader.uint('modRevision');
-    const version = reader.uint('version');
-    reader.done();
-    if (modRevision > expected.revision)
-      reader.fail(`has modRevision ${modRevision}, in the future`);
-    const place = { keyStart, keyLength, valueStart, valueLength };
-    const item = bytes.subarray(start, valueEnd);
-    const isNext = loader.add(item, place, { createRevision, modRevision, version });
-    if (!isNext) reader.fail('is not in the order of keys');
+    item.read(bytes, start, end);
+    if (item.modRevision > expected.revision)
+      item.fail(`has modRevision ${item.modRevision}, in the future`);
+    const valueEnd = start + item.valueStart + item.valueLength;
+    const isNext = loader.add(bytes.subarray(start, valueEnd), item, item);
+    if (!isNext) item.fail('is not in the order of keys');
   });
   if (loader.count !== expected.items) {
     throw corrupt(`${ITEMS_SECTION} has ${loader.count} items instead of ${expected.items}`);
@@ -185,44 +219,64 @@ async function readHistory(
 
 /**
  * Shows each frame (length u32, then so many bytes) of a section that may be cut anywhere. Frames that
- * lie whole in a chunk are not copied; one that spans several is put together once.
+ * lie whole in a chunk are not copied; one that spans several is put together by itself.
  */
 async function forEachFrame(
   section: string,
   chunks: AsyncIterable<Uint8Array>,
   visit: (bytes: Uint8Array, start: number, end: number) => void,
 ): Promise<void> {
+  /** The beginning of a frame that the chunks so far do not hold whole. */
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
-  let neededBytes = 1;
+  /** To go on with it: its length, then all of it. */
+  let neededBytes = FRAME_LENGTH_BYTES;
   let isFirst = true;
   for await (const chunk of chunks) {
-    waiting.push(chunk);
-    waitingBytes += chunk.length;
-    if (waitingBytes < neededBytes) continue;
-    const bytes = waiting.length === 1 ? chunk : concat(waiting, waitingBytes);
     let at = 0;
-    if (isFirst) {
-      checkVersion(section, bytes[at++] as number);
+    if (isFirst && chunk.length > 0) {
+      checkVersion(section, chunk[at++] as number);
       isFirst = false;
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    neededBytes = FRAME_LENGTH_BYTES;
-    while (bytes.length - at >= FRAME_LENGTH_BYTES) {
-      const start = at + FRAME_LENGTH_BYTES;
-      const end = start + view.getUint32(at, true);
-      if (end > bytes.length) {
-        neededBytes = end - at;
-        break;
-      }
-      visit(bytes, start, end);
-      at = end;
+    while (waitingBytes > 0 && at < chunk.length) {
+      const piece = chunk.subarray(at, at + neededBytes - waitingBytes);
+      waiting.push(piece);
+      waitingBytes += piece.length;
+      at += piece.length;
+      if (waitingBytes < neededBytes) break;
+      const begun = concat(waiting, waitingBytes);
+      neededBytes = FRAME_LENGTH_BYTES + readU32LE(begun, 0);
+      waiting = [begun];
+      if (waitingBytes < neededBytes) continue;
+      visit(begun, FRAME_LENGTH_BYTES, neededBytes);
+      waitingBytes = 0;
     }
-    waiting = at < bytes.length ? [bytes.subarray(at)] : [];
-    waitingBytes = bytes.length - at;
+    if (waitingBytes > 0) continue;
+    at = visitWhole(chunk, at, visit);
+    const left = chunk.subarray(at);
+    waiting = [left];
+    waitingBytes = left.length;
+    const hasLength = left.length >= FRAME_LENGTH_BYTES;
+    neededBytes = FRAME_LENGTH_BYTES + (hasLength ? readU32LE(left, 0) : 0);
   }
   if (isFirst) throw corrupt(`${section} is empty`);
   if (waitingBytes > 0) throw corrupt(`${section} ends inside a record`);
+}
+
+/** Shows the frames that lie whole in the chunk, from `at` on; where the next one begins. */
+function visitWhole(
+  chunk: Uint8Array,
+  at: number,
+  visit: (bytes: Uint8Array, start: number, end: number) => void,
+): number {
+  while (chunk.length - at >= FRAME_LENGTH_BYTES) {
+    const start = at + FRAME_LENGTH_BYTES;
+    const end = start + readU32LE(chunk, at);
+    if (end > chunk.length) break;
+    visit(chunk, start, end);
+    at = end;
+  }
+  return at;
 }
 
 function concat(parts: readonly Uint8Array[], length: number): Uint8Array {

@@ -196,8 +196,9 @@ export class KvStore {
     };
   }
 
-  /** Begins to fill an empty store; see `KvLoader`. */
-  loader(): KvLoader {
+  /** Begins to fill an empty store with about `items`; see `KvLoader`. */
+  loader(items = 0): KvLoader {
+    this.#index.reserve(items);
     return new KvLoader(this.#slabs, this.#slots, this.#index, this.#tree);
   }
 

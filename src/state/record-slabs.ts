@@ -31,6 +31,8 @@ const HEADER_BYTES = HEADER_WORDS * WORD_BYTES;
 const HELD_SHARE_MAX = 1.5;
 /** The slab that is being filled. */
 const HELD_SPARE_BYTES: number = SLAB_BYTES;
+/** A loop over the bytes of a longer key would cost more than a view of it. */
+const KEY_BYTES_LOOPED_MAX = 64;
 const SLOT_STEP = 65_536;
 const WORD_MASK = 0xffff;
 
@@ -174,7 +176,10 @@ export class RecordSlabs extends RecordReader {
   /** Of those that are there, the ones less than half alive, in the order in which they became so. */
   readonly #sparse: Set<Slab> = new Set();
   #current: Slab | undefined;
-  /** Of the last slab that was dropped: memory that is new costs a fault for each page of it. */
+  /**
+   * Of the last slab that was dropped: memory that is new costs a fault for each page of it. One at
+   * most, and not in `heldBytes`, which is weighed against what is alive.
+   */
   #spare: Uint8Array | undefined;
   #heldBytes = 0;
   #liveBytes = 0;
@@ -232,7 +237,11 @@ export class RecordSlabs extends RecordReader {
     assert(valueStart <= keyLength + HEADER_BYTES, 'what is in front falls on the header');
     const own = slab.bytes;
     own.set(bytes, start + keyLength - valueStart);
-    for (let at = 0; at < keyLength; at++) own[start + at] = bytes[keyStart + at] as number;
+    if (keyLength > KEY_BYTES_LOOPED_MAX) {
+      own.set(bytes.subarray(keyStart, keyStart + keyLength), start);
+    } else {
+      for (let at = 0; at < keyLength; at++) own[start + at] = bytes[keyStart + at] as number;
+    }
     return this.#enter(slab, keyLength, valueLength, createRevision, modRevision, version);
   }
 
