@@ -1,6 +1,7 @@
 /**
  * Reads a snapshot file: what it is (cheap: both ends of the file), its sections as streams, and any
- * range of the raw bytes. Every frame is checked as it is read; damage names file and offset. What a
+ * range of the raw bytes. While one frame is being taken over the next is read. Every frame is checked
+ * before it is handed out; damage names file and offset. What a
  * consumer got before the damage showed was correct, but the state that it builds is not whole, so a
  * restore that throws must not be used.
  */
@@ -39,6 +40,8 @@ export interface SnapshotLayout {
   readonly meta: SnapshotMeta;
   readonly sections: readonly SectionEntry[];
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** What to do about a snapshot file that is damaged. */
 export const SNAPSHOT_ADVICE: string =
@@ -98,19 +101,50 @@ async function* readSection(source: ByteSource, entry: SectionEntry): AsyncGener
   }
   let position = entry.position + FRAME_HEADER_BYTES + name.length;
   let left = entry.bytes;
-  while (left > 0) {
-    const data = await readFrame(source, position, FrameKind.Data);
-    if (data.length === 0 || data.length > left) {
-      throw damage(
-        source,
-        position,
-        `section "${entry.name}" has another length than its table says`,
-      );
+  let coming = readAhead(source, position, left);
+  try {
+    while (left > 0) {
+      const data = await coming;
+      if (data.length === 0 || data.length > left) {
+        throw damage(
+          source,
+          position,
+          `section "${entry.name}" has another length than its table says`,
+        );
+      }
+      position += FRAME_HEADER_BYTES + data.length;
+      left -= data.length;
+      coming = readAhead(source, position, left);
+      yield data;
     }
-    yield data;
-    position += FRAME_HEADER_BYTES + data.length;
-    left -= data.length;
+  } finally {
+    // Who takes no more of it may close the file: no read of it is under way then.
+    await coming.catch(() => {});
   }
+}
+
+/** Begins to read the next frame of data; whoever waits for it is told of damage. */
+function readAhead(source: ByteSource, position: number, left: number): Promise<Uint8Array> {
+  const coming = left > 0 ? readData(source, position, left) : Promise.resolve(NOTHING);
+  coming.catch(() => {});
+  return coming;
+}
+
+/** Header and data in one read: frames are full, but for the last one of a section. */
+async function readData(source: ByteSource, position: number, left: number): Promise<Uint8Array> {
+  const length = Math.min(left, SNAPSHOT_FRAME_BYTES);
+  const frame = await source.read(position, FRAME_HEADER_BYTES + length);
+  const header = decodeFrameHeader(frame.subarray(0, FRAME_HEADER_BYTES));
+  // One that is none, or is longer, is judged by itself.
+  if (header === undefined || header.length > length || header.kind !== FrameKind.Data) {
+    return await readFrame(source, position, FrameKind.Data);
+  }
+  return checked(
+    source,
+    position,
+    header,
+    frame.subarray(FRAME_HEADER_BYTES).subarray(0, header.length),
+  );
 }
 
 async function readFrame(
@@ -123,6 +157,15 @@ async function readFrame(
     throw damage(source, position, 'a frame header is not what was written');
   }
   const data = await source.read(position + FRAME_HEADER_BYTES, header.length);
+  return checked(source, position, header, data);
+}
+
+function checked(
+  source: ByteSource,
+  position: number,
+  header: FrameHeader,
+  data: Uint8Array,
+): Uint8Array {
   if (data.length !== header.length || crc32(data) !== header.checksum) {
     throw damage(source, position, `the ${header.length} bytes of a frame fail their checksum`);
   }
