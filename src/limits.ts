@@ -157,9 +157,9 @@ export const STORAGE_READ_BYTES: number = 1 * MIB;
  * Recent entries in memory; what is not synced yet is kept beyond it. A follower that is further behind is
  * served from the file, which the system keeps in memory while it has some to spare.
  */
-export const LOG_CACHE_BYTES: number = 16 * MIB;
+export const LOG_CACHE_BYTES: number = 8 * MIB;
 /** Entries read back for slow followers, apart from the recent ones, so that they evict each other only. */
-export const LOG_READ_CACHE_BYTES: number = 8 * MIB;
+export const LOG_READ_CACHE_BYTES: number = 4 * MIB;
 /** Newest snapshots kept: a second one, should the newest turn out to be unreadable. */
 export const SNAPSHOTS_KEPT: number = 2;
 /** Data of one checksummed frame inside a snapshot file. */

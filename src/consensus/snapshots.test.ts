@@ -17,7 +17,8 @@ describe('a snapshot is due', () => {
     ['after so many bytes', 1, 64 * MIB, 0, true],
     ['not for a large state and a little log', 1_000, MIB, 1024 * MIB, false],
     ['not for a large state after its interval of bytes', 1, 64 * MIB, 1024 * MIB, false],
-    ['for a large state and a quarter of it as log', 1_000, 256 * MIB, 1024 * MIB, true],
+    ['not for a large state and a quarter of it as log', 1_000, 256 * MIB, 1024 * MIB, false],
+    ['for a large state and half of it as log', 1_000, 512 * MIB, 1024 * MIB, true],
     ['for a large state after very many small entries', 50_000, MIB, 1024 * MIB, true],
   ])('%s', (_, entries, bytes, stateBytes, isDue) => {
     expect(isSnapshotDue(config, { entries, bytes, stateBytes })).toBe(isDue);

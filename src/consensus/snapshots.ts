@@ -27,8 +27,11 @@ import type { SnapshotFailure } from './types.ts';
  * state, and a disk that is full stays so for a while; meanwhile the log grows, and nothing is lost.
  */
 const RETRY_TICKS = 100;
-/** A large state is written again once the log has grown by this part of it. */
-const GROWTH_PART = 1 / 4;
+/**
+ * A large state is written again once the log has grown by this part of it. Writing a key takes about a
+ * third of the time of applying it again at a restart, and is done on every node while it has other work.
+ */
+const GROWTH_PART = 1 / 2;
 /** Or when this many times the usual number of entries came: each costs memory, and time at the start. */
 const ENTRIES_FACTOR_MAX = 50;
 
