@@ -17,17 +17,13 @@ export {
   type OperationStats,
   recordCall,
 } from './call-stats.ts';
+export { changeToJson, keyNotFound } from './json-forms.ts';
+export { loadOperations } from './load-operations.ts';
 export { createApi } from './node-api.ts';
-export {
-  changeToJson,
-  keyNotFound,
-  OPERATIONS,
-  type Operation,
-  type OperationTarget,
-} from './operations.ts';
+export type { Operation, OperationTarget } from './operations.ts';
 export type { ReadListener } from './read-barriers.ts';
 export { formatRequestId, parseRequestId } from './request-id.ts';
-export { parseInput, type WatchInput, watchInput } from './schemas.ts';
+export type { WatchInput } from './schemas.ts';
 export type {
   Api,
   ApiContext,

@@ -26,7 +26,7 @@ import { checkOptions, checkTimeout, proposeOptions, waitOptions } from './call-
 import { CallStats } from './call-stats.ts';
 import { explainFailure } from './explain.ts';
 import { ExplainingListener } from './explaining-listener.ts';
-import { OPERATIONS } from './operations.ts';
+import { loadOperations } from './load-operations.ts';
 import { ReadBarriers, type ReadListener, type ReadWait } from './read-barriers.ts';
 import { healthOf, readinessOf } from './readiness.ts';
 import type {
@@ -65,6 +65,7 @@ class NodeApi implements Api {
   }
 
   async call(name: OperationName, input: unknown, options: CallOptions = {}): Promise<JsonObject> {
+    const { OPERATIONS } = await loadOperations();
     const operation = name === 'kv.watch' ? undefined : OPERATIONS[name];
     if (operation === undefined) {
       const known = Object.keys(OPERATIONS).join(', ');

@@ -9,15 +9,9 @@
 import type { z } from 'zod';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
-import {
-  type KeyValue,
-  type KvChange,
-  type KvCommand,
-  type KvResult,
-  keyAfter,
-  type StepResult,
-} from '../state/index.ts';
-import { bytesToJson, textOf } from './bytes.ts';
+import { type KvCommand, keyAfter } from '../state/index.ts';
+import { bytesToJson } from './bytes.ts';
+import { itemToJson, keyNotFound, resultToJson } from './json-forms.ts';
 import {
   addMemberInput,
   compactInput,
@@ -34,6 +28,8 @@ import {
   sessionInput,
   transactionInput,
   transferInput,
+  type WatchInput,
+  watchInput,
 } from './schemas.ts';
 import type { Api, CallOptions, JsonObject, OperationKind, OperationName } from './types.ts';
 
@@ -122,6 +118,11 @@ export const OPERATIONS: Readonly<Record<Exclude<OperationName, 'kv.watch'>, Ope
   }),
 };
 
+/** What a watch is asked for with. @throws REQUEST_INVALID. */
+export function watchRequest(input: unknown): WatchInput {
+  return parseInput(watchInput, input);
+}
+
 /** A mistyped address must not bring a node into somebody else's cluster. @throws REQUEST_INVALID. */
 function checkCluster(wanted: string | undefined, own: string): void {
   if (wanted === undefined || wanted === own) return;
@@ -131,64 +132,4 @@ function checkCluster(wanted: string | undefined, own: string): void {
       'ask a node of the right cluster, or correct the name',
     { details: { field: 'clusterName', found: own, wanted } },
   );
-}
-
-export function keyNotFound(key: Uint8Array, revision: number): ClusterError {
-  const name = textOf(key);
-  const shown = name === undefined ? 'that key (not text)' : `key ${JSON.stringify(name)}`;
-  return new ClusterError('KEY_NOT_FOUND', `${shown} does not exist at revision ${revision}`, {
-    details: { ...bytesToJson('key', key), revision },
-  });
-}
-
-function itemToJson(item: KeyValue, keysOnly: boolean): JsonObject {
-  const { createRevision, modRevision, version } = item;
-  const key = bytesToJson('key', item.key);
-  const value = keysOnly ? {} : bytesToJson('value', item.value);
-  return { ...key, ...value, createRevision, modRevision, version };
-}
-
-export function changeToJson(change: KvChange): JsonObject {
-  const events = change.events.map((event) =>
-    event.kind === 'put'
-      ? { type: 'put', ...itemToJson(event.item, false) }
-      : { type: 'delete', ...bytesToJson('key', event.key), modRevision: event.modRevision },
-  );
-  return { type: 'change', revision: change.revision, events };
-}
-
-function resultToJson(result: KvResult): JsonObject {
-  const { revision } = result;
-  switch (result.kind) {
-    case 'put':
-    case 'compact':
-      return { revision };
-    case 'delete':
-      return { deleted: result.deleted, revision };
-    case 'increment':
-      return { value: String(result.value), revision };
-    case 'compareAndSet': {
-      const actual = result.actual === undefined ? {} : bytesToJson('actual', result.actual);
-      return { swapped: result.swapped, ...actual, revision };
-    }
-    case 'transaction':
-      return { succeeded: result.succeeded, steps: result.steps.map(stepToJson), revision };
-  }
-}
-
-function stepToJson(step: StepResult): JsonObject {
-  switch (step.kind) {
-    case 'put':
-      return { kind: 'put' };
-    case 'delete':
-      return { kind: 'delete', deleted: step.deleted };
-    case 'increment':
-      return { kind: 'increment', value: String(step.value) };
-    case 'get':
-      return {
-        kind: 'get',
-        items: step.items.map((item) => itemToJson(item, false)),
-        more: step.more,
-      };
-  }
 }

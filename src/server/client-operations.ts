@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import {
   type Api,
   type CallOptions,
-  OPERATIONS,
+  loadOperations,
   type OperationName,
   parseJson,
 } from '../api/index.ts';
@@ -65,6 +65,7 @@ export async function runOperation(
 async function callByName(api: Api, body: Buffer, options: CallOptions): Promise<Buffer> {
   const parsed = parseJson(body, 'the body of a call');
   const { operation, input = {} } = (parsed ?? {}) as { operation?: unknown; input?: unknown };
+  const { OPERATIONS } = await loadOperations();
   if (typeof operation !== 'string' || !Object.hasOwn(OPERATIONS, operation)) {
     throw new ClusterError(
       'REQUEST_INVALID',

@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Api, formatRequestId, recordCall } from '../api/index.ts';
+import { type Api, formatRequestId, loadOperations, recordCall } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
 import {
   DOOR_DRAIN_MS_MAX,
@@ -77,6 +77,8 @@ export class HttpServer {
   /** @throws ADDRESS_IN_USE, ADDRESS_INVALID. */
   async start(): Promise<void> {
     const { host, port, logger } = this.#options;
+    // Or the first request would wait for it.
+    await loadOperations();
     const app = await this.#build();
     try {
       await app.listen({ host, port });

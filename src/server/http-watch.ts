@@ -4,7 +4,7 @@
  * buffer and is ended by name, and never this process's memory.
  */
 import { once } from 'node:events';
-import { changeToJson, type JsonObject, parseInput, watchInput } from '../api/index.ts';
+import { changeToJson, type JsonObject, loadOperations, type WatchStream } from '../api/index.ts';
 import { ClusterError } from '../errors.ts';
 import { HTTP_WATCHES_MAX, WATCH_HEARTBEAT_MS } from '../limits.ts';
 import type { Logger } from '../world/index.ts';
@@ -36,10 +36,8 @@ export class HttpWatches {
           'binary protocol (quorate/client), which has many on one connection, or another node',
       );
     }
-    const input = parseInput(watchInput, inputFromQuery(call.query));
-    const options = input.from === undefined ? call.options : { ...call.options, from: input.from };
     this.#starting++;
-    const stream = await call.api.watch(input.range, options).finally(() => this.#starting--);
+    const stream = await open(call).finally(() => this.#starting--);
     const { response, signal } = call;
     if (signal.aborted) {
       stream.changes.cancel();
@@ -82,4 +80,10 @@ export class HttpWatches {
     }
     return {};
   }
+}
+
+async function open({ api, query, options }: HttpCall): Promise<WatchStream> {
+  const { watchRequest } = await loadOperations();
+  const { range, from } = watchRequest(inputFromQuery(query));
+  return await api.watch(range, from === undefined ? options : { ...options, from });
 }

@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { OPERATIONS } from '../../src/api/index.ts';
+import { OPERATIONS } from '../../src/api/operations.ts';
 import { ERROR_CODES, type ErrorCode } from '../../src/errors.ts';
 import * as limits from '../../src/limits.ts';
 import { httpRoutes } from '../../src/server/http-routes.ts';

@@ -14,7 +14,8 @@ import { ClusterError } from '../../errors.ts';
 import { nearestName } from '../../near-names.ts';
 import { checkWhole, type Finding } from './check.ts';
 import { CONFIG_FIELDS, type ConfigField, fromText } from './fields.ts';
-import { type DaemonConfig, parseConfig, type SchemaIssue, valueAt } from './schema.ts';
+import { type SchemaIssue, valueAt } from './rules.ts';
+import { type DaemonConfig, parseConfig } from './schema.ts';
 
 export interface ConfigSources {
   /** Path of the YAML file, as the user gave it. */

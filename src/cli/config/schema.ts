@@ -2,10 +2,24 @@
  * The shape of a daemon's configuration. Strict at every level: a key that nobody knows is an error,
  * because a misspelt setting that is ignored is found out in the worst hour.
  *
- * What the schema can not say of a single field (self among the members, an election timeout above the
- * heartbeat) is in `check.ts`.
+ * What it can not say of a single field (self among the members, an election timeout above the heartbeat) is
+ * in `check.ts`. How rules are made and read: rules.ts.
  */
-import { z } from 'zod';
+import {
+  type GroupRule,
+  group,
+  isWhole,
+  list,
+  oneOf,
+  optional,
+  or,
+  readGroup,
+  type SchemaIssue,
+  text,
+  value,
+  valueAt,
+  whole,
+} from './rules.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type TestingDisk = 'real' | 'power-loss' | 'power-loss-no-sync' | 'failing-sync';
@@ -42,9 +56,6 @@ export interface DaemonConfig {
   readonly testing: { readonly disk: TestingDisk; readonly clock: TestingClock };
 }
 
-const nodeId = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
-const count = z.number().int().min(1).max(1_000_000_000);
-
 /** `host:port`; an IPv6 address stands in brackets. */
 export function isAddress(text: string): boolean {
   const match = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]/]+):(\d{1,5})$/.exec(text);
@@ -58,77 +69,79 @@ export function splitAddress(text: string): { readonly host: string; readonly po
   return { host, port: Number(text.slice(colon + 1)) };
 }
 
-const address = z.string().refine(isAddress);
+const NODE_ID = text(/^[A-Za-z0-9._-]{1,128}$/);
+const ADDRESS = value((given) => typeof given === 'string' && isAddress(given));
+const ANY_TEXT = text(/./s);
+const COUNT = whole(1, 1_000_000_000);
 
-const fileSchema = z.strictObject({
-  cluster: z.strictObject({
-    name: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
-    members: z
-      .array(z.strictObject({ id: nodeId, address }))
-      .min(1)
-      .max(15)
-      .optional(),
-    join: z.array(address).min(1).max(15).optional(),
-    joinAs: z.enum(['voter', 'learner']).default('voter'),
+const FILE: GroupRule = {
+  cluster: group({
+    name: text(/^[A-Za-z0-9._-]{1,64}$/),
+    members: optional(list(group({ id: NODE_ID, address: ADDRESS }), 15)),
+    join: optional(list(ADDRESS, 15)),
+    joinAs: or('voter', oneOf('voter', 'learner')),
   }),
-  node: z.strictObject({
-    id: nodeId,
-    dataDir: z.string().min(1),
-    address: address.optional(),
-  }),
-  listen: z
-    .strictObject({
-      peers: address.optional(),
-      clients: address.default('127.0.0.1:7200'),
-      http: address.default('127.0.0.1:7300'),
-    })
-    .prefault({}),
-  raft: z
-    .strictObject({
-      tickIntervalMs: z.number().int().min(10).max(10_000).default(100),
-      electionTicks: count.default(10),
-      heartbeatTicks: count.default(1),
-      snapshotIntervalEntries: count.default(10_000),
-      snapshotCatchUpEntries: count.default(5_000),
-      snapshotsKept: z.number().int().min(1).max(100).default(2),
-      snapshotBytesPerSecond: z
-        .union([z.literal(0), z.number().int().min(65_536).max(1e12)])
-        .default(0),
-    })
-    .prefault({}),
-  shutdown: z
-    .strictObject({ timeoutMs: z.number().int().min(100).max(600_000).default(10_000) })
-    .prefault({}),
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-      file: z.string().min(1).optional(),
-    })
-    .prefault({}),
-  testing: z
-    .strictObject({
-      disk: z.enum(['real', 'power-loss', 'power-loss-no-sync', 'failing-sync']).default('real'),
-      clock: z.enum(['real', 'stepped']).default('real'),
-    })
-    .prefault({}),
-});
+  node: group({ id: NODE_ID, dataDir: ANY_TEXT, address: optional(ADDRESS) }),
+  listen: or(
+    {},
+    group({
+      peers: optional(ADDRESS),
+      clients: or('127.0.0.1:7200', ADDRESS),
+      http: or('127.0.0.1:7300', ADDRESS),
+    }),
+  ),
+  raft: or(
+    {},
+    group({
+      tickIntervalMs: or(100, whole(10, 10_000)),
+      electionTicks: or(10, COUNT),
+      heartbeatTicks: or(1, COUNT),
+      snapshotIntervalEntries: or(10_000, COUNT),
+      snapshotCatchUpEntries: or(5_000, COUNT),
+      snapshotsKept: or(2, whole(1, 100)),
+      snapshotBytesPerSecond: or(
+        0,
+        value((given) => given === 0 || isWhole(given, 65_536, 1e12)),
+      ),
+    }),
+  ),
+  shutdown: or({}, group({ timeoutMs: or(10_000, whole(100, 600_000)) })),
+  log: or(
+    {},
+    group({
+      level: or('info', oneOf('debug', 'info', 'warn', 'error', 'silent')),
+      file: optional(ANY_TEXT),
+    }),
+  ),
+  testing: or(
+    {},
+    group({
+      disk: or('real', oneOf('real', 'power-loss', 'power-loss-no-sync', 'failing-sync')),
+      clock: or('real', oneOf('real', 'stepped')),
+    }),
+  ),
+};
 
-/** One mistake, as the schema found it. */
-export interface SchemaIssue {
-  readonly path: readonly (string | number)[];
-  readonly kind: 'missing' | 'unknown-key' | 'invalid';
+/** What `FILE` lets through, defaults filled in. */
+interface FileContents {
+  readonly cluster: Partial<DaemonConfig['cluster']> &
+    Pick<DaemonConfig['cluster'], 'name' | 'joinAs'>;
+  readonly node: Omit<DaemonConfig['node'], 'address'> & { readonly address?: string };
+  readonly listen: Omit<DaemonConfig['listen'], 'peers'> & { readonly peers?: string };
+  readonly raft: DaemonConfig['raft'];
+  readonly shutdown: DaemonConfig['shutdown'];
+  readonly log: { readonly level: LogLevel; readonly file?: string };
+  readonly testing: DaemonConfig['testing'];
 }
 
 export function parseConfig(
   raw: unknown,
 ): { readonly config: DaemonConfig } | { readonly issues: readonly SchemaIssue[] } {
-  const parsed = fileSchema.safeParse(raw);
-  const issues = [
-    ...(parsed.error?.issues.flatMap((issue) => issuesOf(raw, issue)) ?? []),
-    ...withoutOrigin(raw),
-  ];
-  if (!parsed.success || issues.length > 0) return { issues };
-  const { listen, log, cluster, node, ...rest } = parsed.data;
+  const issues: SchemaIssue[] = [];
+  const read = readGroup(FILE, raw, [], issues);
+  issues.push(...withoutOrigin(raw));
+  if (issues.length > 0) return { issues };
+  const { listen, log, cluster, node, ...rest } = read as unknown as FileContents;
   const { members = [], join = [] } = cluster;
   const self = members.find((member) => member.id === node.id)?.address;
   const peers = listen.peers ?? self ?? node.address ?? '127.0.0.1:7100';
@@ -149,21 +162,4 @@ function withoutOrigin(raw: unknown): SchemaIssue[] {
   if (typeof cluster !== 'object' || cluster === null || Array.isArray(cluster)) return [];
   if ('members' in cluster || 'join' in cluster) return [];
   return [{ path: ['cluster', 'members'], kind: 'missing' }];
-}
-
-function issuesOf(raw: unknown, issue: z.core.$ZodIssue): SchemaIssue[] {
-  const path = issue.path.filter((part) => typeof part !== 'symbol');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], kind: 'unknown-key' as const }));
-  }
-  return [{ path, kind: valueAt(raw, path) === undefined ? 'missing' : 'invalid' }];
-}
-
-export function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
-  let value = raw;
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = (value as Record<string | number, unknown>)[part];
-  }
-  return value;
 }

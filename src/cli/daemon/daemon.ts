@@ -21,6 +21,10 @@ import { askToJoin } from './join-request.ts';
 import { clockFor } from './testing-clock.ts';
 import { diskFor } from './testing-disk.ts';
 
+/** How long the HTTP door stays closed for a log that is being applied. */
+const HTTP_WAITS_MS_MAX = 1_000;
+const CAUGHT_UP_POLL_MS = 10;
+
 export interface DaemonAddresses {
   readonly peers: string;
   readonly clients: string;
@@ -73,8 +77,10 @@ export class Daemon {
     mkdirSync(this.#config.node.dataDir, { recursive: true });
     await this.engine.start();
     try {
-      // The HTTP library takes longer to load than all the rest to start: clients need not wait for it.
       await this.#clients.start();
+      // The libraries of HTTP take longer to load than all the rest to start. Clients need not wait for
+      // them, nor does the log that is still to be applied before reads are served.
+      await this.#caughtUp();
       await this.#http.start();
     } catch (error) {
       await this.stop();
@@ -85,6 +91,22 @@ export class Daemon {
       clients: boundAt(this.#clients.address, this.#config.listen.clients),
       http: boundAt(this.#http.address, this.#config.listen.http),
     };
+  }
+
+  /**
+   * Resolves when what the log was known to hold is applied, and a leader is known; at the latest after
+   * HTTP_WAITS_MS_MAX, for whoever watches over this node wants to hear from it.
+   */
+  async #caughtUp(): Promise<void> {
+    const { commitIndex, appliedIndex } = this.engine.status();
+    // New, or without much to do.
+    if (appliedIndex >= commitIndex) return;
+    const until = performance.now() + HTTP_WAITS_MS_MAX;
+    while (performance.now() < until && !this.#leaving.signal.aborted) {
+      const status = this.engine.status();
+      if (status.leader !== undefined && status.appliedIndex >= commitIndex) return;
+      await new Promise((resolve) => setTimeout(resolve, CAUGHT_UP_POLL_MS));
+    }
   }
 
   async stop(): Promise<void> {
