@@ -59,6 +59,11 @@ export interface RaftConfig {
    * not stand for election itself, with the longer log: one that has applied its own removal. Default off.
    */
   readonly tellCommitInVotes?: boolean;
+  /**
+   * A new leader's first appends are made by its next `ready`, and take along what was proposed since the
+   * election. Otherwise they hold its empty entry alone, and all else waits for their answers. Default off.
+   */
+  readonly lateFirstAppends?: boolean;
   /** A random integer in [0, bound). */
   readonly random: (bound: number) => number;
 }
@@ -88,6 +93,7 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
     tellCommitInVotes: config.tellCommitInVotes ?? false,
+    lateFirstAppends: config.lateFirstAppends ?? false,
     random: config.random,
   };
   checkNumbers(checked);
@@ -118,6 +124,7 @@ const SWITCHES = [
   'disableConfChangeValidation',
   'stepDownOnRemoval',
   'tellCommitInVotes',
+  'lateFirstAppends',
 ] as const;
 
 function checkNumbers(config: CheckedConfig): void {

@@ -84,6 +84,7 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
     if (!isPreVote) {
       raft.electionElapsed = 0;
       raft.vote = message.from;
+      if (isTransferContext(message.context)) raft.heir = message.from;
     }
   } else {
     response.reject = true;
@@ -130,7 +131,8 @@ export function handleVoteResponse(raft: Raft, message: Message): void {
         campaign(raft, 'election');
       } else if (raft.tracker.hasVoteOf(raft.id)) {
         becomeLeader(raft);
-        broadcastAppend(raft);
+        if (raft.config.lateFirstAppends) raft.isUnannounced = true;
+        else broadcastAppend(raft);
       }
       return;
     case VoteResult.Lost:

@@ -21,7 +21,7 @@ export function leaderPropose(raft: Raft, proposed: readonly Entry[]): boolean {
   if (proposed.length === 0) return true;
   const entries = checkConfChanges(raft, proposed);
   if (!appendEntries(raft, entries)) return false;
-  broadcastAppend(raft);
+  if (!raft.isUnannounced) broadcastAppend(raft);
   return true;
 }
 

@@ -50,6 +50,10 @@ export class Raft {
   uncommittedBytes = 0;
 
   readOnly: ReadOnly = new ReadOnly();
+  /** Whom this node has voted for at the leader's own wish, until it leads or nothing came of it. */
+  heir: RaftId = NONE;
+  /** This leader's first appends are not made yet, see `announce`. */
+  isUnannounced = false;
   /** Reads that wait for this leader's first commit in its term (NASTY 22). */
   heldReads: Message[] = [];
   readStates: ReadState[] = [];
@@ -98,10 +102,12 @@ export class Raft {
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();
     this.leadTransferee = NONE;
+    this.heir = NONE;
     this.tracker.reset(this.id, this.log.lastIndex());
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.readOnly = new ReadOnly();
+    this.isUnannounced = false;
     this.log.reads.forgetPeers();
   }
 

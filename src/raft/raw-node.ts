@@ -28,7 +28,7 @@ import {
   storageApply,
   type Writes,
 } from './ready.ts';
-import { sendAllAppends } from './replication.ts';
+import { announce, sendAllAppends } from './replication.ts';
 import { step } from './step.ts';
 import { tick } from './ticking.ts';
 import {
@@ -83,6 +83,19 @@ export class RawNode {
   /** The newest term that was seen, durable or not. */
   get term(): Term {
     return this.#raft.term;
+  }
+
+  /** Role and leader as they are now; `Ready` tells when they have changed. */
+  get softState(): SoftState {
+    return this.#raft.softState();
+  }
+
+  /**
+   * Whom this node has voted for because the leader hands over to it: it will lead in a moment, if nothing goes
+   * wrong. NONE where there is no such one, and once it leads.
+   */
+  get heir(): RaftId {
+    return this.#raft.heir;
   }
 
   /** Of the log as the core has it: what was proposed a moment ago included. */
@@ -227,6 +240,7 @@ export class RawNode {
   ready(): Ready {
     const raft = this.#raft;
     const { log } = raft;
+    announce(raft);
     const isMustSync = this.#isTermOrVoteChanged() || log.unstable.hasNextEntries;
     const softState = this.#isSoftStateChanged() ? raft.softState() : undefined;
     const hardState = this.#isHardStateChanged() ? raft.hardState() : undefined;

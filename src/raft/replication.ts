@@ -87,6 +87,16 @@ export function broadcastAppend(raft: Raft): void {
   }
 }
 
+/**
+ * A new leader's first appends, where they are made late (see `lateFirstAppends`): a leader begins by probing,
+ * with one message to each, and what is not in that one waits for the answer.
+ */
+export function announce(raft: Raft): void {
+  if (!raft.isUnannounced) return;
+  raft.isUnannounced = false;
+  broadcastAppend(raft);
+}
+
 /** Commits what a quorum has, if it is of this term. */
 export function maybeCommit(raft: Raft): boolean {
   return raft.log.maybeCommit(raft.tracker.committed(), raft.term);

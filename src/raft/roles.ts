@@ -28,6 +28,7 @@ export function becomePreCandidate(raft: Raft): void {
   assert(!raft.isLeader, 'a leader does not campaign');
   raft.tracker.resetVotes();
   raft.lead = NONE;
+  raft.heir = NONE;
   raft.role = StateType.PreCandidate;
 }
 

@@ -239,6 +239,7 @@ function stepFollower(raft: Raft, message: Message): boolean {
 function heardFromLeader(raft: Raft, message: Message): void {
   raft.electionElapsed = 0;
   raft.lead = message.from;
+  raft.heir = NONE;
 }
 
 function forwardToLeader(raft: Raft, message: Message, term: number): void {
