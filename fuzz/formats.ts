@@ -17,7 +17,7 @@ import {
   encodeProposals,
 } from '../src/consensus/forwarding.ts';
 import { decodeMember, encodeMember } from '../src/consensus/membership-changes.ts';
-import { checkProposable } from '../src/consensus/peer-input.ts';
+import { checkPartProposable } from '../src/consensus/peer-input.ts';
 import { decodeStateClaim, encodeStateClaim } from '../src/consensus/state-hashes.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../src/limits.ts';
 import * as raft from '../src/raft/index.ts';
@@ -113,7 +113,7 @@ export const FORMATS: readonly Format[] = [
     name: 'command of a follower',
     make: randomPart,
     decode: (bytes) => {
-      checkProposable(bytes);
+      checkPartProposable(bytes);
       return readSinglePart(bytes);
     },
     encode: ({ kind, body, request }) => encodePart(kind, body, request),

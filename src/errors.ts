@@ -244,6 +244,11 @@ export class ClusterError extends Error {
   }
 }
 
+/** Of one of our errors; `undefined` of any other. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof ClusterError ? error.code : undefined;
+}
+
 /**
  * Holds in production too. A broken rule means that this node's memory can no longer be trusted, so
  * the error is meant to reach the top and stop the node; nothing catches and continues.

@@ -8,7 +8,7 @@ import { promotionOf } from './admission.ts';
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Farewell } from './farewell.ts';
-import { unlessUnknownPeer } from './harmless.ts';
+import { Incoming } from './incoming.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
 import { removeChange } from './membership-changes.ts';
@@ -18,6 +18,7 @@ import { Promotion } from './promotion.ts';
 import { hashText } from './replica.ts';
 import { Snapshots } from './snapshots.ts';
 import { type StateClaim, StateHashes } from './state-hashes.ts';
+import { unlessUnknownPeer } from './step-errors.ts';
 import { Succession } from './succession.ts';
 
 /** Committed bytes applied in one round, so that applying never holds the loop for long. */
@@ -29,6 +30,7 @@ export interface Live {
   readonly core: RawNode;
   readonly loop: Loop;
   readonly notices: CommitNotices;
+  readonly incoming: Incoming;
   readonly snapshots: Snapshots;
   readonly diskWatch: DiskWatch;
   readonly succession: Succession;
@@ -82,6 +84,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
       parts.membersChanged();
     },
   });
+  const incoming = new Incoming({ ...parts, core, loop, stateHashes });
   const succession = newSuccession(parts, core, loop);
   const neighbours: Neighbours = new Neighbours({
     ...parts,
@@ -103,6 +106,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     core,
     loop,
     notices,
+    incoming,
     snapshots,
     diskWatch,
     succession,
@@ -195,6 +199,7 @@ function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): Ra
     maxInflightBytes: config.maxInflightBytes,
     preVote: config.preVote,
     checkQuorum: config.checkQuorum,
+    lateFirstAppends: true,
     disableProposalForwarding: true,
     stepDownOnRemoval: true,
     tellCommitInVotes: true,
@@ -219,7 +224,7 @@ function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop)
 
 export async function startTransport(parts: NodeParts, live: Live): Promise<void> {
   const { config, transport, replica, admission } = parts;
-  const { identity, loop, snapshots, neighbours } = live;
+  const { identity, loop, incoming, snapshots, neighbours } = live;
   const { raftId } = identity;
   const self = config.cluster.members.find((member) => member.nodeId === identity.nodeId);
   const own = self ?? replica.members.contacts().find((contact) => contact.raftId === raftId);
@@ -228,8 +233,8 @@ export async function startTransport(parts: NodeParts, live: Live): Promise<void
   await transport.start(
     { ...identity, address },
     {
-      messages: (from, messages) => loop.receive(from, messages),
-      frame: (from, kind, payload) => loop.receiveFrame(from, kind, payload),
+      messages: (from, messages) => incoming.messages(from, messages),
+      frame: (from, kind, payload) => incoming.frame(from, kind, payload),
       connected: (peer) => neighbours.connected(peer),
       unreachable: (peer, reason, error) => {
         loop.guard(() => neighbours.unreachable(peer, reason));

@@ -12,7 +12,13 @@ import { ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, FRAME_BYTES_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
 import { resultLength, writeResult } from './compact-result.ts';
 import { partEnd } from './envelope.ts';
-import { type ForwardAnswer, ForwardStatus, type PlacedBytes, partOf, sizeOf } from './proposal.ts';
+import {
+  type ForwardAnswer,
+  ForwardStatus,
+  type PlacedBytes,
+  partBytesOf,
+  sizeOf,
+} from './proposal.ts';
 
 /** Kinds of frames of the transport. Numbers are on the wire. */
 export const FrameKind = {
@@ -49,7 +55,7 @@ export function encodeProposals(proposals: readonly Forwarded[]): Uint8Array {
   let offset = HEADER_BYTES;
   for (const proposal of proposals) {
     view.setFloat64(offset, proposal.forwardId, true);
-    frame.set(partOf(proposal), offset + ID_BYTES);
+    frame.set(partBytesOf(proposal), offset + ID_BYTES);
     offset += ID_BYTES + sizeOf(proposal);
   }
   return frame;

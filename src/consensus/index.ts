@@ -9,7 +9,6 @@
  *
  * @module quorate/consensus
  */
-export { NO_OPTIONS } from './call-checks.ts';
 export { type ConfigFieldNames, TUNING_FIELDS, validateConfig } from './check-config.ts';
 export { CompactResult, resultLength, writeResult } from './compact-result.ts';
 export {
@@ -22,6 +21,5 @@ export {
 export { foundingClusterId } from './founding.ts';
 export { validateMachine } from './machine-results.ts';
 export type { RaftNodeParts } from './node-parts.ts';
-export { promiseOf } from './proposal-listeners.ts';
 export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

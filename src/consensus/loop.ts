@@ -15,7 +15,7 @@
  * - After a fault nothing leaves any more; whatever comes back after an `await` checks that first.
  * - A snapshot is installed in the storage's order: what is to be stored after it waits for it.
  */
-import { assert } from '../errors.ts';
+import { assert, codeOf } from '../errors.ts';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -36,29 +36,16 @@ import type { Clock, Logger } from '../world/index.ts';
 import { applyEntries } from './applier.ts';
 import type { CommitNotices } from './commit-notices.ts';
 import type { DiskWatch } from './disk-watch.ts';
-import {
-  decodeAnswers,
-  decodeProposals,
-  encodeAnswers,
-  encodeProposals,
-  FrameKind,
-} from './forwarding.ts';
-import { codeOf, IGNORED, unlessUnknownPeer } from './harmless.ts';
-import type { LeaderCalls } from './leader-calls.ts';
+import { encodeAnswers, encodeProposals, FrameKind } from './forwarding.ts';
 import type { MembershipChanges } from './membership-changes.ts';
-import { checkProposable, messageFault } from './peer-input.ts';
 import type { ForwardAnswer, LocalProposal } from './proposal.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { ReadyObservers } from './ready-observers.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
-import {
-  decodeStateClaim,
-  encodeStateClaim,
-  type StateClaim,
-  type StateHashes,
-} from './state-hashes.ts';
+import { encodeStateClaim, type StateClaim, type StateHashes } from './state-hashes.ts';
+import { IGNORED_STEP_ERRORS, unlessUnknownPeer } from './step-errors.ts';
 
 /** After that long in one turn, in ms, sockets and timers get theirs: a replay must not cost heartbeats. */
 const TURN_MS_MAX = 10;
@@ -76,7 +63,6 @@ export interface LoopHost {
   readonly snapshots: Snapshots;
   readonly diskWatch: DiskWatch;
   readonly stateHashes: StateHashes;
-  readonly leaderCalls: LeaderCalls;
   readonly notices: CommitNotices;
   readonly observers: ReadyObservers;
   readonly loadBytesMax: number;
@@ -159,8 +145,7 @@ export class Loop {
   /** Whether there is more to do already. What a peer or the disk must say first is no reason to ask. */
   #takeTurn(): boolean {
     const { clock, proposals, reads, transport } = this.#host;
-    if (this.#role === StateType.Leader) proposals.appendQueued();
-    else proposals.forwardQueued(this.#leaderId);
+    this.#placeQueued();
     const notTaken = proposals.queued;
     reads.ask();
     const until = clock.now() + TURN_MS_MAX;
@@ -171,6 +156,19 @@ export class Loop {
     this.#sendAnswers();
     transport.flush();
     return this.#core.hasReady() || proposals.queued > notTaken;
+  }
+
+  /**
+   * By what the core is now, not by what its last Ready said: what waits goes into the log of one that was
+   * elected a moment ago together with its first entry.
+   */
+  #placeQueued(): void {
+    const { proposals } = this.#host;
+    const { state, lead } = this.#core.softState;
+    if (state === StateType.Leader) proposals.appendQueued();
+    // Who votes for the heir of a leader sends it what waits at once; it has that until all is decided.
+    else if (state === StateType.Candidate) proposals.keepQueued();
+    else proposals.forwardQueued(lead === NONE ? this.#core.heir : lead);
   }
 
   #handleReady(ready: Ready): void {
@@ -264,6 +262,8 @@ export class Loop {
     changes.skippedTo(index);
     reads.release();
     logger.info('snapshot.installed', { index, term });
+    // Whoever has an answer by this is told at the end of a turn.
+    this.askTurn();
   }
 
   /** The state machine: synchronous, so that its response is stepped at once. */
@@ -296,26 +296,6 @@ export class Loop {
     });
   }
 
-  // ---- from peers --------------------------------------------------------------------------------
-
-  receive(from: RaftId, messages: readonly Message[]): void {
-    for (const message of messages) {
-      const fault = messageFault(from, message) ?? this.#strangerFault(from, message);
-      if (fault === undefined) this.step(message);
-      else this.#host.logger.warn('message.refused', { from, type: message.type, fault });
-    }
-  }
-
-  /**
-   * A leader that this node does not know yet may be one all the same, and is listened to. But what it
-   * knows of this log it has from this node: a commit beyond it is a stranger's, not a lost log's.
-   */
-  #strangerFault(from: RaftId, { type, commit }: Message): string | undefined {
-    if (type !== MessageType.Heartbeat || commit <= this.#core.lastIndex) return undefined;
-    if (this.#host.replica.members.get(from) !== undefined) return undefined;
-    return `no member, and claims that ${commit} is committed; this log ends at ${this.#core.lastIndex}`;
-  }
-
   step(message: Message): void {
     this.guard(() => this.#stepQuietly(message));
   }
@@ -326,57 +306,9 @@ export class Loop {
       this.#core.step(message);
     } catch (error) {
       const code = codeOf(error);
-      if (code === undefined || !IGNORED.has(code)) throw error;
+      if (!IGNORED_STEP_ERRORS.has(code)) throw error;
       this.#host.logger.debug('message.ignored', { from: message.from, type: message.type, code });
     }
-  }
-
-  receiveFrame(from: RaftId, kind: number, payload: Uint8Array): void {
-    let input: (() => void) | undefined;
-    try {
-      input = this.#inputOf(from, kind, payload);
-    } catch (error) {
-      this.#host.logger.warn('frame.invalid', { from, kind, error: String(error) });
-    }
-    if (input !== undefined) this.guard(input);
-  }
-
-  /** What the frame asks for, decoded as a whole. @throws ClusterError CODEC_INVALID. */
-  #inputOf(from: RaftId, kind: number, payload: Uint8Array): (() => void) | undefined {
-    const { proposals, logger } = this.#host;
-    if (kind === FrameKind.Proposals) {
-      const asked = decodeProposals(payload);
-      return () => {
-        for (const { id, part } of asked) this.#takeRemote(from, id, part);
-      };
-    }
-    if (kind === FrameKind.Answers) {
-      const answers = decodeAnswers(payload);
-      return () => {
-        for (const answer of answers) proposals.forwardAnswered(from, answer);
-      };
-    }
-    if (kind === FrameKind.StateHash) {
-      const claim = decodeStateClaim(payload);
-      return () => this.#host.stateHashes.claimed(from, claim);
-    }
-    const { leaderCalls } = this.#host;
-    if (kind === FrameKind.LeaderCall) return leaderCalls.asked(from, payload);
-    if (kind === FrameKind.LeaderAnswer) return leaderCalls.answered(from, payload);
-    logger.debug('frame.ignored', { from, kind });
-    return undefined;
-  }
-
-  #takeRemote(from: RaftId, id: number, part: Uint8Array): void {
-    const { proposals, logger } = this.#host;
-    try {
-      checkProposable(part);
-    } catch (error) {
-      logger.warn('proposal.refused', { from, error: String(error) });
-      proposals.refuseRemote(from, id);
-      return;
-    }
-    proposals.addRemote(from, id, part);
   }
 
   // ---- to the log and to peers -------------------------------------------------------------------

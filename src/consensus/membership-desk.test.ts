@@ -53,7 +53,7 @@ class Rig {
       checkTakesProposals: () => undefined,
       checkLeads: () => undefined,
       deadline: () => realClock().now() + 5_000,
-      proposePart: async () => this.minted,
+      proposeOwn: async () => this.minted,
     };
     this.desk = new MembershipDesk(life as unknown as NodeLife);
   }

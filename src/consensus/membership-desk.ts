@@ -54,7 +54,7 @@ export class MembershipDesk {
     const check = (): void => checkIsNew(members, nodeId, address);
     check();
     const name = Buffer.from(nodeId);
-    const minted = await this.#life.proposePart(CommandKind.MintMember, name, options);
+    const minted = await this.#life.proposeOwn(CommandKind.MintMember, name, options);
     if (minted.code === NodeResultCode.MemberExists) {
       const added = this.#invited(call);
       if (added !== undefined) return this.#invitation(added);

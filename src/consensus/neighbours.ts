@@ -78,7 +78,7 @@ export class Neighbours {
       this.#leaving.delete(raftId);
       if (members.contacts().some((contact) => contact.raftId === raftId)) return;
       transport.removePeer(raftId);
-      proposals.peerLost(raftId);
+      proposals.forwarded.peerLost(raftId);
       leaderCalls.peerLost(raftId);
     });
     this.#leaving.set(raftId, timer);
@@ -108,7 +108,7 @@ export class Neighbours {
     const { proposals, leaderCalls, succession } = this.#host;
     this.#host.reportUnreachable(peer);
     if (reason !== 'overflow') {
-      proposals.peerLost(peer);
+      proposals.forwarded.peerLost(peer);
       leaderCalls.peerLost(peer);
     }
     if (reason === 'refused') succession.refused(peer);

@@ -13,10 +13,9 @@ import { checkNotAborted, notLeader, toFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { Departure } from './departure.ts';
-import { CommandKind, encodePart } from './envelope.ts';
+import type { CommandKind } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
-import { LatestValue } from './latest-value.ts';
 import type { LeaderCall } from './leader-calls.ts';
 import {
   failCalls,
@@ -30,15 +29,13 @@ import { LocalProposal } from './proposal.ts';
 import { abandonOnAbort, promiseOf } from './proposal-listeners.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { checkNotRemoved } from './removed-mark.ts';
-import { encodeNumbers } from './replica.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import type { StateVerdict } from './state-hashes.ts';
 import { Ticker } from './ticker.ts';
+import { ToldChanges } from './told-changes.ts';
 import type {
   Divergence,
-  LeaderChange,
   Member,
-  MembersChange,
   NodePhase,
   NodeStatus,
   ProposalListener,
@@ -49,13 +46,10 @@ import type {
 import { isDoneWithin, Pauses } from './waiting.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
-/** Ticks between two looks for sessions that nobody uses. */
-const SESSION_CHECK_TICKS = 100;
 
 export class NodeLife implements PartsOwner {
   readonly parts: NodeParts;
-  readonly leaderChange: LatestValue<LeaderChange>;
-  readonly membersChange: LatestValue<MembersChange>;
+  readonly told: ToldChanges = new ToldChanges();
   /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
   readonly failed: Promise<Error>;
   readonly perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>;
@@ -73,7 +67,6 @@ export class NodeLife implements PartsOwner {
   readonly pauses: Pauses;
   /** The mark of quarantine is being written. */
   #marking: Promise<unknown> | undefined;
-  #ticks = 0;
 
   /** `perform` does on this node, while it leads, what another one asks for. */
   constructor(
@@ -87,11 +80,14 @@ export class NodeLife implements PartsOwner {
     this.#ticker = new Ticker(clock, config.tickIntervalMs, (lateMs) => this.#tick(lateMs));
     this.#deadlines = new Deadlines(clock, () => this.#expire());
     this.pauses = new Pauses(clock);
-    this.#sessionExpiry = new SessionExpiry(config.sessionIdleMs);
+    this.#sessionExpiry = new SessionExpiry({
+      sessionIdleMs: config.sessionIdleMs,
+      sessions: this.parts.replica.sessions,
+      now: () => clock.now(),
+      isLeader: () => this.isLeader,
+      propose: (kind, body) => void this.proposeOwn(kind, body, {}).catch(() => undefined),
+    });
     this.#departure = new Departure(this.parts);
-    const nobody = { sequence: 0, term: 0, leader: undefined, isLeader: false };
-    this.leaderChange = new LatestValue<LeaderChange>(nobody);
-    this.membersChange = new LatestValue<MembersChange>({ sequence: 0, index: 0, members: [] });
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
@@ -110,7 +106,7 @@ export class NodeLife implements PartsOwner {
   }
 
   get leader(): Member | undefined {
-    return this.leaderChange.value.leader;
+    return this.told.leaders.value.leader;
   }
 
   /** Whether the core may still change and anything may still leave. */
@@ -282,13 +278,7 @@ export class NodeLife implements PartsOwner {
     if (this.#live !== undefined) stopTimers(this.#live);
     this.#departure.stop();
     failCalls(this.parts, error);
-    const { sequence, term, leader, isLeader } = this.leaderChange.value;
-    if (leader !== undefined || isLeader) {
-      const next = { sequence: sequence + 1, term, leader: undefined, isLeader: false };
-      this.leaderChange.set(next);
-    }
-    this.leaderChange.end();
-    this.membersChange.end();
+    this.told.end();
     this.parts.observers.end();
   }
 
@@ -310,10 +300,9 @@ export class NodeLife implements PartsOwner {
   }
 
   /** A command of the node's own; resolves when it is applied here. */
-  proposePart(kind: CommandKind, body: Uint8Array, wait: WaitOptions): Promise<ProposeResult> {
+  proposeOwn(kind: CommandKind, body: Uint8Array, wait: WaitOptions): Promise<ProposeResult> {
     return promiseOf((listener) => {
-      // What every node must be able to apply.
-      checkProposable(encodePart(kind, body, undefined));
+      checkProposable(kind, body);
       this.submit(kind, body, wait, listener);
     });
   }
@@ -321,19 +310,17 @@ export class NodeLife implements PartsOwner {
   #tick(lateMs: number): void {
     const { core, loop, diskWatch, snapshots, promotion, farewell } = this.started;
     loop.guard(() => {
-      this.#ticks++;
       if (lateMs > this.parts.config.tickIntervalMs) {
         this.parts.logger.warn('loop.late', { lateMs: Math.round(lateMs) });
       }
       core.tick();
-      this.parts.proposals.retryParked();
+      this.parts.proposals.tick();
       this.parts.reads.tick();
       diskWatch.tick();
       snapshots.tick();
       promotion.tick();
       farewell.tick();
-      if (this.#ticks % SESSION_CHECK_TICKS === 0)
-        this.#expireSessions(this.parts.world.clock.now());
+      this.#sessionExpiry.tick();
     });
   }
 
@@ -350,37 +337,22 @@ export class NodeLife implements PartsOwner {
     );
   }
 
-  #expireSessions(now: number): void {
-    if (!this.isLeader) this.#sessionExpiry.reset();
-    else
-      for (const [session, index] of this.#sessionExpiry.due(this.parts.replica.sessions, now)) {
-        const body = encodeNumbers(session, index);
-        this.proposePart(CommandKind.ExpireSession, body, {}).catch(() => undefined);
-      }
-  }
-
   leadershipChanged(): void {
     const { core, loop } = this.started;
-    const before = this.leaderChange.value;
+    const { logger, proposals, reads } = this.parts;
     const leader = this.#memberOf(loop.leaderId);
-    const { isLeader } = this;
     const { term } = core;
-    const isSame = leader?.raftId === before.leader?.raftId && isLeader === before.isLeader;
-    // A term without a leader is no news; a leader in another term is another leadership.
-    if (isSame && (leader === undefined || term === before.term)) return;
-    this.leaderChange.set({ sequence: before.sequence + 1, term, leader, isLeader });
-    this.parts.logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
-    this.parts.reads.leaderChanged();
-    if (leader === undefined) this.parts.proposals.retryParked();
-    else this.parts.proposals.leaderChanged(leader.raftId);
+    if (!this.told.leaderIs(leader, this.isLeader, term)) return;
+    logger.info('leader.changed', { leader: leader?.nodeId ?? null, term });
+    reads.leaderChanged();
+    if (leader === undefined) proposals.forwarded.retryParked();
+    else proposals.forwarded.leaderChanged(leader.raftId);
     loop.askTurn();
   }
 
   membersChanged(): void {
     const { members, appliedIndex } = this.parts.replica;
-    const { sequence } = this.membersChange.value;
-    const list = members.list();
-    this.membersChange.set({ sequence: sequence + 1, index: appliedIndex, members: list });
+    this.told.membersAre(members.list(), appliedIndex);
     const { identity, neighbours } = this.started;
     this.#departure.look(identity);
     if (this.takesPart) neighbours.weighRefusals();
@@ -432,7 +404,8 @@ export class NodeLife implements PartsOwner {
 
   /** Where another node leads, and nothing is to be sent to it. */
   #checkMayForward(): void {
-    if (this.parts.config.disableProposalForwarding && this.leader) this.checkLeads();
+    const { disableProposalForwarding } = this.parts.config;
+    if (disableProposalForwarding && this.leader !== undefined) this.checkLeads();
   }
 
   checkLeads(): void {

@@ -8,7 +8,7 @@ import { type Entry, EntryType, type Message, MessageType, makeMessage } from '.
 import type { TransportEvents } from '../transport/index.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { decodeAnswers, encodeAnswers, encodeProposals, FrameKind } from './forwarding.ts';
-import { checkProposable, messageFault } from './peer-input.ts';
+import { checkPartProposable, messageFault } from './peer-input.ts';
 import { ForwardStatus } from './proposal.ts';
 import { encodeNumbers } from './replica.ts';
 
@@ -87,9 +87,9 @@ describe('frames of proposals', () => {
       encodePart(CommandKind.ExpireSession, encodeNumbers(1, 2), undefined),
       encodePart(CommandKind.MintMember, text('n4'), undefined),
     ]) {
-      expect(() => checkProposable(part)).not.toThrow();
+      expect(() => checkPartProposable(part)).not.toThrow();
     }
-    for (const part of badParts()) expect(() => checkProposable(part)).toThrow();
+    for (const part of badParts()) expect(() => checkPartProposable(part)).toThrow();
   });
 
   it('frames of any garbage are ignored', async () => {

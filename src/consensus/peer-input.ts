@@ -8,7 +8,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import { type Message, MessageType, type RaftId, type Snapshot } from '../raft/index.ts';
-import { CommandKind, type Part, readSinglePart } from './envelope.ts';
+import { CommandKind, readSinglePart } from './envelope.ts';
 import { checkNodeId } from './members.ts';
 import { decodeNumber } from './replica.ts';
 
@@ -69,20 +69,27 @@ export function snapshotOffered(from: RaftId, message: Message): Snapshot {
 }
 
 /**
- * Whether the log may hold what a follower wants to have proposed: every node will have to apply it.
+ * Whether the log may hold the part that a follower wants to have proposed.
  * @throws ClusterError COMMAND_UNKNOWN, CODEC_INVALID, CONFIG_INVALID.
  */
-export function checkProposable(bytes: Uint8Array): void {
-  const part = readSinglePart(bytes);
-  if (part.request !== undefined && part.kind !== CommandKind.Application) {
-    throw malformed(part, 'carries a request id');
+export function checkPartProposable(bytes: Uint8Array): void {
+  const { kind, body, request } = readSinglePart(bytes);
+  if (request !== undefined && kind !== CommandKind.Application) {
+    throw malformed(kind, 'carries a request id');
   }
-  const { body } = part;
-  switch (part.kind) {
+  checkProposable(kind, body);
+}
+
+/**
+ * Whether every node will be able to apply such a command.
+ * @throws ClusterError CODEC_INVALID, CONFIG_INVALID.
+ */
+export function checkProposable(kind: CommandKind, body: Uint8Array): void {
+  switch (kind) {
     case CommandKind.Application:
       return;
     case CommandKind.OpenSession:
-      if (body.length !== 0) throw malformed(part, `has ${body.length} bytes`);
+      if (body.length !== 0) throw malformed(kind, `has ${body.length} bytes`);
       return;
     case CommandKind.CloseSession:
       decodeNumber(body);
@@ -97,6 +104,6 @@ export function checkProposable(bytes: Uint8Array): void {
   }
 }
 
-function malformed({ kind }: Part, what: string): ClusterError {
+function malformed(kind: CommandKind, what: string): ClusterError {
   return new ClusterError('CODEC_INVALID', `a command of kind ${kind} ${what}`);
 }

@@ -39,7 +39,7 @@ export function sizeOf({ start, end }: PlacedBytes): number {
   return end - start;
 }
 
-export function partOf({ envelope, start, end }: PlacedBytes): Uint8Array {
+export function partBytesOf({ envelope, start, end }: PlacedBytes): Uint8Array {
   return envelope.bytes.subarray(start, end);
 }
 
@@ -119,11 +119,14 @@ export function batchEnd(proposals: readonly PlacedBytes[], from: number): numbe
   return proposals.length;
 }
 
-/** The data of an entry for them: as it stands, if all of a draft wait, and in its order; otherwise made anew of those that do. */
+/**
+ * The data of an entry for them: the draft as it stands, if all that is in it waits, and in its order; otherwise
+ * made anew of those that wait.
+ */
 export function envelopeOf(proposals: readonly Proposal[]): Uint8Array {
   const { envelope } = proposals[0] as Proposal;
   if (proposals.length === envelope.count && isWhole(envelope, proposals)) return envelope.bytes;
-  const parts = proposals.map(partOf);
+  const parts = proposals.map(partBytesOf);
   return encodeEnvelope(
     parts,
     parts.reduce((sum, part) => sum + part.length, 0),

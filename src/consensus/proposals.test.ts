@@ -103,9 +103,9 @@ describe('proposals', () => {
     const bench = new Bench();
     const [a, b] = [bench.add('a', true), bench.add('b')];
     bench.proposals.forwardQueued(2);
-    bench.proposals.leaderChanged(2);
+    bench.proposals.forwarded.leaderChanged(2);
     expect(bench.forwarded.map((batch) => batch.length)).toEqual([2]);
-    bench.proposals.leaderChanged(3);
+    bench.proposals.forwarded.leaderChanged(3);
     bench.proposals.forwardQueued(3);
     expect(bench.forwarded.map((batch) => batch.length)).toEqual([2, 1]);
     const [again] = bench.forwarded[1] as readonly LocalProposal[];
@@ -117,12 +117,12 @@ describe('proposals', () => {
       result: done('x'),
     });
     const [, second] = bench.forwarded[0] as readonly LocalProposal[];
-    bench.proposals.forwardAnswered(2, answer((again as LocalProposal).forwardId));
+    bench.proposals.forwarded.heard(2, answer((again as LocalProposal).forwardId));
     expect(await settled(a)).toBe('open');
-    bench.proposals.forwardAnswered(2, answer((second as LocalProposal).forwardId));
+    bench.proposals.forwarded.heard(2, answer((second as LocalProposal).forwardId));
     bench.proposals.tellApplied();
     expect(await b).toMatchObject({ code: 0 });
-    bench.proposals.forwardAnswered(3, answer((again as LocalProposal).forwardId));
+    bench.proposals.forwarded.heard(3, answer((again as LocalProposal).forwardId));
     bench.proposals.tellApplied();
     expect(await a).toMatchObject({ code: 0 });
   });
@@ -197,9 +197,9 @@ describe('proposals', () => {
     bench.proposals.forwardQueued(2);
     const id = bench.forwarded[0]?.[0]?.forwardId ?? 0;
     const answer = { id, status: ForwardStatus.Applied, index: 20, result: done('A') };
-    bench.proposals.forwardAnswered(3, answer);
+    bench.proposals.forwarded.heard(3, answer);
     expect(await settled(a)).toBe('open');
-    bench.proposals.forwardAnswered(2, answer);
+    bench.proposals.forwarded.heard(2, answer);
     expect(await settled(a)).toBe('open');
     bench.applied = 20;
     bench.apply(20, 3, [done('somebody')]);
@@ -212,13 +212,40 @@ describe('proposals', () => {
     bench.proposals.forwardQueued(2);
     const id = bench.forwarded[0]?.[0]?.forwardId ?? 0;
     const result = done('');
-    bench.proposals.forwardAnswered(2, { id, status: ForwardStatus.NotProposed, index: 0, result });
+    bench.proposals.forwarded.heard(2, { id, status: ForwardStatus.NotProposed, index: 0, result });
     bench.proposals.forwardQueued(2);
     expect(bench.forwarded.length).toBe(1);
-    bench.proposals.retryParked();
+    bench.proposals.forwarded.retryParked();
     bench.proposals.forwardQueued(3);
     expect(bench.forwarded.length).toBe(2);
     expect(await settled(a)).toBe('open');
+  });
+
+  it('sends at once elsewhere what one has sent back that leads no more', async () => {
+    const bench = new Bench();
+    const a = bench.add('a');
+    bench.proposals.forwardQueued(2);
+    bench.proposals.forwardQueued(3);
+    const id = bench.forwarded[0]?.[0]?.forwardId ?? 0;
+    const result = done('');
+    bench.proposals.forwarded.heard(2, { id, status: ForwardStatus.NotProposed, index: 0, result });
+    bench.proposals.forwardQueued(3);
+    expect(bench.forwarded.length).toBe(2);
+    expect(await settled(a)).toBe('open');
+  });
+
+  it('keeps what others have sent until it is decided whether this node leads', () => {
+    const bench = new Bench();
+    bench.proposals.addRemote(2, 8, part('a'));
+    bench.proposals.keepQueued();
+    expect([bench.proposals.queued, bench.answers]).toEqual([1, []]);
+    bench.proposals.appendQueued();
+    expect(bench.appended).toEqual([['a']]);
+
+    bench.proposals.addRemote(2, 9, part('b'));
+    bench.proposals.keepQueued();
+    bench.proposals.forwardQueued(3);
+    expect(bench.answers).toMatchObject([{ to: 2, id: 9, status: ForwardStatus.NotProposed }]);
   });
 
   it('a lost connection to the leader is an unknown outcome; a request with an id is repeated', async () => {
@@ -226,7 +253,7 @@ describe('proposals', () => {
     const plain = bench.add('plain');
     const safe = bench.add('safe', true);
     bench.proposals.forwardQueued(2);
-    bench.proposals.peerLost(2);
+    bench.proposals.forwarded.peerLost(2);
     expect(await settled(plain)).toBe('"OUTCOME_UNKNOWN"');
     expect(await settled(safe)).toBe('open');
     bench.proposals.forwardQueued(3);
@@ -251,10 +278,10 @@ describe('proposals', () => {
 
   it('calls unknown what was lost on its way and waits to be tried again', async () => {
     const ways: readonly ((bench: Bench, first: LocalProposal) => void)[] = [
-      (bench) => bench.proposals.peerLost(2),
-      (bench) => bench.proposals.leaderChanged(3),
+      (bench) => bench.proposals.forwarded.peerLost(2),
+      (bench) => bench.proposals.forwarded.leaderChanged(3),
       (bench, { forwardId: id }) =>
-        bench.proposals.forwardAnswered(2, {
+        bench.proposals.forwarded.heard(2, {
           id,
           status: ForwardStatus.Unknown,
           index: 0,
@@ -267,7 +294,7 @@ describe('proposals', () => {
         const given = bench.add('a', true);
         bench.proposals.forwardQueued(2);
         lose(bench, bench.forwarded[0]?.[0] as LocalProposal);
-        bench.proposals.retryParked();
+        bench.proposals.forwarded.retryParked();
         bench.proposals.forwardQueued(0);
         bench.now = 200;
         if (end === 'deadline') bench.proposals.expire();

@@ -24,17 +24,17 @@
  */
 import { assert, ClusterError } from '../errors.ts';
 import { BATCH_BYTES_MAX, PROPOSAL_BYTES_WAITING_MAX, PROPOSALS_WAITING_MAX } from '../limits.ts';
-import type { LogIndex, RaftId, Term } from '../raft/index.ts';
+import { type LogIndex, NONE, type RaftId, type Term } from '../raft/index.ts';
 import { partBytes } from './envelope.ts';
 import { EnvelopeDrafts, NOWHERE } from './envelope-draft.ts';
+import { ForwardedProposals } from './forwarded-proposals.ts';
 import {
-  batchEnd,
   envelopeOf,
   type ForwardAnswer,
   ForwardStatus,
   type LocalProposal,
   type Proposal,
-  partOf,
+  partBytesOf,
   type Stage,
   sizeOf,
 } from './proposal.ts';
@@ -59,11 +59,6 @@ interface Placed {
   readonly proposals: readonly Proposal[];
 }
 
-interface Answered {
-  readonly proposal: LocalProposal;
-  readonly result: CommandResult;
-}
-
 const { Applied, NotProposed, Unknown } = ForwardStatus;
 const NO_RESULT: CommandResult = { code: 0, bytes: new Uint8Array(0) };
 
@@ -78,21 +73,26 @@ export class Proposals {
    * applied at the index decides between them.
    */
   readonly #placed = new Map<LogIndex, Placed[]>();
-  readonly #forwarded = new Map<number, { to: RaftId; proposal: LocalProposal }>();
-  /** Answered by the leader; this node has not applied that far. By index. */
-  readonly #answered = new Map<LogIndex, Answered[]>();
+  /** Those that another node was given, until they have their results or come back. */
+  readonly forwarded: ForwardedProposals;
   /** Everything local that has no answer yet, for deadlines. */
   readonly #local: Unanswered = new Unanswered();
   /** They have their results; who waits for them is told at the end of the turn. */
   #applied: LocalProposal[] = [];
-  #nextForwardId: number;
-  /** Sent back by a node that does not lead: not sent there again before something has changed. */
-  #parked: LocalProposal[] = [];
 
   /** `firstForwardId`: random per start; the leader may still answer what an earlier life forwarded. */
   constructor(host: ProposalHost, firstForwardId: number) {
     this.#host = host;
-    this.#nextForwardId = firstForwardId;
+    this.forwarded = new ForwardedProposals(
+      {
+        appliedIndex: () => host.appliedIndex(),
+        forward: (to, proposals) => host.forward(to, proposals),
+        resolve: (proposal, index, result) => this.#resolve(proposal, index, result),
+        comesBack: (proposal) => this.#requeue(proposal, false),
+        lost: (proposal, why) => this.#lost(proposal, why),
+      },
+      firstForwardId,
+    );
   }
 
   get queued(): number {
@@ -143,6 +143,7 @@ export class Proposals {
 
   /** This node leads: everything that waits goes into the log, in few entries. */
   appendQueued(): void {
+    this.forwarded.destination = NONE;
     this.#drafts.close();
     while (this.#queue.length > 0) {
       const proposals = this.#takeBatch();
@@ -155,12 +156,20 @@ export class Proposals {
       for (const proposal of proposals) {
         if (proposal.origin === 'local') proposal.stage = 'appended';
       }
-      pushTo(this.#placed, place.index, { term: place.term, proposals });
+      const placed = this.#placed.get(place.index);
+      if (placed === undefined) this.#placed.set(place.index, [{ term: place.term, proposals }]);
+      else placed.push({ term: place.term, proposals });
     }
   }
 
-  /** Another node leads, or (`leader` 0) nobody. */
+  /** This node may lead in a moment: what waits stays here. */
+  keepQueued(): void {
+    this.forwarded.destination = NONE;
+  }
+
+  /** Another node leads, or will in a moment; or (`leader` NONE) nobody. */
   forwardQueued(leader: RaftId): void {
+    this.forwarded.destination = leader;
     const queue = this.#queue;
     if (queue.length === 0) return;
     this.#drafts.close();
@@ -168,12 +177,11 @@ export class Proposals {
     this.#queuedBytes = 0;
     const mine: LocalProposal[] = [];
     for (const proposal of queue) {
-      if (proposal.origin === 'remote')
+      if (proposal.origin === 'remote') {
         this.#answerNothing(proposal.from, proposal.id, NotProposed);
-      else if (proposal.isWaiting) mine.push(proposal);
+      } else if (proposal.isWaiting) mine.push(proposal);
     }
-    if (leader === 0) this.#putBack(mine);
-    else this.#forwardInBatches(leader, mine);
+    this.#putBack(leader === NONE ? mine : this.forwarded.send(leader, mine));
   }
 
   /** An entry was applied. `results` is undefined for entries that hold no commands. */
@@ -184,10 +192,7 @@ export class Proposals {
       if (placed.term === term && results !== undefined) this.#settle(placed, index, results);
       else for (const proposal of placed.proposals) this.#replaced(proposal);
     }
-    const answered = this.#answered.get(index);
-    if (answered === undefined) return;
-    this.#answered.delete(index);
-    for (const { proposal, result } of answered) this.#resolve(proposal, index, result);
+    this.forwarded.applied(index);
   }
 
   /** A snapshot took the place of all entries up to `index`; their results were not seen here. */
@@ -199,63 +204,13 @@ export class Proposals {
         this.#lost(proposal, 'a snapshot took its place');
       }
     }
-    for (const [at, answered] of this.#answered) {
-      if (at > index) continue;
-      this.#answered.delete(at);
-      for (const { proposal, result } of answered) this.#resolve(proposal, at, result);
-    }
+    this.forwarded.skippedTo(index);
   }
 
-  /** What a leader says of a proposal that was forwarded to it. */
-  forwardAnswered(from: RaftId, answer: ForwardAnswer): void {
-    const entry = this.#forwarded.get(answer.id);
-    if (entry === undefined || entry.to !== from) return;
-    this.#forwarded.delete(answer.id);
-    const { proposal } = entry;
-    if (proposal.stage !== 'forwarded') return;
-    const isLost = answer.status === Unknown;
-    proposal.mayBeInLog ||= isLost;
-    if (answer.status === NotProposed) this.#park(proposal);
-    else if (isLost && proposal.repeatable) this.#park(proposal);
-    else if (isLost) this.#lost(proposal, 'the leader lost it');
-    else if (this.#host.appliedIndex() >= answer.index) {
-      this.#resolve(proposal, answer.index, answer.result);
-    } else {
-      proposal.stage = 'answered';
-      pushTo(this.#answered, answer.index, { proposal, result: answer.result });
-    }
-  }
-
-  /** A tick has passed, or another node leads: what was sent back may be tried again. */
-  retryParked(): void {
+  /** A tick has passed. */
+  tick(): void {
     this.#dropDone();
-    if (this.#parked.length === 0) return;
-    const parked = this.#parked;
-    this.#parked = [];
-    for (const proposal of parked) if (proposal.stage !== 'done') this.#push(proposal);
-  }
-
-  /**
-   * Another node leads. What was sent to the one before and may be repeated goes to the new one: the old
-   * leader may be frozen, and its answer may never come. The others wait for that answer.
-   */
-  leaderChanged(leader: RaftId): void {
-    for (const [id, { to, proposal }] of this.#forwarded) {
-      if (to === leader || !proposal.repeatable || proposal.stage !== 'forwarded') continue;
-      this.#forwarded.delete(id);
-      this.#lost(proposal, 'another node leads');
-    }
-    this.retryParked();
-  }
-
-  /** The connection to a peer broke: its answers may be lost. */
-  peerLost(peer: RaftId): void {
-    for (const [id, { to, proposal }] of this.#forwarded) {
-      if (to !== peer) continue;
-      this.#forwarded.delete(id);
-      if (proposal.stage === 'forwarded')
-        this.#lost(proposal, 'the connection to the leader broke');
-    }
+    this.forwarded.retryParked();
   }
 
   /** Ends what is past its deadline; answers the earliest deadline that is left. */
@@ -305,11 +260,9 @@ export class Proposals {
       this.#fail(proposal, error);
     }
     this.#queue = [];
-    this.#parked = [];
     this.#queuedBytes = 0;
     this.#placed.clear();
-    this.#forwarded.clear();
-    this.#answered.clear();
+    this.forwarded.clear();
   }
 
   #push(proposal: Proposal): void {
@@ -331,7 +284,7 @@ export class Proposals {
     // Where one of thousands is left, it would keep all their bytes: those are counted no more.
     this.#drafts.close();
     for (const it of left) {
-      if (it.origin === 'local') it.place(this.#drafts.addPart(partOf(it)), sizeOf(it));
+      if (it.origin === 'local') it.place(this.#drafts.addPart(partBytesOf(it)), sizeOf(it));
     }
     this.#putBack(left);
   }
@@ -351,24 +304,6 @@ export class Proposals {
     }
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
     return proposals;
-  }
-
-  #forwardInBatches(leader: RaftId, proposals: readonly LocalProposal[]): void {
-    let from = 0;
-    while (from < proposals.length) {
-      const to = batchEnd(proposals, from);
-      const batch = proposals.slice(from, to);
-      for (const proposal of batch) proposal.forwardId = this.#nextForwardId++;
-      if (!this.#host.forward(leader, batch)) {
-        this.#putBack(proposals.slice(from));
-        return;
-      }
-      for (const proposal of batch) {
-        proposal.stage = 'forwarded';
-        this.#forwarded.set(proposal.forwardId, { to: leader, proposal });
-      }
-      from = to;
-    }
   }
 
   #settle(placed: Placed, index: LogIndex, results: readonly CommandResult[]): void {
@@ -402,11 +337,6 @@ export class Proposals {
     this.#push(proposal);
   }
 
-  #park(proposal: LocalProposal): void {
-    proposal.stage = proposal.mayBeInLog ? 'adrift' : 'queued';
-    this.#parked.push(proposal);
-  }
-
   #lost(proposal: Proposal, why: string): void {
     if (proposal.origin === 'remote') {
       this.#answerNothing(proposal.from, proposal.id, Unknown);
@@ -432,7 +362,7 @@ export class Proposals {
   #fail(proposal: LocalProposal, error: Error): void {
     if (proposal.stage === 'done') return;
     this.#finish(proposal);
-    this.#forwarded.delete(proposal.forwardId);
+    this.forwarded.forget(proposal);
     tellFailed(proposal, error);
   }
 
@@ -441,10 +371,4 @@ export class Proposals {
     // Its size in the queue counts on; its bytes need not be kept for it.
     proposal.envelope = NOWHERE;
   }
-}
-
-function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

@@ -152,7 +152,7 @@ export class RaftNode implements AsyncDisposable {
   async openSession(options: WaitOptions = NO_OPTIONS): Promise<SessionId> {
     checkWaitOptions(options);
     const nothing = new Uint8Array(0);
-    const opened = await this.#life.proposePart(CommandKind.OpenSession, nothing, options);
+    const opened = await this.#life.proposeOwn(CommandKind.OpenSession, nothing, options);
     return decodeNumber(opened.bytes);
   }
 
@@ -163,7 +163,7 @@ export class RaftNode implements AsyncDisposable {
   async closeSession(session: SessionId, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkSession(session);
     checkWaitOptions(options);
-    await this.#life.proposePart(CommandKind.CloseSession, encodeNumbers(session), options);
+    await this.#life.proposeOwn(CommandKind.CloseSession, encodeNumbers(session), options);
   }
 
   /**
@@ -259,12 +259,12 @@ export class RaftNode implements AsyncDisposable {
 
   /** Begins with the present state; ends when the node does. */
   leaderChanges(): AsyncIterable<LeaderChange> {
-    return this.#life.leaderChange;
+    return this.#life.told.leaders;
   }
 
   /** Begins with the present state; ends when the node does. */
   memberChanges(): AsyncIterable<MembersChange> {
-    return this.#life.membersChange;
+    return this.#life.told.members;
   }
 
   /**

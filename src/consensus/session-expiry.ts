@@ -4,8 +4,22 @@
  * begins to count anew.
  */
 import type { LogIndex } from '../raft/index.ts';
+import { CommandKind } from './envelope.ts';
+import { encodeNumbers } from './replica.ts';
 import type { SessionTable } from './sessions.ts';
 import type { SessionId } from './types.ts';
+
+/** Ticks between two looks. */
+const CHECK_TICKS = 100;
+
+export interface SessionExpiryHost {
+  readonly sessionIdleMs: number;
+  readonly sessions: SessionTable;
+  now(): number;
+  isLeader(): boolean;
+  /** What comes of it is seen at the next look. */
+  propose(kind: CommandKind, body: Uint8Array): void;
+}
 
 interface Use {
   readonly lastIndex: LogIndex;
@@ -14,29 +28,32 @@ interface Use {
 }
 
 export class SessionExpiry {
-  readonly #idleMs: number;
+  readonly #host: SessionExpiryHost;
   #uses = new Map<SessionId, Use>();
+  #ticks = 0;
 
-  constructor(idleMs: number) {
-    this.#idleMs = idleMs;
+  constructor(host: SessionExpiryHost) {
+    this.#host = host;
   }
 
-  /** This node does not lead (any more). */
-  reset(): void {
-    this.#uses.clear();
+  tick(): void {
+    this.#ticks++;
+    if (this.#ticks % CHECK_TICKS !== 0) return;
+    if (this.#host.isLeader()) this.#look();
+    else this.#uses.clear();
   }
 
-  /** Sessions to end, with the index of their newest use. */
-  due(sessions: SessionTable, now: number): (readonly [SessionId, LogIndex])[] {
+  #look(): void {
+    const { sessionIdleMs, sessions } = this.#host;
+    const now = this.#host.now();
     const uses = new Map<SessionId, Use>();
-    const due: (readonly [SessionId, LogIndex])[] = [];
     for (const [session, lastIndex] of sessions.lastUses()) {
       const known = this.#uses.get(session);
       const use = known?.lastIndex === lastIndex ? known : { lastIndex, since: now };
       uses.set(session, use);
-      if (now - use.since >= this.#idleMs) due.push([session, lastIndex]);
+      if (now - use.since < sessionIdleMs) continue;
+      this.#host.propose(CommandKind.ExpireSession, encodeNumbers(session, lastIndex));
     }
     this.#uses = uses;
-    return due;
   }
 }

@@ -8,12 +8,10 @@ import {
   type LeaderChange,
   type Member,
   type MembersChange,
-  NO_OPTIONS,
   type NodeStatus,
   type ProposalListener,
   type ProposeOptions,
   type ProposeResult,
-  promiseOf,
   RaftNode,
   type RaftNodeConfig,
   type ReadOptions,
@@ -137,11 +135,16 @@ export class EmbeddedEngine implements Engine {
 
   get #started(): RaftNode {
     if (this.#node !== undefined) return this.#node;
-    throw new ClusterError('NOT_STARTED', `node ${this.nodeId} was not started: call start()`);
+    throw this.#notStarted();
   }
 
-  propose(command: Uint8Array, options: ProposeOptions = NO_OPTIONS): Promise<ProposeResult> {
-    return promiseOf((listener) => this.submit(command, options, listener));
+  #notStarted(): ClusterError {
+    return new ClusterError('NOT_STARTED', `node ${this.nodeId} was not started: call start()`);
+  }
+
+  propose(command: Uint8Array, options?: ProposeOptions): Promise<ProposeResult> {
+    const node = this.#node;
+    return node === undefined ? Promise.reject(this.#notStarted()) : node.propose(command, options);
   }
 
   submit(command: Uint8Array, options: ProposeOptions, listener: ProposalListener): void {
