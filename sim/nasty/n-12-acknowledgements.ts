@@ -11,6 +11,7 @@
  * and what conflicts is cut by it. So only a heartbeat reaches a follower whose stale tail still stands,
  * and an append that is short of the follower's log is one that comes twice.
  */
+import { COMMIT_NOTICE_MS } from '../../src/limits.ts';
 import { type LogIndex, MessageType, type Term } from '../../src/raft/index.ts';
 import { letters } from './mail.ts';
 import {
@@ -135,6 +136,8 @@ export const LATE_REFUSAL: NastyScenario = {
     await write(stage, 'n1', 'after', 'done');
     await untilInStep(stage, 'n1', 'n3');
 
+    // What is left to be told of the last commit has been told then.
+    await cluster.run(2 * COMMIT_NOTICE_MS);
     const match = matchOf(stage, 'n1', 'n3');
     const refused = refusals.messages[0]?.index ?? 0;
     stage.expect(refused > 0 && refused <= match, 'n3 has long since got what it refused');

@@ -5,6 +5,7 @@
  *
  * The sync of the node's own snapshot hangs; everything else on its disk is quick again at once.
  */
+import { COMMIT_NOTICE_MS } from '../../src/limits.ts';
 import {
   allIsWell,
   freeDisk,
@@ -76,7 +77,11 @@ async function slowOwn(stage: NastyStage): Promise<void> {
     holdSyncs(stage, 'n3', STUCK_MS);
   });
   const isCutOff = (): boolean => cluster.network.link('n1', 'n3').isCut;
-  for (let at = 0; !isCutOff() && at < 60; at++) await write(stage, 'n1', `early ${at}`, 'v');
+  for (let at = 0; !isCutOff() && at < 60; at++) {
+    await write(stage, 'n1', `early ${at}`, 'v');
+    // Or n3 hears of the commit together with the next entry, whose sync would hang as well.
+    await cluster.run(2 * COMMIT_NOTICE_MS);
+  }
   await until(stage, 'n3 writes a snapshot', () => isWriting(stage));
   await cluster.run(WRITTEN_MS);
   freeDisk(stage, 'n3');
