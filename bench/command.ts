@@ -163,6 +163,6 @@ function outline({ benchmarks, rounds }: Options, sections: readonly Section[]):
     return `${item}: ${what}: ${how}`;
   });
   if (rounds >= ROUNDS_JUDGING) return { leftOut };
-  const firstLook = `a first look of ${rounds} rounds; npm run bench:peers and bench:core judge`;
+  const firstLook = `a first look: ${rounds} of the ${ROUNDS_JUDGING} rounds that a verdict takes`;
   return { leftOut, firstLook };
 }

@@ -23,9 +23,10 @@ export interface Panel {
   readonly series: readonly PlotSeries[];
 }
 
-const WIDTH = 460;
+const WIDTH = 500;
 const HEIGHT = 300;
-const MARGIN = { left: 64, right: 16, top: 34, bottom: 46 } as const;
+/** On the right: half of the widest figure below the axis. */
+const MARGIN = { left: 64, right: 32, top: 34, bottom: 46 } as const;
 const HEAD_HEIGHT = 44;
 const TICKS_WANTED = 5;
 const COLOURS = ['#1b6ca8', '#c2571a', '#3c8031', '#8a4fa3', '#7a6a1f'] as const;

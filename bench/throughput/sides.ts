@@ -14,6 +14,8 @@ import { etcdLoad } from '../peers/etcd-load.ts';
 export const VALUE_BYTES = 256;
 export const KEYS = 10_000;
 const FILL_INFLIGHT = 200;
+/** So that large values, too, are taken in within the time of a call, on a slow disk. */
+const FILL_BYTES_INFLIGHT_MAX = 2 * 2 ** 20;
 
 /** To whom the operations go. */
 export type Via = 'leader' | 'followers';
@@ -32,24 +34,27 @@ export interface Side {
   stop(): Promise<void>;
 }
 
+interface Values {
+  readonly keys: number;
+  readonly valueBytes: number;
+}
+
 type Loading = (load: Load & { readonly total?: number }) => Promise<LoadResult>;
 
 /** Puts each key once; a store that is not full would be another measurement. */
-async function fill(load: Loading, keys: number): Promise<void> {
-  const { failed } = await load({
+async function fill(load: Loading, { keys, valueBytes }: Values): Promise<void> {
+  const fitting = Math.ceil(FILL_BYTES_INFLIGHT_MAX / valueBytes);
+  const { failed, failures } = await load({
     operation: 'put',
     via: 'leader',
-    inflight: Math.min(FILL_INFLIGHT, keys),
+    inflight: Math.min(FILL_INFLIGHT, keys, fitting),
     total: keys,
     seconds: 0,
     warmSeconds: 0,
   });
-  if (failed > 0) throw new Error(`${failed} of ${keys} puts failed while a store was filled`);
-}
-
-interface Values {
-  readonly keys: number;
-  readonly valueBytes: number;
+  if (failed === 0) return;
+  const codes = Object.keys(failures).join(', ');
+  throw new Error(`${failed} of ${keys} puts failed while a store was filled: ${codes}`);
 }
 
 function loading(cluster: QuorateCluster, driver: LoadDriver, values: Values): Loading {
@@ -71,7 +76,8 @@ function loading(cluster: QuorateCluster, driver: LoadDriver, values: Values): L
 export async function fillWithKeys(cluster: QuorateCluster, keys: number): Promise<void> {
   const driver = new LoadDriver();
   try {
-    await fill(loading(cluster, driver, { keys, valueBytes: VALUE_BYTES }), keys);
+    const values = { keys, valueBytes: VALUE_BYTES };
+    await fill(loading(cluster, driver, values), values);
   } finally {
     await driver.stop();
   }
@@ -85,7 +91,7 @@ export async function quorateSide(
   const cluster = await QuorateCluster.start({ members });
   const driver = new LoadDriver();
   const load = loading(cluster, driver, { keys, valueBytes });
-  await fill(load, keys);
+  await fill(load, { keys, valueBytes });
   const stop = async (): Promise<void> => {
     await driver.stop();
     await cluster.stop();
@@ -111,7 +117,7 @@ export async function etcdSide(
       keys: KEYS,
       serverPids: cluster.pids,
     });
-  await fill(load, KEYS);
+  await fill(load, { keys: KEYS, valueBytes: VALUE_BYTES });
   return { cluster, load, stop: () => cluster.stop() };
 }
 

@@ -30,7 +30,7 @@ export function toBytes(value: Bytes, field: string): Uint8Array {
   );
 }
 
-/** Most keys are such; a look at each character takes half the time of the way out of JavaScript. */
+/** Most keys are such; a look at each character is cheaper than the way out of JavaScript. */
 function asciiBytes(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) {

@@ -1,8 +1,8 @@
 /**
  * A result that holds what its bytes are made of, and writes them where they are wanted.
  *
- * A small array of bytes costs more than what most commands do: some 150 ns, and 200 bytes that the
- * sessions keep for retries. Most results are never wanted as an array of their own: they are hashed, and
+ * A small array of bytes costs more than what most commands do, to make and in the memory that the
+ * sessions keep for retries (docs/internals/performance.md). Most results are never wanted as an array of their own: they are hashed, and
  * the leader copies them into an answer. A machine may answer with results of this kind; `bytes` then
  * makes the array for whoever asks. The rule: what `write` writes is `byteLength` long, and never changes.
  */

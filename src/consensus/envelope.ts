@@ -181,7 +181,7 @@ export class PartCursor {
   /** A view of the part's body. */
   body(): Uint8Array {
     const { buffer, byteOffset } = this.#bytes;
-    // Not `subarray`: of a Buffer that is a Buffer again, which takes twice as long.
+    // Not `subarray`: of a Buffer that is a Buffer again, which takes longer.
     return new Uint8Array(buffer, byteOffset + this.#bodyStart, this.#bodyEnd - this.#bodyStart);
   }
 

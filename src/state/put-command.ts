@@ -5,7 +5,7 @@
  *
  * Nearly all commands of a busy cluster are puts, and each is looked at on every node: at the door, when
  * it is applied, by the client that makes it. The general way (command-codec.ts, command-limits.ts) makes
- * a reader, two views and a command of each, some two microseconds; the way in here knows five offsets.
+ * a reader, two views and a command of each; the way in here knows five offsets.
  *
  * The rule it protects: there is one meaning. What is taken here is exactly what the general way decodes
  * and allows; all else, whatever is wrong with it, is answered by the general way. The property tests

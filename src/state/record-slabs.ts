@@ -4,7 +4,7 @@
  * Why not an object for each key: a million keys would be some five million objects for the garbage
  * collector to walk through, and a value that is a slice of a socket's chunk pins the whole chunk. Here
  * a key costs its bytes, a header of 32 and the number (`RecordRef`) that its slot holds.
- * Measured: 300,000 values of 256 bytes take 88 MiB here and 10 MiB of JavaScript heap, history aside.
+ * What that comes to: docs/internals/performance.md.
  *
  * A record never changes once it is written; a new value is a new record, and the old one is released.
  * So whoever holds the table of slabs as it was (a snapshot) goes on reading it while writes go on.

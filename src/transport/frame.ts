@@ -63,7 +63,7 @@ interface Header {
   readonly crc: number;
 }
 
-/** Of CRC-32, a byte at a time: for the few bytes of a header the way into zlib costs four times as much. */
+/** Of CRC-32, a byte at a time: for the few bytes of a header the way into zlib costs more than they do. */
 const CRC_TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;

@@ -1,8 +1,7 @@
 /**
  * A second descriptor of an open file, on which a write returns when what was written is durable (O_DSYNC):
- * one trip to a thread of the pool where pwritev and fdatasync are two. Measured with records of 400
- * bytes to 256 KiB on ext4, this takes a fifth of the latency away and a quarter of the CPU, and is ahead
- * of a worker thread with fdatasyncSync.
+ * one trip to a thread of the pool where pwritev and fdatasync are two. How much that is, and how a worker
+ * thread with fdatasyncSync compares: docs/internals/performance.md.
  *
  * O_DSYNC is a promise of the file system, and some take the flag and do nothing (FUSE without a page cache
  * leaves it to its server). So it is used only where the kernel itself does after such a write what it does
