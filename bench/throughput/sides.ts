@@ -57,6 +57,16 @@ async function fill(load: Loading, { keys, valueBytes }: Values): Promise<void> 
   throw new Error(`${failed} of ${keys} puts failed while a store was filled: ${codes}`);
 }
 
+/** Who is handed no side can not stop one. */
+async function filled(side: { load: Loading; stop(): Promise<void> }, of: Values): Promise<void> {
+  try {
+    await fill(side.load, of);
+  } catch (error) {
+    await side.stop();
+    throw error;
+  }
+}
+
 function loading(cluster: QuorateCluster, driver: LoadDriver, values: Values): Loading {
   const clientsOf = async (via: Via): Promise<readonly (readonly string[])[]> => {
     const leader = await cluster.leader();
@@ -91,11 +101,11 @@ export async function quorateSide(
   const cluster = await QuorateCluster.start({ members });
   const driver = new LoadDriver();
   const load = loading(cluster, driver, { keys, valueBytes });
-  await fill(load, { keys, valueBytes });
   const stop = async (): Promise<void> => {
     await driver.stop();
     await cluster.stop();
   };
+  await filled({ load, stop }, { keys, valueBytes });
   return { cluster, driver, load, stop };
 }
 
@@ -117,8 +127,9 @@ export async function etcdSide(
       keys: KEYS,
       serverPids: cluster.pids,
     });
-  await fill(load, { keys: KEYS, valueBytes: VALUE_BYTES });
-  return { cluster, load, stop: () => cluster.stop() };
+  const side = { cluster, load, stop: () => cluster.stop() };
+  await filled(side, { keys: KEYS, valueBytes: VALUE_BYTES });
+  return side;
 }
 
 export async function ceilingSide(way: SyncWay): Promise<Side> {
