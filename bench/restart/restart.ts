@@ -24,6 +24,8 @@ const PROBE_EVERY_MS = 5;
 const SERVING_MS_MAX = 60_000;
 /** A node at rest gives back what a load needed. */
 const REST_MS = 3_000;
+/** The engine gives the memory of its young objects back when nothing has happened for some ten seconds. */
+const LONG_REST_MS = 20_000;
 const MIB = 2 ** 20;
 const RESTART_MS_MAX = 1_000;
 const FILLED_MIB_MAX = 250;
@@ -46,8 +48,8 @@ export const restart: Benchmark = {
 
 async function ours(context: BenchmarkContext, recorder: Recorder): Promise<void> {
   const cluster = await QuorateCluster.start();
-  const readMemory = async (name: string): Promise<void> => {
-    await pause(context.isTrial ? 0 : REST_MS);
+  const readMemory = async (name: string, restMs = REST_MS): Promise<void> => {
+    await pause(context.isTrial ? 0 : restMs);
     for (const pid of cluster.pids) recorder.add(name, 'MiB', residentBytes(pid) / MIB);
   };
   try {
@@ -55,6 +57,7 @@ async function ours(context: BenchmarkContext, recorder: Recorder): Promise<void
     context.tell('filling a cluster');
     await fillWithKeys(cluster, context.isTrial ? KEYS_OF_TRIAL : KEYS);
     await readMemory(FILLED);
+    await readMemory(`${FILLED}, long at rest`, LONG_REST_MS);
     await inRounds(context, 'restarts', async () => {
       const id = (await cluster.followers())[0]!;
       await cluster.settled();

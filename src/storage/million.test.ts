@@ -92,13 +92,18 @@ function counting(disk: Disk, reads: Map<string, number>): Disk {
   };
 }
 
-/** The memory of a read is let go of in the turn after the one in which it is not needed any more. */
+/** What is let go of in one turn of the loop is gone in a later one: the least of some turns is what is held. */
 async function memory(): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 50));
   setFlagsFromString('--expose_gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  const collect = runInNewContext('gc') as () => void;
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < 8; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    least = Math.min(least, heapUsed + external);
+  }
+  return least;
 }
 
 it('a log of a million entries is opened with one read of each byte, in bounded memory', async () => {
