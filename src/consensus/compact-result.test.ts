@@ -1,10 +1,12 @@
 /** Results that make no bytes: kept, hashed and checked as those whose bytes they stand for. */
 import { describe, expect, it } from 'vitest';
-import { RESULT_BYTES_MAX } from '../limits.ts';
+import { BATCH_BYTES_MAX, RESULT_BYTES_MAX } from '../limits.ts';
 import { type Entry, EntryType } from '../raft/index.ts';
 import { CompactResult, resultLength, writeResult } from './compact-result.ts';
 import { CommandKind, encodeEnvelope, encodePart } from './envelope.ts';
+import { decodeAnswers, encodeAnswers } from './forwarding.ts';
 import { checkResults } from './machine-results.ts';
+import { ForwardStatus } from './proposal.ts';
 import { Replica } from './replica.ts';
 import type { CommandResult, StateMachine } from './types.ts';
 
@@ -90,5 +92,18 @@ describe('compact results', () => {
     const long = new Repeated(1, RESULT_BYTES_MAX + 1);
     expect(checkResults([long], 1, 5)).toEqual(checkResults([plain(long)], 1, 5));
     expect(checkResults([new Repeated(1, 9)], 1, 5)).toEqual([new Repeated(1, 9)]);
+  });
+
+  it('travel to followers as plain ones do, in as many frames', () => {
+    const answers = [0, 3, BATCH_BYTES_MAX - 100, 200, 5].map((byteLength, id) => {
+      return { id, status: ForwardStatus.Applied, index: 7, result: new Repeated(1, byteLength) };
+    });
+    const usual = answers.map(({ result, ...rest }) => ({ ...rest, result: plain(result) }));
+    const frames = encodeAnswers(answers);
+    expect(frames.length).toBe(2);
+    const bytes = Buffer.concat(frames);
+    expect(bytes.equals(Buffer.concat(encodeAnswers(usual)))).toBe(true);
+    const lengths = frames.flatMap(decodeAnswers).map(({ result }) => result.bytes.length);
+    expect(lengths).toEqual(answers.map(({ result }) => result.byteLength));
   });
 });

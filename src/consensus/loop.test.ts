@@ -18,11 +18,12 @@ it('an idle node takes no turns', async () => {
 });
 
 it('reads and proposals that come while others are under way need no tick to go on', async () => {
-  await using cluster = new TestCluster(3, { tickIntervalMs: 50 });
+  // No tick comes: what needed one would end at its deadline.
+  await using cluster = new TestCluster(3, { tickIntervalMs: 60_000 });
   await cluster.startAll();
+  cluster.nodes.get('n1')?.node.campaign();
   const leader = await cluster.leader();
   const [follower] = cluster.followers(leader);
-  const began = performance.now();
   for (let i = 0; i < 50; i++) {
     await Promise.all([
       follower?.node.readIndex(),
@@ -30,8 +31,7 @@ it('reads and proposals that come while others are under way need no tick to go 
       follower?.node.propose(text(String(i))),
     ]);
   }
-  // With a tick for each of them it would take at least 50 of 50 ms.
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(follower?.machine.journal.length).toBe(50);
 });
 
 it('what was refused while too much was uncommitted goes on without a tick', async () => {

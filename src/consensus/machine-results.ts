@@ -69,9 +69,12 @@ function faultOf(answer: unknown): string | undefined {
     const isResult = 'code' in answer;
     return isResult ? `one with the code ${shown(code)}` : `${shown(answer)} without a code`;
   }
-  if ((code as number) < 0 || (code as number) >= NODE_CODES_FROM)
+  if ((code as number) < 0 || (code as number) >= NODE_CODES_FROM) {
     return `one with the code ${code}`;
-  return types.isUint8Array(bytes) ? undefined : `one whose bytes are ${shown(bytes)}`;
+  }
+  if (types.isUint8Array(bytes)) return undefined;
+  const why = bytes === undefined ? ' (a copy of a result by a spread has none)' : '';
+  return `one whose bytes are ${shown(bytes)}${why}`;
 }
 
 /** Nobody waits for it; should it fail as well, that must not end the process. */

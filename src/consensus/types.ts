@@ -17,6 +17,9 @@ import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 /**
  * The answer of the state machine to one command. `code` 0: done. Any other code is the machine's own
  * rejection: a result like any other, the same on every node, that stops nothing.
+ *
+ * `bytes` may be made when they are asked for (see `CompactResult`): whoever hands a result on as another one takes
+ * it apart, `{ code, bytes: result.bytes }`. A copy by a spread, by `structuredClone` or as JSON has none.
  */
 export interface CommandResult {
   readonly code: number;
@@ -90,8 +93,9 @@ export interface ProposeResult extends CommandResult {
  */
 export interface ProposalListener {
   /**
-   * This node has applied the command, and this is what the machine answered. It may be kept; its `bytes` must
-   * not be changed, and may be made when they are asked for (`resultLength`, `writeResult` do without).
+   * This node has applied the command, and this is what the machine answered; told at the end of a turn of the
+   * loop. It may be kept; its `bytes` must not be changed, and may be made when they are asked for
+   * (`resultLength`, `writeResult` do without).
    */
   applied(index: LogIndex, result: CommandResult): void;
   /** The errors that `propose` rejects with, but for what was refused at once. */

@@ -114,6 +114,7 @@ export interface Message {
   /** Term of the entry before `entries` (App), of the last entry (Vote), of the appended one (StorageAppend). */
   readonly logTerm: Term;
   readonly index: LogIndex;
+  /** The array may be kept, by the core as well: it is not changed afterwards. */
   readonly entries: readonly Entry[];
   readonly commit: LogIndex;
   readonly vote: RaftId;
@@ -210,7 +211,8 @@ export interface LogStorage {
   term(index: LogIndex): Term;
   /**
    * Entries `[lo, hi)`, cut so that their encoded size stays within `maxBytes` but never empty.
-   * `undefined`: the entry at `lo` exists but is not in memory; load it and ask again.
+   * `undefined`: the entry at `lo` exists but is not in memory; load it and ask again. The array is kept for a
+   * while, and must not be changed afterwards.
    * @throws ClusterError LOG_COMPACTED, LOG_UNAVAILABLE.
    */
   entries(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | undefined;

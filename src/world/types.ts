@@ -31,7 +31,7 @@ export interface Clock {
   wallTime(): number;
   /** Runs `callback` once, not before `delayMs` have passed. */
   after(delayMs: number, callback: () => void): Timer;
-  /** Runs `callback` once what I/O delivers together with the present event was delivered, soon. */
+  /** Runs `callback` once, after the I/O that this round of the loop delivers; `afterIo` waits one more poll. */
   soon(callback: () => void): void;
   /** Runs `callback` after the I/O that is pending at this moment was delivered. */
   afterIo(callback: () => void): void;
