@@ -3,6 +3,7 @@
  * Keys and values are copies: the chunk is gone, or another one, by the time the caller looks.
  */
 import type { Buffer } from 'node:buffer';
+import { ClusterError } from '../errors.ts';
 import { decodePage, decodePropose, PROPOSE_HEAD_BYTES, readU32 } from '../protocol/index.ts';
 import {
   decodeResult,
@@ -12,9 +13,12 @@ import {
   unwrapResult,
 } from '../state/index.ts';
 
-/** The machine's answer, of the kind that was asked for. @throws what it refused the command with. */
+/**
+ * The machine's answer, of the kind that was asked for. @throws what it refused the command with, and
+ * CODEC_INVALID where the answer is one to another command.
+ */
 function resultOf<K extends KvResult['kind']>(
-  _kind: K,
+  kind: K,
   bytes: Buffer,
   start: number,
   end: number,
@@ -23,7 +27,11 @@ function resultOf<K extends KvResult['kind']>(
   const result = isDone
     ? decodeResult(bytes, start + PROPOSE_HEAD_BYTES, end)
     : unwrapResult(decodePropose(bytes.subarray(start, end)));
-  return result as Extract<KvResult, { kind: K }>;
+  if (result.kind === kind) return result as Extract<KvResult, { kind: K }>;
+  const message =
+    `the answer to a ${kind} is that of a ${result.kind}: ` +
+    'was its request id used for another write before?';
+  throw new ClusterError('CODEC_INVALID', message);
 }
 
 export function putAnswer(bytes: Buffer, start: number, end: number): { revision: number } {

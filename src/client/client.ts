@@ -3,29 +3,23 @@
  * again or not, exactly once) is in `dispatcher.ts` and `session-keeper.ts`; here calls are put together
  * and answers taken apart.
  */
-import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Invitation, RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
-import {
-  KEY_BYTES_MAX,
-  RANGE_ITEMS_MAX,
-  REQUEST_TIMEOUT_MS_DEFAULT,
-  VALUE_BYTES_MAX,
-} from '../limits.ts';
+import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
 import { encodeRangeRequest, encodeU64, OP, type Op, readGotItem } from '../protocol/index.ts';
 import {
   encodeCommand,
+  encodePut,
   type KeyValue,
   type KvCommand,
   keyAfter,
-  putCommandBytes,
   type RangeResult,
   type StepResult,
   validateCommand,
   validateKey,
+  validatePut,
   validateRange,
-  writePutCommand,
 } from '../state/index.ts';
 import {
   compactAnswer,
@@ -148,7 +142,8 @@ class NetworkClient implements QuorateClient {
     return promised(() => {
       const [keyBytes, valueBytes] = [toBytes(key, 'key'), toBytes(value, 'value')];
       if (options !== undefined) checkOptions(options, WRITE_OPTIONS);
-      return this.#propose(putCommand(keyBytes, valueBytes), putAnswer, options);
+      validatePut(keyBytes, valueBytes);
+      return this.#propose(encodePut(keyBytes, valueBytes), putAnswer, options);
     });
   }
 
@@ -433,13 +428,4 @@ class NetworkClient implements QuorateClient {
     const given = options?.timeoutMs;
     return given === undefined ? this.#timeoutMs : checkTimeout(given);
   }
-}
-
-/** @throws ClusterError KEY_INVALID, VALUE_TOO_LARGE. */
-function putCommand(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const isKey = key.length >= 1 && key.length <= KEY_BYTES_MAX;
-  if (!isKey || value.length > VALUE_BYTES_MAX) validateCommand({ kind: 'put', key, value });
-  const bytes = Buffer.allocUnsafe(putCommandBytes(key.length, value.length));
-  writePutCommand(bytes, 0, key, value);
-  return bytes;
 }

@@ -6,8 +6,8 @@ import {
   TRANSACTION_STEPS_MAX,
   VALUE_BYTES_MAX,
 } from '../limits.ts';
-import { encodeCommand } from './command-codec.ts';
-import { validateCommand, validateKey, validateRange } from './command-limits.ts';
+import { decodeCommand, encodeCommand, encodePut } from './command-codec.ts';
+import { validateCommand, validateKey, validatePut, validateRange } from './command-limits.ts';
 import { anyCommand, bytes, put, tooLong } from './state.fixture.ts';
 import type { KvCommand, TransactionStep } from './types.ts';
 
@@ -28,6 +28,36 @@ describe('limits of commands', () => {
       value: LONG_VALUE.subarray(1),
     });
     validateRange({ start: LONG_KEY, end: LONG_KEY, limit: RANGE_ITEMS_MAX });
+  });
+
+  it('a put is held to the same ones, and is the same bytes, without the object around it', () => {
+    const keys = fc.constantFrom(bytes(''), key, LONG_KEY.subarray(1), LONG_KEY);
+    const values = fc.constantFrom(bytes(''), bytes('v'), LONG_VALUE.subarray(1), LONG_VALUE);
+    const outcome = (work: () => void): unknown => {
+      try {
+        work();
+        return undefined;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    fc.assert(
+      fc.property(keys, values, (one, value) => {
+        const command = { kind: 'put', key: one, value } as const;
+        const given = outcome(() => validatePut(one, value));
+        expect(given).toEqual(outcome(() => validateCommand(command)));
+        if (given !== undefined) return;
+        expect(Buffer.compare(encodePut(one, value), encodeCommand(command))).toBe(0);
+      }),
+    );
+  });
+
+  it('puts keep their bytes when others are made after them', () => {
+    const made = Array.from({ length: 500 }, (_, at) => {
+      const [one, value] = [bytes(`key ${at}`), new Uint8Array((at * 37) % 5_000).fill(at)];
+      return { command: { kind: 'put', key: one, value } as const, bytes: encodePut(one, value) };
+    });
+    for (const { command, bytes: kept } of made) expect(decodeCommand(kept)).toEqual(command);
   });
 
   const cases: [string, KvCommand, string, RegExp][] = [

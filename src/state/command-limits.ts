@@ -47,6 +47,12 @@ export function validateCommand(command: KvCommand): void {
   if (roughBytes(command) > COMMAND_BYTES_MAX) encodeCommand(command);
 }
 
+/** As `validateCommand` of a put, without the object around key and value. @throws the same. */
+export function validatePut(key: Uint8Array, value: Uint8Array): void {
+  const rejection = checkPut(key, value);
+  if (rejection !== undefined) throw rejectionToError(rejection);
+}
+
 /**
  * The same for a command that comes as bytes. It is decoded to its end, so that whoever sent it learns
  * now what is wrong with it, and no command of a later release gets into the log by way of this one.
@@ -91,7 +97,7 @@ export function validateKey(key: Uint8Array): void {
 export function checkCommand(command: KvCommand): Rejection | undefined {
   switch (command.kind) {
     case 'put':
-      return checkKey(command.key, COMMAND, 'key') ?? checkValue(command.value, COMMAND, 'value');
+      return checkPut(command.key, command.value);
     case 'delete':
       return checkRange(command.range, COMMAND);
     case 'compareAndSet':
@@ -109,6 +115,10 @@ export function checkCommand(command: KvCommand): Rejection | undefined {
     default:
       return refuse(COMMAND, 'kind');
   }
+}
+
+function checkPut(key: Uint8Array, value: Uint8Array): Rejection | undefined {
+  return checkKey(key, COMMAND, 'key') ?? checkValue(value, COMMAND, 'value');
 }
 
 function checkTransaction(

@@ -9,13 +9,13 @@ export {
   validateCommand,
   validateCommandBytes,
   validateKey,
+  validatePut,
   validateRange,
 } from './command-limits.ts';
 export { CompositeMachine, composeMachines, type MachinePart } from './composite-machine.ts';
 export { isPrefixRange, keyAfter, prefixRange, rangeHolds } from './key-ranges.ts';
 export { KvMachine, type KvMachineOptions, type KvStats } from './kv-machine.ts';
 export type { KvWatch } from './kv-watch.ts';
-export { putCommandBytes, writePutCommand } from './put-command.ts';
 export { KV_REJECTION_CODES, type RejectionCode, resultToError } from './rejections.ts';
 export { decodeResult, encodeResult, unwrapResult } from './result-codec.ts';
 export { type SimpleMachine, simpleMachine } from './simple-machine.ts';
