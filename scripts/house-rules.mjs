@@ -33,6 +33,7 @@ export const GROUND_FILES = [
   'limits.ts',
   'errors.ts',
   'throw-outside.ts',
+  'views.ts',
 ];
 
 /** Folders beside src/ that may import any file of it; all others come in through the doors. */

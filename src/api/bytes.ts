@@ -9,6 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { ClusterError } from '../errors.ts';
+import { asBuffer } from '../views.ts';
 
 const decoder: TextDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const LONE_SURROGATE: RegExp = /\p{Surrogate}/u;
@@ -27,7 +28,7 @@ export function textOf(bytes: Uint8Array): string | undefined {
 export function bytesToJson(name: string, bytes: Uint8Array): Record<string, string> {
   const text = textOf(bytes);
   if (text !== undefined) return { [name]: text };
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = asBuffer(bytes);
   return { [`${name}Base64`]: view.toString('base64') };
 }
 

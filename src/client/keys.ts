@@ -8,6 +8,7 @@ import { Buffer } from 'node:buffer';
 import { ClusterError } from '../errors.ts';
 import { badField, checkFields, shown } from '../given.ts';
 import { type KeyRange, prefixRange } from '../state/index.ts';
+import { asBuffer } from '../views.ts';
 import type { Bytes, ClientRange } from './types.ts';
 
 const LONE_SURROGATE: RegExp = /\p{Surrogate}/u;
@@ -43,7 +44,7 @@ function asciiBytes(text: string): Uint8Array | undefined {
 
 /** The bytes as UTF-8; a byte that is none becomes U+FFFD. */
 export function toText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return asBuffer(bytes).toString('utf8');
 }
 
 /** Bytes that no caller changes while a watch or a list goes on in them. */

@@ -14,6 +14,7 @@
  * node does not know stops it with COMMAND_UNKNOWN: skipping it would fork the state.
  */
 import { ClusterError } from '../errors.ts';
+import { viewOf } from '../views.ts';
 import type { RequestId } from './types.ts';
 
 const ENVELOPE_VERSION = 1;
@@ -43,7 +44,7 @@ export interface Part {
   readonly body: Uint8Array;
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+function dataViewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -87,14 +88,14 @@ export function encodePart(
   request: RequestId | undefined,
 ): Uint8Array {
   const part = new Uint8Array(partBytes(body.length, request));
-  writePart(part, viewOf(part), 0, kind, body, request);
+  writePart(part, dataViewOf(part), 0, kind, body, request);
   return part;
 }
 
 /** Copies the parts into one entry's data. */
 export function encodeEnvelope(parts: readonly Uint8Array[], partsBytes: number): Uint8Array {
   const envelope = new Uint8Array(ENVELOPE_HEADER_BYTES + partsBytes);
-  writeEnvelopeHeader(envelope, viewOf(envelope), parts.length);
+  writeEnvelopeHeader(envelope, dataViewOf(envelope), parts.length);
   let offset = ENVELOPE_HEADER_BYTES;
   for (const part of parts) {
     envelope.set(part, offset);
@@ -152,7 +153,7 @@ export class PartCursor {
       );
     }
     if (envelope.length < ENVELOPE_HEADER_BYTES) throw malformed('is cut off');
-    const view = viewOf(envelope);
+    const view = dataViewOf(envelope);
     return new PartCursor(envelope, view, ENVELOPE_HEADER_BYTES, view.getUint32(4, true));
   }
 
@@ -180,9 +181,7 @@ export class PartCursor {
 
   /** A view of the part's body. */
   body(): Uint8Array {
-    const { buffer, byteOffset } = this.#bytes;
-    // Not `subarray`: of a Buffer that is a Buffer again, which takes longer.
-    return new Uint8Array(buffer, byteOffset + this.#bodyStart, this.#bodyEnd - this.#bodyStart);
+    return viewOf(this.#bytes, this.#bodyStart, this.#bodyEnd);
   }
 
   request(): RequestId | undefined {
@@ -202,7 +201,7 @@ export function decodeEnvelope(envelope: Uint8Array): Part[] {
 
 /** Exactly one part, and nothing beside it. @throws ClusterError COMMAND_UNKNOWN, CODEC_INVALID. */
 export function readSinglePart(bytes: Uint8Array): Part {
-  const cursor = new PartCursor(bytes, viewOf(bytes), 0, 1);
+  const cursor = new PartCursor(bytes, dataViewOf(bytes), 0, 1);
   cursor.next();
   return partOf(cursor);
 }

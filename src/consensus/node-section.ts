@@ -5,6 +5,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import type { ConfState, LogIndex, RaftId, Term } from '../raft/index.ts';
+import { asBuffer } from '../views.ts';
 import type { MemberRecord } from './members.ts';
 import type { SessionRecord } from './sessions.ts';
 import type { SessionId } from './types.ts';
@@ -35,7 +36,7 @@ export function* encodeNodeSection(
     const kept = results.map(([sequence, { code, bytes }]) => [
       sequence,
       code,
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+      asBuffer(bytes).toString('base64'),
     ]);
     yield line({ id, lastIndex, windowStart, results: kept });
   }

@@ -7,6 +7,7 @@ import { Buffer } from 'node:buffer';
 import type { CommandResult } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { KeyRange, KeyValue, KvChange, KvEvent, RangeResult } from '../state/index.ts';
+import { viewOf } from '../views.ts';
 import { ByteReader, readU32, readU64, writeU32, writeU64 } from './byte-reader.ts';
 
 /** Of an item: revisions, version and the lengths of key and value. */
@@ -52,7 +53,7 @@ function copyOf(view: Uint8Array): Uint8Array {
 function copyFrom(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const length = end - start;
   if (length > SHORT_BYTES_MAX) {
-    return new Uint8Array(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
+    return new Uint8Array(viewOf(bytes, start, end));
   }
   const copy = new Uint8Array(length);
   for (let at = 0; at < length; at++) copy[at] = bytes[start + at]!;

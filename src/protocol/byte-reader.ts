@@ -2,8 +2,9 @@
  * Reads the fields of one frame, and `u64` fields are written here too. Whatever does not fit is a named
  * error and never a rounding: a revision beyond 2^53 - 1 would silently become another revision.
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { ClusterError } from '../errors.ts';
+import { asBuffer } from '../views.ts';
 
 const TWO_32 = 0x1_0000_0000;
 const HIGH_MAX = 0x1f_ffff;
@@ -31,13 +32,6 @@ export function readU64(from: Uint8Array, at: number): number {
   const high = readU32(from, at);
   if (high <= HIGH_MAX) return high * TWO_32 + readU32(from, at + 4);
   throw new ClusterError('CODEC_INVALID', `number at byte ${at} of the frame exceeds 2^53 - 1`);
-}
-
-/** A frame (or a part of it) that has no copy made of it: what is read are views. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 export class ByteReader {

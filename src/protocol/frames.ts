@@ -8,7 +8,8 @@
 import { Buffer } from 'node:buffer';
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError, ERROR_CODES, type ErrorCode, type ErrorDetails } from '../errors.ts';
-import { asBuffer, ByteReader, writeU32, writeU64 } from './byte-reader.ts';
+import { asBuffer } from '../views.ts';
+import { ByteReader, writeU32, writeU64 } from './byte-reader.ts';
 import { RequestLayout } from './request-layout.ts';
 
 /** The version that this release speaks. */

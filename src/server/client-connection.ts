@@ -55,6 +55,7 @@ import {
   writeGetAnswer,
   writeProposeHead,
 } from '../protocol/index.ts';
+import { viewOf } from '../views.ts';
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
 import { type CallHost, type ClientCall, GetCall, ProposeCall } from './client-calls.ts';
@@ -244,7 +245,7 @@ export class ClientConnection implements CallHost, WatchHost {
     header.read(bytes, start, end);
     const { correlation, op } = header;
     if (op === OP.propose) {
-      const command = bytesOf(bytes, header.bodyStart, end);
+      const command = viewOf(bytes, header.bodyStart, end);
       this.#inflight++;
       const call = new ProposeCall(this, correlation, now);
       try {
@@ -253,7 +254,7 @@ export class ClientConnection implements CallHost, WatchHost {
         this.callFailed(call, error);
       }
     } else if (op === OP.get) {
-      const key = new Uint8Array(bytesOf(bytes, header.bodyStart, end));
+      const key = new Uint8Array(viewOf(bytes, header.bodyStart, end));
       this.#inflight++;
       const call = new GetCall(this, correlation, now, key);
       try {
@@ -395,10 +396,6 @@ export class ClientConnection implements CallHost, WatchHost {
     const cut = setTimeout(() => this.#socket.destroy(), CLIENT_HANDSHAKE_MS_MAX);
     this.#socket.once('close', () => clearTimeout(cut));
   }
-}
-
-function bytesOf(bytes: Buffer, start: number, end: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 /** Those of nearly all requests have one form: what reads them is fast with few forms. */

@@ -20,6 +20,7 @@ import {
   HTTP_HEADER_BYTES_MAX,
   HTTP_INFLIGHT_MAX,
 } from '../limits.ts';
+import { asBuffer } from '../views.ts';
 import type { Logger } from '../world/index.ts';
 import { asClusterError } from './as-cluster-error.ts';
 import { type HttpAnswer, type HttpCall, optionsOf } from './http-call.ts';
@@ -256,7 +257,7 @@ export class HttpServer {
       return;
     }
     const { bytes } = answer;
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = asBuffer(bytes);
     reply.type(answer.type ?? 'application/octet-stream').send(view);
   }
 

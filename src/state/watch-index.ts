@@ -6,7 +6,8 @@
  * by one. Thousands of watches of other keys thus cost a put nothing, and without watches nothing at
  * all is done.
  */
-import { Buffer } from 'node:buffer';
+
+import { asBuffer } from '../views.ts';
 import { isPrefixRange, rangeHolds } from './key-ranges.ts';
 import type { KvWatch } from './kv-watch.ts';
 
@@ -89,5 +90,5 @@ function removeFrom(map: WatchesByKey, key: string, watch: KvWatch): void {
 
 /** One character for each byte: a string that stands for just these bytes. */
 function text(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+  return asBuffer(key).toString('latin1');
 }

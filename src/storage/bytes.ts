@@ -16,13 +16,6 @@ export function readU64(from: Buffer, at: number): number | undefined {
   return high > 0x1f_ffff ? undefined : high * TWO_32 + from.readUInt32LE(at);
 }
 
-/** The same memory as a Buffer, without a copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /** A checksum as people and file names see it. */
 export function hex32(value: number): string {
   return value.toString(16).padStart(8, '0');

@@ -6,7 +6,8 @@
  * A reader refuses versions that it does not know: they announce files that it could not read.
  */
 import { ClusterError } from '../errors.ts';
-import { asBuffer, readU64, writeU64 } from './bytes.ts';
+import { asBuffer } from '../views.ts';
+import { readU64, writeU64 } from './bytes.ts';
 
 const MAGIC = 0x445351; // "QSD"
 const VERSION = 1;

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
+import { asBuffer } from '../views.ts';
 import type { Disk } from '../world/index.ts';
-import { asBuffer } from './bytes.ts';
 import { readSmallFile, writeSmallFile } from './small-file.ts';
 import { corrupt } from './storage-errors.ts';
 import type { Identity } from './types.ts';

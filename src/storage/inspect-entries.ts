@@ -3,8 +3,8 @@
  * folder: for people who want to see what is in the log. Each record is checked as it is read.
  */
 import type { Entry, LogIndex } from '../raft/index.ts';
+import { asBuffer } from '../views.ts';
 import type { Disk, DiskFile } from '../world/index.ts';
-import { asBuffer } from './bytes.ts';
 import { dataFolders } from './data-folder.ts';
 import { decodeEntriesAt } from './log-loader.ts';
 import { LogReplay } from './log-replay.ts';

@@ -3,8 +3,8 @@
  * nothing (segments in preparation, transfers under way, what a crash left behind) or that nobody knows.
  */
 import { join } from 'node:path';
+import { asBuffer } from '../views.ts';
 import type { Disk } from '../world/index.ts';
-import { asBuffer } from './bytes.ts';
 import { dataFolders } from './data-folder.ts';
 import { IDENTITY_FILE } from './identity-file.ts';
 import { type DamageReport, damageOf } from './inspect-damage.ts';

@@ -5,7 +5,7 @@
  */
 import { WAL_RECORD_BYTES } from '../limits.ts';
 import type { Entry, LogIndex } from '../raft/index.ts';
-import { asBuffer } from './bytes.ts';
+import { asBuffer } from '../views.ts';
 import type { LogMemory } from './log-memory.ts';
 import { decodeBody, decodeHeaderOf, isWhole } from './record.ts';
 import type { Segment } from './segment.ts';

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
 import { FACT_BYTES_MAX } from '../limits.ts';
+import { asBuffer } from '../views.ts';
 import type { Disk } from '../world/index.ts';
-import { asBuffer } from './bytes.ts';
 import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import { corrupt } from './storage-errors.ts';
 

@@ -13,7 +13,8 @@
  */
 import { crc32 } from 'node:zlib';
 import type { ConfState, LogIndex, RaftId, Term } from '../raft/index.ts';
-import { asBuffer, readU64, writeU64 } from './bytes.ts';
+import { asBuffer } from '../views.ts';
+import { readU64, writeU64 } from './bytes.ts';
 
 export const SNAPSHOT_VERSION = 1;
 export const PREAMBLE_BYTES = 16;

@@ -8,7 +8,7 @@
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
 import { SNAPSHOT_FRAME_BYTES } from '../limits.ts';
-import { asBuffer } from './bytes.ts';
+import { asBuffer } from '../views.ts';
 import {
   decodeFrameHeader,
   decodePreamble,

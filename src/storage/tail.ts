@@ -28,6 +28,7 @@
  * always after a stop in good order, at once after a vote, otherwise up to a second before a crash.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
+import { asBuffer } from '../views.ts';
 import {
   countZeroSectors,
   decodeHeaderOf,
@@ -190,7 +191,7 @@ export async function readPadded(
 ): Promise<Buffer> {
   const available = Math.max(0, Math.min(length, source.size - position));
   const bytes = available === 0 ? Buffer.alloc(0) : await source.read(position, available, into);
-  if (bytes.length === length) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length === length) return asBuffer(bytes);
   const padded = Buffer.alloc(length);
   padded.set(bytes);
   return padded;

@@ -25,8 +25,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
 import { WITNESS_DELAY_MS } from '../limits.ts';
+import { asBuffer } from '../views.ts';
 import type { Clock, Disk, DiskFile, Logger, Timer } from '../world/index.ts';
-import { asBuffer, readU64, writeU64 } from './bytes.ts';
+import { readU64, writeU64 } from './bytes.ts';
 import { GENERATION_BYTES, isZero } from './record.ts';
 import { corrupt } from './storage-errors.ts';
 

@@ -7,9 +7,10 @@
  */
 import { ClusterError } from '../errors.ts';
 import type { Message } from '../raft/index.ts';
+import { viewOf } from '../views.ts';
 import type { Clock } from '../world/index.ts';
 import { type BulkWire, POSITION_BYTES, positionBytes, readPosition } from './bulk-wire.ts';
-import { FrameType, plain } from './frame.ts';
+import { FrameType } from './frame.ts';
 import { decodeMessage } from './message-codec.ts';
 import type { BulkSink } from './types.ts';
 
@@ -76,7 +77,7 @@ export class BulkReceiver {
     if (this.#isOffered) throw outOfTurn('a second offer');
     this.#isOffered = true;
     this.#total = readPosition(payload);
-    const message = decodeMessage(plain(payload.subarray(POSITION_BYTES)));
+    const message = decodeMessage(viewOf(payload, POSITION_BYTES));
     this.#wire.expectNothing();
     const opening = this.#parts.open(message);
     this.#isOpening = true;
@@ -117,7 +118,7 @@ export class BulkReceiver {
 
   #chunk(payload: Buffer): void {
     const position = readPosition(payload);
-    const data = plain(payload.subarray(POSITION_BYTES));
+    const data = viewOf(payload, POSITION_BYTES);
     if (this.#sink === undefined || this.#isDone) throw outOfTurn('a chunk');
     if (position !== this.#received) throw outOfTurn(`a chunk at ${position}`);
     this.#received += data.length;

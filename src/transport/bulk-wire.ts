@@ -15,6 +15,7 @@
  * in memory. A connection of its own means that TCP's order never puts a heartbeat behind a snapshot.
  */
 import { ClusterError } from '../errors.ts';
+import { asBuffer } from '../views.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import { encodeFrame, FrameReader, FrameType } from './frame.ts';
@@ -146,7 +147,7 @@ export class BulkWire {
     this.#watchdog.heard();
     try {
       this.#reader.push(chunk, (type, _kind, payload) => {
-        const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+        const bytes = asBuffer(payload);
         if (type !== FrameType.BulkWorking) this.#handle(type, bytes);
         return !this.#isEnded;
       });

@@ -26,6 +26,7 @@ import { crc32 } from 'node:zlib';
 
 import { assert, ClusterError } from '../errors.ts';
 import { FRAGMENT_BYTES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
+import { asBuffer, viewOf } from '../views.ts';
 import type { LentBytes } from './message-codec.ts';
 
 export const FrameType = {
@@ -241,7 +242,7 @@ export class FrameReader {
 
   /** @throws ClusterError CODEC_INVALID. */
   push(bytes: Uint8Array, handle: FrameHandler): void {
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const chunk = asBuffer(bytes);
     let at = 0;
     // A frame without payload is complete with the last byte of its header.
     while (at < chunk.length || this.#header?.length === 0) {
@@ -311,19 +312,14 @@ export class FrameReader {
     this.#header = undefined;
     this.#target = undefined;
     this.#pieces += 1;
-    if (header.length === header.total) return handle(header.type, header.kind, plain(piece));
+    if (header.length === header.total) return handle(header.type, header.kind, viewOf(piece));
     const assembly = this.#assembly;
     assert(assembly !== undefined, 'a piece was finished that belongs to no frame');
     assembly.filled += header.length;
     if (assembly.filled < header.total) return true;
     this.#assembly = undefined;
-    return handle(assembly.type, assembly.kind, plain(assembly.buffer));
+    return handle(assembly.type, assembly.kind, viewOf(assembly.buffer));
   }
-}
-
-/** A Buffer's `slice` shares memory where an array's copies: what goes to others is a plain array. */
-export function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function readHeader(bytes: Buffer, at: number): Header {
