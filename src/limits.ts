@@ -110,6 +110,11 @@ export const CLIENT_REQUEST_BYTES_MAX: number = 2 * MIB;
 export const CLIENT_RESPONSE_BYTES_MAX: number = 64 * MIB;
 /** Answers waiting for a client that does not read; beyond it the server stops reading from it. */
 export const CLIENT_OUTPUT_BYTES_MAX: number = 4 * MIB;
+/**
+ * Room in which either end of a connection collects what it sends, beside bodies that are not copied. It
+ * grows for bursts that need it, and shrinks behind them; the server lets go of it when nothing moves.
+ */
+export const CLIENT_OUTBOX_BYTES_MAX: number = 512 * KIB;
 /** Watches of one connection. */
 export const CLIENT_WATCHES_MAX: number = 256;
 /** Bytes of changes that a client lets a watch send ahead of what its program has taken. */
@@ -182,10 +187,10 @@ export const FRAGMENT_BYTES_MAX: number = 64 * KIB;
 /** Appends gathered into one frame: enough to be efficient, little enough to be handled in one turn. */
 export const FRAME_BATCH_BYTES: number = 256 * KIB;
 /**
- * Data of an entry from this size on go to the kernel from where they lie; to copy smaller ones into the
- * frame costs less than one more piece of a vectored write.
+ * The data of an entry, or the body of a client's frame, goes to the kernel from where it lies if it has as
+ * many bytes; to copy a smaller one costs less than one more piece of a vectored write.
  */
-export const ENTRY_LENT_BYTES_MIN: number = 8 * KIB;
+export const LENT_BYTES_MIN: number = 8 * KIB;
 /** A larger message is never urgent: it would be what the others wait for. */
 export const URGENT_MESSAGE_BYTES_MAX: number = 16 * KIB;
 /** Urgent messages queued for one peer, beside its queue of appends: thousands of heartbeats. */

@@ -163,6 +163,25 @@ describe('outbox', () => {
     expect(outbox.queuedBytes).toBe(500);
   });
 
+  it('lets go of its room when it rests, but not of what a slow socket still has to take', async () => {
+    const socket = new SlowSocket(true);
+    const outbox = outboxOn(socket);
+    outbox.add(body(5_000, 1));
+    outbox.rest();
+    expect(outbox.slab.length).toBeGreaterThan(0);
+    await turn();
+    outbox.rest();
+    expect(outbox.slab.length).toBeGreaterThan(0);
+    socket.take();
+    await turn();
+    outbox.rest();
+    expect(outbox.slab.length).toBe(0);
+    outbox.add(body(100, 2));
+    await turn();
+    socket.take();
+    expect(socket.bytes).toEqual(Buffer.concat([body(5_000, 1), body(100, 2)]));
+  });
+
   it('drops what waits when the socket is gone', async () => {
     const socket = new SlowSocket(false);
     const outbox = outboxOn(socket);

@@ -21,12 +21,10 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { CLIENT_OUTBOX_BYTES_MAX, LENT_BYTES_MIN } from '../limits.ts';
 
-/** A body from here on is sent from where it lies. */
-const LARGE_BYTES_MIN: number = 8 * 1024;
+/** Grown for bursts that need it; one that found less use is halved again. */
 const SLAB_BYTES_MIN: number = 16 * 1024;
-/** Grown for turns that need it; one that found less use is halved again. */
-const SLAB_BYTES_MAX: number = 512 * 1024;
 const NONE: Buffer = Buffer.alloc(0);
 
 /** When that leaves which nobody has flushed. */
@@ -84,7 +82,7 @@ export class Outbox {
   /** A small one is copied; a large one is sent from where it lies, and must not change afterwards. */
   add(bytes: Uint8Array): void {
     const { length } = bytes;
-    if (length < LARGE_BYTES_MIN) {
+    if (length < LENT_BYTES_MIN) {
       if (length === 0) return;
       const at = this.reserve(length);
       this.#slab.set(bytes, at);
@@ -114,6 +112,14 @@ export class Outbox {
     this.#bytes = 0;
   }
 
+  /** Lets go of the room, for a connection on which nothing moves; unless something waits in it. */
+  rest(): void {
+    if (this.#bytes > 0 || this.#unwritten > 0) return;
+    this.#slab = NONE;
+    this.#begin = 0;
+    this.#end = 0;
+  }
+
   #write(chunk: Uint8Array): void {
     this.#unwritten++;
     this.#socket.write(chunk, this.#written);
@@ -135,7 +141,7 @@ export class Outbox {
   /** The slab is full. It stays alive for as long as the socket or a chunk needs it. */
   #renew(bytes: number): void {
     this.#seal();
-    const size = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, this.#slab.length * 2));
+    const size = Math.min(CLIENT_OUTBOX_BYTES_MAX, Math.max(SLAB_BYTES_MIN, this.#slab.length * 2));
     this.#slab = Buffer.allocUnsafeSlow(Math.max(size, bytes));
     this.#begin = 0;
     this.#end = 0;
@@ -146,7 +152,7 @@ export class Outbox {
     const { length } = this.#slab;
     const isTooLarge = length > SLAB_BYTES_MIN && this.#end < length / 8;
     // One that a single large answer needed is not worth to be kept by a connection that may fall idle.
-    if (length > SLAB_BYTES_MAX) this.#slab = NONE;
+    if (length > CLIENT_OUTBOX_BYTES_MAX) this.#slab = NONE;
     else if (isTooLarge) this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES_MIN, length >> 1));
     this.#begin = 0;
     this.#end = 0;

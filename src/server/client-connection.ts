@@ -159,7 +159,10 @@ export class ClientConnection implements CallHost, WatchHost {
   /** Nothing has moved for long: fine, unless there is something that the client does not take. */
   #silent(): void {
     const { queuedBytes } = this.#outbox;
-    if (queuedBytes === 0) return;
+    if (queuedBytes === 0) {
+      this.#outbox.rest();
+      return;
+    }
     this.#logger.warn('client.stalled', { remote: this.#remote, queuedBytes });
     this.destroy();
   }

@@ -2,7 +2,7 @@
  * Writing raftpb into a buffer that is large enough (see size.ts). Fields go out in the order of
  * their numbers. Every writer takes an offset and returns the one after what it wrote.
  */
-import { ENTRY_LENT_BYTES_MIN } from '../../limits.ts';
+import { LENT_BYTES_MIN } from '../../limits.ts';
 import { entrySize } from '../entries.ts';
 import type {
   ConfChange,
@@ -79,7 +79,7 @@ export interface LentBytes {
 
 /** Whether an entry's data are lent by `writeMessage`, and not copied, when it is asked to. */
 export function isLent(entry: Entry): boolean {
-  return entry.data.length >= ENTRY_LENT_BYTES_MIN;
+  return entry.data.length >= LENT_BYTES_MIN;
 }
 
 function putIds(buffer: Uint8Array, offset: number, field: number, ids: readonly RaftId[]): number {
