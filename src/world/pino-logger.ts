@@ -21,7 +21,10 @@ import type { LogFields, Logger } from './types.ts';
 /** Bytes of lines that wait for a slow reader; beyond it lines are dropped. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 
-/** The library is loaded by the first logger: an embedded node without one does without its 8 MiB. */
+/**
+ * The library is loaded by the first logger: an embedded node without one does without its 8 MiB. By
+ * `require`, as a logger is made without a promise; bundlers do not see it.
+ */
 const load = createRequire(import.meta.url);
 
 /** Where lines go, and which. */
@@ -36,7 +39,10 @@ export interface LogOptions {
   readonly wallTime?: () => number;
 }
 
-/** A logger that writes JSON lines, never waits, and drops lines rather than hold up the node. */
+/**
+ * A logger that writes JSON lines, never waits, and drops lines rather than hold up the node. It loads the
+ * package `pino` when it is called: who bundles his program keeps that one external.
+ */
 export function pinoLogger(options: LogOptions = {}): Logger {
   const { pino, destination } = load('pino') as typeof import('pino');
   const stream = destination({

@@ -31,7 +31,8 @@ const LEAVE_MS_MAX = 1_000;
 
 export async function start(terminal: Terminal, options: StartOptions): Promise<number> {
   const { file, flags } = options;
-  const { config, warnings } = loadConfig({ file, flags, env: terminal.env, cwd: terminal.cwd });
+  const sources = { file, flags, env: terminal.env, cwd: terminal.cwd };
+  const { config, warnings } = await loadConfig(sources);
   if (options.checkOnly) {
     const { stringify } = await import('yaml');
     terminal.stdout.write(stringify(config));

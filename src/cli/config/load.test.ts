@@ -31,7 +31,7 @@ function load(
   text: string | undefined,
   flags: Record<string, string | string[]> = {},
   env: Record<string, string> = {},
-): LoadedConfig {
+): Promise<LoadedConfig> {
   let file: string | undefined;
   if (text !== undefined) {
     file = `c${files++}.yaml`;
@@ -40,9 +40,9 @@ function load(
   return loadConfig({ file, flags, env, cwd: folder });
 }
 
-function problemsOf(...args: Parameters<typeof load>): string {
+async function problemsOf(...args: Parameters<typeof load>): Promise<string> {
   try {
-    load(...args);
+    await load(...args);
   } catch (error) {
     expect(error).toBeInstanceOf(ClusterError);
     expect((error as ClusterError).code).toBe('CONFIG_INVALID');
@@ -52,8 +52,8 @@ function problemsOf(...args: Parameters<typeof load>): string {
 }
 
 describe('loadConfig', () => {
-  it('fills in defaults, and takes the peers door from the own member address', () => {
-    const { config, warnings } = load(GOOD);
+  it('fills in defaults, and takes the peers door from the own member address', async () => {
+    const { config, warnings } = await load(GOOD);
     expect(config.listen).toEqual({
       peers: '127.0.0.1:7101',
       clients: '127.0.0.1:7200',
@@ -65,17 +65,19 @@ describe('loadConfig', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('lets a flag win over a variable, and a variable over the file', () => {
+  it('lets a flag win over a variable, and a variable over the file', async () => {
     const text = `${GOOD}log: { level: warn }\n`;
-    expect(load(text).config.log.level).toBe('warn');
-    expect(load(text, {}, { QUORATE_LOG_LEVEL: 'error' }).config.log.level).toBe('error');
+    expect((await load(text)).config.log.level).toBe('warn');
+    expect((await load(text, {}, { QUORATE_LOG_LEVEL: 'error' })).config.log.level).toBe('error');
     const flags = { 'log.level': 'debug' };
-    expect(load(text, flags, { QUORATE_LOG_LEVEL: 'error' }).config.log.level).toBe('debug');
+    expect((await load(text, flags, { QUORATE_LOG_LEVEL: 'error' })).config.log.level).toBe(
+      'debug',
+    );
   });
 
-  it('works without a file', () => {
+  it('works without a file', async () => {
     const members = ['a=h1:1,b=h2:1', 'c=h3:1'];
-    const { config } = load(
+    const { config } = await load(
       undefined,
       { 'cluster.members': members, 'node.id': 'b' },
       { QUORATE_CLUSTER_NAME: 'x', QUORATE_DATA_DIR: 'd', QUORATE_RAFT_ELECTION_TICKS: '20' },
@@ -88,8 +90,11 @@ describe('loadConfig', () => {
   const JOINER = 'cluster:\n  name: test\nnode: { id: n4, dataDir: d }\n';
   const joining = { 'cluster.join': ['h1:7200,h2:7200', 'h3:7200'] };
 
-  it('takes a node that joins without members, from the file, flags or a variable', () => {
-    const { config, warnings } = load(JOINER, { ...joining, 'listen.peers': '10.0.0.4:7100' });
+  it('takes a node that joins without members, from the file, flags or a variable', async () => {
+    const { config, warnings } = await load(JOINER, {
+      ...joining,
+      'listen.peers': '10.0.0.4:7100',
+    });
     expect(config.cluster).toEqual({
       name: 'test',
       members: [],
@@ -100,28 +105,28 @@ describe('loadConfig', () => {
     expect(config.listen.peers).toBe('10.0.0.4:7100');
     expect(warnings).toEqual([]);
     const env = { QUORATE_JOIN: 'h1:7200', QUORATE_JOIN_AS: 'learner', QUORATE_ADDRESS: 'h4:7100' };
-    const byEnv = load(JOINER, { 'listen.peers': '0.0.0.0:7100' }, env).config;
+    const byEnv = (await load(JOINER, { 'listen.peers': '0.0.0.0:7100' }, env)).config;
     expect(byEnv.cluster).toMatchObject({ join: ['h1:7200'], joinAs: 'learner' });
     expect(byEnv.node.address).toBe('h4:7100');
-    const file = load(JOINER.replace('test\n', 'test\n  join: [h1:7200]\n')).config;
+    const file = (await load(JOINER.replace('test\n', 'test\n  join: [h1:7200]\n'))).config;
     expect(file.cluster.join).toEqual(['h1:7200']);
     expect(file.node.address).toBe('127.0.0.1:7100');
   });
 
-  it('takes a founding member that joins anew: the list then only gives addresses', () => {
-    const { config } = load(GOOD, joining);
+  it('takes a founding member that joins anew: the list then only gives addresses', async () => {
+    const { config } = await load(GOOD, joining);
     expect(config.cluster.members).toHaveLength(3);
     expect(config.node.address).toBe('127.0.0.1:7101');
   });
 
-  it('refuses a node that neither founds nor joins, and one that nobody could dial', () => {
-    expect(problemsOf(JOINER)).toContain(
+  it('refuses a node that neither founds nor joins, and one that nobody could dial', async () => {
+    expect(await problemsOf(JOINER)).toContain(
       'cluster.members is missing: expected a list of 1 to 15 founding members, each with id and ' +
         'address (or cluster.join instead)',
     );
-    expect(problemsOf(GOOD.replace('id: n1\n', 'id: n9\n'))).toContain('needs cluster.join');
+    expect(await problemsOf(GOOD.replace('id: n1\n', 'id: n9\n'))).toContain('needs cluster.join');
     for (const peers of ['0.0.0.0:7100', '[::]:7100', '10.0.0.4:0']) {
-      expect(problemsOf(JOINER, { ...joining, 'listen.peers': peers })).toContain(
+      expect(await problemsOf(JOINER, { ...joining, 'listen.peers': peers })).toContain(
         `the other members can not dial ${peers}: give an address of this machine`,
       );
     }
@@ -130,37 +135,39 @@ describe('loadConfig', () => {
       'node.address': '10.0.0.4:7100',
       'listen.peers': '127.0.0.1:1',
     };
-    expect(problemsOf(JOINER, elsewhere)).toContain('which only this machine reaches');
-    expect(problemsOf(GOOD, { 'node.address': 'h9:1' })).toContain(
+    expect(await problemsOf(JOINER, elsewhere)).toContain('which only this machine reaches');
+    expect(await problemsOf(GOOD, { 'node.address': 'h9:1' })).toContain(
       '--address: node.address is h9:1, but "n1" is at 127.0.0.1:7101 in cluster.members',
     );
-    expect(problemsOf(JOINER, { 'cluster.join': 'h1' })).toContain(
+    expect(await problemsOf(JOINER, { 'cluster.join': 'h1' })).toContain(
       '--join: cluster.join[0] is "h1": expected host:port of a client door',
     );
-    expect(problemsOf(JOINER, { 'cluster.join': 'h1:0' })).toContain('--join: h1:0 can not be');
-    expect(problemsOf(JOINER, { ...joining, 'cluster.joinAs': 'boss' })).toContain(
+    expect(await problemsOf(JOINER, { 'cluster.join': 'h1:0' })).toContain(
+      '--join: h1:0 can not be',
+    );
+    expect(await problemsOf(JOINER, { ...joining, 'cluster.joinAs': 'boss' })).toContain(
       '--join-as: cluster.joinAs is "boss": expected voter or learner',
     );
   });
 
-  it('names line and nearest key for an unknown key', () => {
-    const text = problemsOf(GOOD.replace('dataDir:', 'dataDirectory:'));
+  it('names line and nearest key for an unknown key', async () => {
+    const text = await problemsOf(GOOD.replace('dataDir:', 'dataDirectory:'));
     expect(text).toMatch(
       /c\d+\.yaml:9: unknown key "node\.dataDirectory"\. Did you mean "node\.dataDir"\?/,
     );
     expect(text).toContain('node.dataDir is missing');
   });
 
-  it('says where a key at the top belongs', () => {
-    expect(problemsOf(`${GOOD}dataDir: x\n`)).toContain(
+  it('says where a key at the top belongs', async () => {
+    expect(await problemsOf(`${GOOD}dataDir: x\n`)).toContain(
       ':10: unknown key "dataDir". Did you mean "node.dataDir"?',
     );
-    expect(problemsOf(`${GOOD}clutser: x\n`)).toContain('Did you mean "cluster"?');
-    expect(problemsOf(`${GOOD}zzz: 1\n`)).toContain('Known are: cluster, node, listen');
+    expect(await problemsOf(`${GOOD}clutser: x\n`)).toContain('Did you mean "cluster"?');
+    expect(await problemsOf(`${GOOD}zzz: 1\n`)).toContain('Known are: cluster, node, listen');
   });
 
-  it('names line, value and what is expected for a wrong type', () => {
-    const text = problemsOf(`${GOOD}raft:\n  electionTicks: ten\nlisten: { http: 7300 }\n`);
+  it('names line, value and what is expected for a wrong type', async () => {
+    const text = await problemsOf(`${GOOD}raft:\n  electionTicks: ten\nlisten: { http: 7300 }\n`);
     expect(text).toContain('(2 problems)');
     expect(text).toContain(
       ':11: raft.electionTicks is "ten": expected a whole number of at least 1',
@@ -168,14 +175,14 @@ describe('loadConfig', () => {
     expect(text).toContain(':12: listen.http is 7300: expected host:port');
   });
 
-  it('names the flag or variable that a wrong value came from', () => {
-    expect(problemsOf(GOOD, { 'raft.tickIntervalMs': 'soon' })).toContain(
+  it('names the flag or variable that a wrong value came from', async () => {
+    expect(await problemsOf(GOOD, { 'raft.tickIntervalMs': 'soon' })).toContain(
       '--raft-tick-interval-ms: raft.tickIntervalMs is "soon"',
     );
-    expect(problemsOf(GOOD, {}, { QUORATE_TESTING_DISK: 'tape' })).toContain(
+    expect(await problemsOf(GOOD, {}, { QUORATE_TESTING_DISK: 'tape' })).toContain(
       'QUORATE_TESTING_DISK: testing.disk is "tape": expected real, power-loss',
     );
-    expect(problemsOf(GOOD, { 'cluster.members': 'n1' })).toContain(
+    expect(await problemsOf(GOOD, { 'cluster.members': 'n1' })).toContain(
       '--member: cluster.members[0].address is missing: expected host:port',
     );
   });
@@ -225,31 +232,31 @@ describe('loadConfig', () => {
     ],
     ['no YAML', 'cluster: [\n', 'not valid YAML'],
     ['a list at the top', '- a\n', 'expected fields such as "cluster:"'],
-  ])('refuses %s', (_name, text, fragment) => {
-    expect(problemsOf(text)).toContain(fragment);
+  ])('refuses %s', async (_name, text, fragment) => {
+    expect(await problemsOf(text)).toContain(fragment);
   });
 
-  it('says that a file is missing', () => {
+  it('says that a file is missing', async () => {
     const missing = { file: 'nowhere.yaml', flags: {}, env: {}, cwd: folder };
-    expect(() => loadConfig(missing)).toThrow(
+    await expect(loadConfig(missing)).rejects.toThrow(
       'nowhere.yaml: can not be read: there is no such file',
     );
   });
 
-  it('warns of an even number of voters, a short election and a test disk', () => {
-    const two = load(GOOD.replace(/ {4}- \{ id: n3.*\n/, '')).warnings.join('\n');
+  it('warns of an even number of voters, a short election and a test disk', async () => {
+    const two = (await load(GOOD.replace(/ {4}- \{ id: n3.*\n/, ''))).warnings.join('\n');
     expect(two).toContain('2 voters tolerate 0 failures');
-    expect(load(`${GOOD}raft: { electionTicks: 3 }\n`).warnings.join()).toContain(
+    expect((await load(`${GOOD}raft: { electionTicks: 3 }\n`)).warnings.join()).toContain(
       'less than 5 times',
     );
-    const disk = load(`${GOOD}testing: { disk: power-loss-no-sync }\n`).warnings.join();
+    const disk = (await load(`${GOOD}testing: { disk: power-loss-no-sync }\n`)).warnings.join();
     expect(disk).toContain('ACKNOWLEDGED WRITES WILL BE LOST');
-    const clock = load(`${GOOD}testing: { clock: stepped }\n`).warnings.join();
+    const clock = (await load(`${GOOD}testing: { clock: stepped }\n`)).warnings.join();
     expect(clock).toContain('TEST CLOCK "STEPPED" IN USE');
   });
 
-  it('warns of a variable that nobody reads', () => {
-    const { warnings } = load(GOOD, {}, { QUORATE_NODEID: 'n1' });
+  it('warns of a variable that nobody reads', async () => {
+    const { warnings } = await load(GOOD, {}, { QUORATE_NODEID: 'n1' });
     expect(warnings.join()).toContain(
       'QUORATE_NODEID is not known and has no effect. Did you mean QUORATE_NODE_ID?',
     );

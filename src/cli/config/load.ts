@@ -6,7 +6,6 @@
  * The file is read with positions kept, because "unknown key" without a line sends people searching.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type { Document, LineCounter } from 'yaml';
 
@@ -36,15 +35,12 @@ interface Source {
   readonly place: (path: readonly (string | number)[]) => string;
 }
 
-/** Loaded by the first file: a node that is started by flags alone is up the sooner. */
-const yaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
-
 /** Variables that other commands read. */
 const OTHER_VARIABLES = ['QUORATE_CONFIG', 'QUORATE_NODES', 'QUORATE_HTTP'];
 
 /** @throws ClusterError CONFIG_INVALID, all mistakes in one message. */
-export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const { raw, file } = readFile(sources);
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const { raw, file } = await readFile(sources);
   const origins = new Map<string, string>();
   if (sources.file !== undefined) resolvePath(raw, dirname(resolve(sources.cwd, sources.file)));
   overlay(raw, sources, origins);
@@ -75,12 +71,14 @@ interface RawFile {
 }
 
 interface ParsedFile {
+  /** Loaded by the first file: a node that is started by flags alone is up the sooner. */
+  readonly yaml: typeof import('yaml');
   readonly name: string;
   readonly document: Document;
   readonly lines: LineCounter;
 }
 
-function readFile({ file, cwd }: ConfigSources): RawFile {
+async function readFile({ file, cwd }: ConfigSources): Promise<RawFile> {
   if (file === undefined) return { raw: {}, file: undefined };
   let text: string;
   try {
@@ -90,9 +88,9 @@ function readFile({ file, cwd }: ConfigSources): RawFile {
     const why = code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
     throw invalid([`${file}: can not be read: ${why}.`]);
   }
-  const { isMap, LineCounter, parseDocument } = yaml();
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const yaml = await import('yaml');
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     const texts = document.errors.map((error) => {
       const { line, col } = lines.linePos(error.pos[0]);
@@ -100,11 +98,11 @@ function readFile({ file, cwd }: ConfigSources): RawFile {
     });
     throw invalid(texts);
   }
-  if (document.contents !== null && !isMap(document.contents)) {
+  if (document.contents !== null && !yaml.isMap(document.contents)) {
     throw invalid([`${file}:1: expected fields such as "cluster:" and "node:" at the top.`]);
   }
   const raw = (document.toJS() ?? {}) as Record<string, unknown>;
-  return { raw, file: { name: file, document, lines } };
+  return { raw, file: { yaml, name: file, document, lines } };
 }
 
 /** Paths of the file are relative to the file. */
@@ -146,9 +144,9 @@ function placeFinder(
     const origin = origins.get(path.slice(0, 2).join('.'));
     if (origin !== undefined) return `${origin}: `;
     if (file === undefined) return '';
-    const { name, document, lines } = file;
+    const { name, lines } = file;
     for (let length = path.length; length > 0; length--) {
-      const offset = offsetOf(document, path.slice(0, length));
+      const offset = offsetOf(file, path.slice(0, length));
       if (offset !== undefined) return `${name}:${lines.linePos(offset).line}: `;
     }
     return `${name}: `;
@@ -156,8 +154,11 @@ function placeFinder(
 }
 
 /** Of the key rather than of the value where there is one: that is the line people look for. */
-function offsetOf(document: Document, path: readonly (string | number)[]): number | undefined {
-  const { isMap, isNode } = yaml();
+function offsetOf(
+  { yaml, document }: ParsedFile,
+  path: readonly (string | number)[],
+): number | undefined {
+  const { isMap, isNode } = yaml;
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const last = path[path.length - 1];
   if (isMap(parent)) {
