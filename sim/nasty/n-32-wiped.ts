@@ -3,10 +3,11 @@
  * forgotten what it voted and what it acknowledged: its vote could elect a leader without committed entries.
  *
  * A data folder has an incarnation, and the others refuse another one by name; the node ends, and is added
- * as another member. Who joined later refuses it too, without having met the first one. An old picture of the same folder has the right incarnation; what gives it away is that
- * the leader knows more of its log than it has. It must stop, and loudly: cut down in silence, what it
- * acknowledged would be gone from it. The other way round a leader never claims more than it knows: a
- * healthy follower that lags is told of no commit beyond its log.
+ * as another member. Who joined later refuses it too, without having met the first one. An old picture of
+ * the same folder has the right incarnation; what gives it away is that the leader knows more of its log
+ * than it has. It must stop, and loudly: cut down in silence, what it acknowledged would be gone from it.
+ * The other way round a leader never claims more than it knows: a healthy follower that lags is told of no
+ * commit beyond its log.
  */
 import { MessageType } from '../../src/raft/index.ts';
 import { answered } from './asks.ts';

@@ -18,6 +18,7 @@ import type { SeededRandom } from './seeded-random.ts';
 
 /** The effect lies at one of so many points of the time that an operation takes. */
 const EFFECT_POINTS = 1_001;
+const NANOSECONDS_PER_MS = 1_000_000;
 /** No sync of a disk that is well takes longer. */
 const HEALTHY_SYNC_MS = healthyDisk().sync.maxMs;
 
@@ -68,9 +69,14 @@ export class DiskLanes {
     return this.#lanes.size;
   }
 
-  /** For how long at least one operation was under way at every moment. */
+  /**
+   * For how long at least one operation was under way at every moment, to the nanosecond. The difference of
+   * two times is off by less than that, and would fall short of a timer that was set when the first one began.
+   */
   get owesForMs(): number {
-    return this.#lanes.size === 0 ? 0 : this.#options.loop.now() - this.#owesSinceMs;
+    if (this.#lanes.size === 0) return 0;
+    const forMs = this.#options.loop.now() - this.#owesSinceMs;
+    return Math.round(forMs * NANOSECONDS_PER_MS) / NANOSECONDS_PER_MS;
   }
 
   run<T>(key: unknown, work: DiskWork<T>): Promise<T> {
