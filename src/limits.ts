@@ -155,7 +155,9 @@ export const WAL_RECORD_BYTES: number = 4 * MIB;
 /** Hard end of one record (one batch is never split): offsets on disk are 32 bits wide. */
 export const WAL_RECORD_BYTES_MAX: number = 1024 * MIB;
 /** One step of zero-filling: an append that comes meanwhile waits behind no more than that. */
-export const WAL_FILL_STEP_BYTES: number = 1 * MIB;
+export const WAL_FILL_STEP_BYTES: number = 256 * KIB;
+/** The share of a segment by whose use the next one is filled. */
+export const WAL_FILLED_AHEAD: number = 3 / 4;
 /** One read while a log is opened or checked. */
 export const STORAGE_READ_BYTES: number = 1 * MIB;
 /**

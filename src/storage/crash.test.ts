@@ -94,7 +94,7 @@ async function crashOnce(seed: number): Promise<'died' | 'ended'> {
   const random = dice(seed);
   const disk = new MemoryDisk();
   const life = new StorageLife(await open(disk, { seed, clock: hasty(random) }));
-  disk.dieAfter(random.below(160));
+  disk.dieAfter(random.below(200));
   const outcome = await Promise.race([
     disk.died.then(() => 'died' as const),
     live(life, seed, 40).then(() => 'ended' as const),

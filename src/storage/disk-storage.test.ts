@@ -21,7 +21,12 @@ import {
   save,
   textOf,
 } from '../../sim/rigs/storage-rig.ts';
-import { WAL_SEGMENT_BYTES_MAX } from '../limits.ts';
+import {
+  WAL_FILL_STEP_BYTES,
+  WAL_FILLED_AHEAD,
+  WAL_FIRST_SEGMENT_BYTES,
+  WAL_SEGMENT_BYTES_MAX,
+} from '../limits.ts';
 import type { Entry } from '../raft/index.ts';
 import { nullLogger, realDisk } from '../world/index.ts';
 import { type DiskStorage, openDiskStorage } from './disk-storage.ts';
@@ -250,6 +255,7 @@ describe('segments', () => {
     expect(size(lastSegment(disk))).toBe(1024 * 1024);
     for (let index = 1; index <= 50; index++) {
       await storage.append({ entries: [large(index, 256 * 1024)] });
+      await new Promise((resolve) => setImmediate(resolve));
     }
     const paths = disk.paths().filter((path) => path.endsWith('.wal'));
     const mib = 1024 * 1024;
@@ -257,6 +263,32 @@ describe('segments', () => {
     expect((await inspect(disk, FOLDER)).log!.segments.map((one) => one.segmentBytes)).toEqual(
       [1, 2, 4, 8].map((count) => count * mib),
     );
+  });
+
+  it('are filled as fast as the one before is used, by whole steps, and all of it in good time', async () => {
+    const disk = new MemoryDisk();
+    const segmentBytes = 4 * WAL_FIRST_SEGMENT_BYTES;
+    const storage = await open(disk, { tuning: { segmentBytes } });
+    const ahead = (): number => {
+      const path = disk.paths().find((each) => each.endsWith('.wal.tmp'));
+      return path === undefined ? 0 : disk.peek(path).length;
+    };
+    const active = (): number => disk.paths().filter((path) => path.endsWith('.wal')).length;
+    const seen: [share: number, ahead: number][] = [];
+    for (let index = 1; active() < 4; index++) {
+      await storage.append({ entries: [large(index, 100_000)] });
+      await new Promise((resolve) => setImmediate(resolve));
+      if (active() === 3) {
+        const used = (await inspect(disk, FOLDER)).log!.segments[2]!.usedBytes;
+        seen.push([used / segmentBytes, ahead()]);
+      }
+    }
+    for (const [used, bytes] of seen) {
+      const due = Math.min(1, used / WAL_FILLED_AHEAD) * segmentBytes;
+      expect(bytes).toBeLessThanOrEqual(due);
+      expect(bytes).toBeGreaterThan(due - WAL_FILL_STEP_BYTES);
+    }
+    expect(seen.at(-1)![1]).toBe(segmentBytes);
   });
 
   it('can not be so large that a record’s place does not fit its 32 bits', async () => {
@@ -565,7 +597,7 @@ describe('an open that fails half-way', () => {
     const found = disk.kill();
     let failures = 0;
     for (const [kind, path] of FAILING) {
-      for (const nth of [1, 2, 3, 4]) {
+      for (const nth of [1, 2, 3, 4, 5, 6, 7, 8]) {
         for (const target of [new MemoryDisk(), found.clone()]) {
           target.failOn(kind, 'failed', { path, nth });
           const opened = await openUnfounded(target).catch(() => undefined);

@@ -4,15 +4,16 @@
  * A sync that must also write a file's new size or block list costs several times one that writes data
  * only, and Node has no fallocate. So the next segment is filled with zeros and synced in the background,
  * in steps, while the current one is being used, under a temporary name. Segments double in size from
- * 1 MiB to the configured one, and filling begins when a quarter of the current one is used: a cluster
- * that writes little has written little, and a node serves as soon as 1 MiB is filled. A segment that
- * is needed before it was filled is used as it is: writes behind its end are slower, not wrong.
+ * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it: the disk has the zeros
+ * of a segment spread over the time in which it is written, not all at once before the appends of that
+ * moment; a cluster that writes little has written little; and a node serves as soon as 1 MiB is filled. A
+ * segment that is needed before it was filled is used as it is: writes behind its end are slower, not wrong.
  *
  * A failed fill is not a failed write: nothing rests on it. It is logged, its file is dropped, and the
  * append that really finds the disk full says so.
  */
 import { join } from 'node:path';
-import { WAL_FILL_STEP_BYTES, WAL_FIRST_SEGMENT_BYTES } from '../limits.ts';
+import { WAL_FILL_STEP_BYTES, WAL_FILLED_AHEAD, WAL_FIRST_SEGMENT_BYTES } from '../limits.ts';
 import type { HardState } from '../raft/index.ts';
 import type { Disk, DiskFile, Logger, Random } from '../world/index.ts';
 import type { LogPosition } from './log-memory.ts';
@@ -40,9 +41,6 @@ export interface BegunSegment {
 interface Prepared {
   readonly path: string;
   readonly file: DiskFile;
-  readonly targetBytes: number;
-  filled: number;
-  isStopping: boolean;
 }
 
 export interface SegmentFilesOptions {
@@ -55,9 +53,12 @@ export interface SegmentFilesOptions {
 
 export class SegmentFiles {
   readonly #options: SegmentFilesOptions;
-  /** Settles when the filling that is under way has ended; never rejects. */
-  #filling: Promise<Prepared | undefined> | undefined;
-  #stopFilling: () => void = () => {};
+  /** The next segment, absent when it could not be made. Settles behind the filling under way; never rejects. */
+  #next: Promise<Prepared | undefined> | undefined;
+  /** How much of it is zeros, and how much should be by now. */
+  #filledBytes = 0;
+  #wantedBytes = 0;
+  #isFilling = false;
 
   constructor(options: SegmentFilesOptions) {
     this.#options = options;
@@ -68,15 +69,16 @@ export class SegmentFiles {
     return Math.min(this.#options.segmentBytes, Math.max(WAL_FIRST_SEGMENT_BYTES, bytes * 2));
   }
 
-  /** Fills the segment behind this one in the background, once enough of it is used. */
-  prepareAfter(segment: Segment): void {
-    if (this.#filling !== undefined || segment.end * 4 < segment.segmentBytes) return;
-    this.#filling = this.#prepare(segment.sequence + 1, this.nextBytes(segment.segmentBytes));
+  /** Fills the segment behind this one in the background, as far as this one's use asks for. */
+  prepareAfter({ sequence, end, segmentBytes }: Segment): void {
+    const bytes = this.nextBytes(segmentBytes);
+    const used = end / (segmentBytes * WAL_FILLED_AHEAD);
+    this.#fillUpTo(Math.min(bytes, Math.floor(bytes * used)), bytes, sequence + 1);
   }
 
   /** Begins the next segment, with room for a record of `bytesNeeded`. Durable on resolve. */
   begin(origin: SegmentOrigin, bytesNeeded: number): Promise<BegunSegment> {
-    this.#stopFilling();
+    this.#wantedBytes = 0;
     const planned = this.nextBytes(origin.previous?.segmentBytes ?? 0);
     return this.#begin(origin, planned, bytesNeeded);
   }
@@ -87,15 +89,16 @@ export class SegmentFiles {
    */
   beginAtOpening(origin: SegmentOrigin): Promise<BegunSegment> {
     const bytes = this.nextBytes(0);
-    this.#filling = this.#prepare(sequenceAfter(origin), bytes);
+    this.#fillUpTo(bytes, bytes, sequenceAfter(origin));
     return this.#begin(origin, bytes, 0);
   }
 
   async #begin(origin: SegmentOrigin, planned: number, bytesNeeded: number): Promise<BegunSegment> {
     const { disk, directory, random } = this.#options;
     const sequence = sequenceAfter(origin);
-    const prepared = (await this.#filling) ?? (await this.#create(sequence, 0));
-    this.#filling = undefined;
+    const prepared = (await this.#next) ?? (await this.#create(sequence));
+    this.#next = undefined;
+    this.#filledBytes = 0;
     const generation = Buffer.from(random.bytes(GENERATION_BYTES));
     const contents = (segmentBytes: number) => ({
       kind: RecordKind.Start,
@@ -138,39 +141,55 @@ export class SegmentFiles {
   }
 
   async close(): Promise<void> {
-    this.#stopFilling();
-    const prepared = await this.#filling;
-    this.#filling = undefined;
+    this.#wantedBytes = 0;
+    const prepared = await this.#next;
+    this.#next = undefined;
     if (prepared !== undefined) await this.#drop(prepared);
   }
 
-  async #prepare(sequence: number, bytes: number): Promise<Prepared | undefined> {
+  /** By whole steps, four at least; what is left of the segment when all of it is wanted. */
+  #fillUpTo(wanted: number, bytes: number, sequence: number): void {
+    const step = Math.min(WAL_FILL_STEP_BYTES, Math.ceil(bytes / 4));
+    this.#wantedBytes = wanted === bytes ? bytes : wanted - (wanted % step);
+    if (this.#isFilling || this.#wantedBytes <= this.#filledBytes) return;
+    this.#isFilling = true;
+    this.#next = this.#fill(this.#next, sequence, step);
+  }
+
+  /** One that failed is absent from then on, so that nothing is tried again before the next segment. */
+  async #fill(
+    made: Promise<Prepared | undefined> | undefined,
+    sequence: number,
+    step: number,
+  ): Promise<Prepared | undefined> {
     let prepared: Prepared | undefined;
-    let isStopped = false;
-    this.#stopFilling = () => {
-      isStopped = true;
-      if (prepared !== undefined) prepared.isStopping = true;
-    };
     try {
-      prepared = await this.#create(sequence, bytes);
-      prepared.isStopping = isStopped;
-      await fill(prepared);
+      prepared = made === undefined ? await this.#create(sequence) : await made;
+      if (prepared === undefined) return undefined;
+      while (this.#filledBytes < this.#wantedBytes) {
+        const bytes = Math.min(step, this.#wantedBytes - this.#filledBytes);
+        await prepared.file.writeAndSync(this.#filledBytes, zeros(bytes));
+        this.#filledBytes += bytes;
+      }
       return prepared;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
+      const bytes = this.#wantedBytes;
       this.#options.logger.warn('storage.segment-not-prepared', { sequence, bytes, error: text });
       if (prepared !== undefined) await this.#drop(prepared);
+      this.#filledBytes = Number.POSITIVE_INFINITY;
       return undefined;
+    } finally {
+      this.#isFilling = false;
     }
   }
 
-  async #create(sequence: number, targetBytes: number): Promise<Prepared> {
+  async #create(sequence: number): Promise<Prepared> {
     const { disk, directory } = this.#options;
     const path = join(directory, `${segmentName(sequence)}${TEMPORARY_SUFFIX}`);
     // A file of that name can only be one that failed before.
     await disk.remove(path);
-    const file = await disk.open(path, 'create');
-    return { path, file, targetBytes, filled: 0, isStopping: false };
+    return { path, file: await disk.open(path, 'create') };
   }
 
   async #drop(prepared: Prepared): Promise<void> {
@@ -191,14 +210,10 @@ function sequenceAfter({ previous }: SegmentOrigin): number {
   return (previous?.sequence ?? 0) + 1;
 }
 
-async function fill(prepared: Prepared): Promise<void> {
-  while (prepared.filled < prepared.targetBytes && !prepared.isStopping) {
-    const step = Math.min(WAL_FILL_STEP_BYTES, prepared.targetBytes - prepared.filled);
-    const chunks: Uint8Array[] = [];
-    for (let left = step; left > 0; left -= ZEROS.length) {
-      chunks.push(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS);
-    }
-    await prepared.file.writeAndSync(prepared.filled, chunks);
-    prepared.filled += step;
+function zeros(bytes: number): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let left = bytes; left > 0; left -= ZEROS.length) {
+    chunks.push(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS);
   }
+  return chunks;
 }
