@@ -13,6 +13,7 @@ import { Recorder } from '../recorder.ts';
 import { atLeast, atMost, type Finding, type Section } from '../report/findings.ts';
 import { rotated } from '../rotated.ts';
 import { VALUE_BYTES } from './sides.ts';
+import { RUN_IN_INFLIGHT, RUN_IN_SECONDS } from './taking-turns.ts';
 
 const INFLIGHTS = [1, 64, 1_000] as const;
 const TIMES_HASHICORP: Readonly<Record<number, number>> = { 1: 1, 64: 6, 1000: 10 };
@@ -56,6 +57,7 @@ async function measure(
   for (const [who, { pids }] of clusters) {
     for (const pid of pids) recorder.add(`${who}, idle node`, 'MiB', residentBytes(pid) / MIB);
   }
+  await runIn(context, clusters);
   await inRounds(context, 'proposals in process', async (round) => {
     for (const inflight of INFLIGHTS) {
       for (const [who, cluster] of rotated(clusters, round)) {
@@ -70,6 +72,18 @@ async function measure(
     findings: findings(recorder),
     notes: [...notes, ...recorder.notes()],
   };
+}
+
+/** As `takeTurns` does it: a program just started spends its first seconds with compiling itself. */
+async function runIn(
+  { isTrial, seconds }: BenchmarkContext,
+  clusters: readonly (readonly [string, EmbeddedCluster])[],
+): Promise<void> {
+  const runSeconds = isTrial ? seconds : RUN_IN_SECONDS;
+  for (const [, cluster] of clusters) {
+    const load = { inflight: RUN_IN_INFLIGHT, warmSeconds: 0, valueBytes: VALUE_BYTES };
+    await cluster.load({ ...load, seconds: runSeconds });
+  }
 }
 
 function findings(recorder: Recorder): Finding[] {
