@@ -49,6 +49,20 @@ describe('commit notices', () => {
     expect(bench.sent.sort()).toEqual(['flush', 'notice to 2: 6', 'notice to 3: 5']);
   });
 
+  it('leave at once when they are hurried, and not again later', async () => {
+    const bench = new Bench();
+    bench.notice(2, 5);
+    bench.notice(3, 5);
+    bench.notices.hurry();
+    expect(bench.sent).toEqual(['notice to 2: 5', 'notice to 3: 5', 'flush']);
+    bench.notices.hurry();
+    await bench.clock.advance(COMMIT_NOTICE_MS);
+    expect(bench.sent).toHaveLength(3);
+    bench.notice(2, 6);
+    await bench.clock.advance(COMMIT_NOTICE_MS);
+    expect(bench.sent.slice(3)).toEqual(['notice to 2: 6', 'flush']);
+  });
+
   it('are not sent where an append says it', async () => {
     const bench = new Bench();
     bench.notice(2, 5);

@@ -55,6 +55,12 @@ export class CommitNotices {
     if (message.term === this.#host.term()) this.#host.send(message);
   }
 
+  /** What is held leaves now: it tells more than how far the log is, such as who votes. */
+  hurry(): void {
+    this.#timer?.cancel();
+    this.#due();
+  }
+
   stop(): void {
     this.#held.clear();
     this.#timer?.cancel();

@@ -275,7 +275,10 @@ export class Loop {
         proposals,
         changes,
         applyConfChange: (change) => this.#core.applyConfChange(change),
-        membersChanged: () => this.#host.membersChanged(),
+        membersChanged: () => {
+          this.#host.membersChanged();
+          this.#host.notices.hurry();
+        },
         hashReached: (index, hash) => this.#host.stateHashes.applied(index, hash),
       },
       message.entries,
