@@ -12,9 +12,9 @@
  * here any more is refused (it may have been applied before), and so is one below the window.
  *
  * Results take memory on every node and space in every snapshot, so their bytes are bounded, for a
- * session and for all. Where a session keeps too much its oldest results are dropped, in the order in
- * which they were applied; that they were applied is still known. Where all keep too much the least
- * recently used session ends.
+ * session and for all. Where a session keeps too much its oldest results are dropped, those with the
+ * lowest numbers; that they were applied is still known. Where all keep too much the least recently used
+ * session ends.
  */
 import {
   SESSION_RESULT_BYTES_MAX,
@@ -24,6 +24,7 @@ import {
 } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import { resultLength } from './compact-result.ts';
+import { ResultWindow } from './result-window.ts';
 import type { CommandResult, RequestId, SessionId } from './types.ts';
 
 /** From here on codes are the node's own; a state machine's stay below. */
@@ -51,10 +52,7 @@ interface Session {
   lastIndex: LogIndex;
   /** Requests below this are done with: their results are gone. */
   windowStart: number;
-  /** By sequence number, in the order in which the requests came first. */
-  readonly results: Map<number, CommandResult>;
-  /** Of all results kept. */
-  bytes: number;
+  readonly results: ResultWindow;
 }
 
 /** A session as it stands in a snapshot. */
@@ -87,7 +85,8 @@ export class SessionTable {
   open(index: LogIndex): SessionId {
     if (this.#sessions.size >= SESSIONS_MAX) this.#evictLeastRecentlyUsed();
     const id = this.#nextId++;
-    this.#sessions.set(id, { id, lastIndex: index, windowStart: 1, results: new Map(), bytes: 0 });
+    const results = new ResultWindow();
+    this.#sessions.set(id, { id, lastIndex: index, windowStart: 1, results });
     return id;
   }
 
@@ -125,23 +124,21 @@ export class SessionTable {
     if (session === undefined || request.sequence < session.windowStart) return;
     this.#keep(session, request.sequence, result);
     if (session.results.size > SESSION_RESULTS_MAX) {
-      let lowest = Number.POSITIVE_INFINITY;
-      for (const sequence of session.results.keys()) lowest = Math.min(lowest, sequence);
-      this.#moveWindow(session, lowest + 1);
+      this.#moveWindow(session, session.results.lowest()! + 1);
     }
-    if (session.bytes > SESSION_RESULT_BYTES_MAX) this.#dropOldest(session, request.sequence);
+    if (session.results.bytes > SESSION_RESULT_BYTES_MAX)
+      this.#dropOldest(session, request.sequence);
     while (this.#bytes > SESSIONS_RESULT_BYTES_MAX && this.#sessions.size > 1) {
       this.#evictLeastRecentlyUsed(session);
     }
   }
 
   records(): SessionRecord[] {
-    return [...this.#sessions.values()].map((session) => ({
-      id: session.id,
-      lastIndex: session.lastIndex,
-      windowStart: session.windowStart,
-      results: [...session.results],
-    }));
+    return [...this.#sessions.values()].map(({ id, lastIndex, windowStart, results }) => {
+      // Snapshots come every now and then, and go through all: the time to tidy up.
+      results.shrink();
+      return { id, lastIndex, windowStart, results: [...results.inOrder()] };
+    });
   }
 
   restore(nextId: SessionId, records: Iterable<SessionRecord>): void {
@@ -149,33 +146,22 @@ export class SessionTable {
     this.#sessions = new Map();
     this.#bytes = 0;
     for (const { id, lastIndex, windowStart, results } of records) {
-      const session: Session = { id, lastIndex, windowStart, results: new Map(), bytes: 0 };
+      const session: Session = { id, lastIndex, windowStart, results: new ResultWindow() };
       this.#sessions.set(id, session);
       for (const [sequence, result] of results) this.#keep(session, sequence, result);
     }
   }
 
-  #keep(session: Session, sequence: number, result: CommandResult): void {
-    const before = session.results.get(sequence);
-    const grown = resultLength(result) - (before === undefined ? 0 : resultLength(before));
-    session.results.set(sequence, result);
-    session.bytes += grown;
-    this.#bytes += grown;
-  }
-
-  #forget(session: Session, sequence: number): void {
-    const result = session.results.get(sequence);
-    if (result === undefined) return;
-    const bytes = resultLength(result);
-    session.results.delete(sequence);
-    session.bytes -= bytes;
-    this.#bytes -= bytes;
+  #keep({ results }: Session, sequence: number, result: CommandResult): void {
+    const before = results.bytes;
+    results.set(sequence, result);
+    this.#bytes += results.bytes - before;
   }
 
   /** The newest result stays, however large. */
   #dropOldest(session: Session, newest: number): void {
-    for (const [sequence, result] of session.results) {
-      if (session.bytes <= SESSION_RESULT_BYTES_MAX) return;
+    for (const [sequence, result] of session.results.inOrder()) {
+      if (session.results.bytes <= SESSION_RESULT_BYTES_MAX) return;
       if (resultLength(result) > 0 && sequence !== newest) this.#keep(session, sequence, DROPPED);
     }
   }
@@ -183,19 +169,15 @@ export class SessionTable {
   #end(session: Session | undefined): void {
     if (session === undefined) return;
     this.#sessions.delete(session.id);
-    this.#bytes -= session.bytes;
+    this.#bytes -= session.results.bytes;
   }
 
   #moveWindow(session: Session, start: number): void {
     if (start <= session.windowStart) return;
     const { results } = session;
-    if (start - session.windowStart <= results.size) {
-      for (let sequence = session.windowStart; sequence < start; sequence++) {
-        this.#forget(session, sequence);
-      }
-    } else {
-      for (const sequence of results.keys()) if (sequence < start) this.#forget(session, sequence);
-    }
+    const before = results.bytes;
+    results.forgetBelow(start);
+    this.#bytes += results.bytes - before;
     session.windowStart = start;
   }
 
