@@ -20,6 +20,7 @@ import { type Options, parseOptions, ROUNDS_JUDGING, type Selection } from './op
 import { ETCD_MISSING, etcdVersion } from './peers/etcd-cluster.ts';
 import { GO_PROGRAMS, goProgram } from './peers/go-programs.ts';
 import { profile } from './profile/profile.ts';
+import { timeline } from './profile/timeline.ts';
 import type { Section } from './report/findings.ts';
 import { type RunOutline, sectionLines, summaryLines } from './report/print.ts';
 import { defaultResultsFile, writeResults } from './report/results-file.ts';
@@ -50,6 +51,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   scale,
   soak,
   profile,
+  timeline,
 ];
 
 export const SELECTIONS: readonly Selection[] = [

@@ -11,6 +11,10 @@ const FILL_MS_MAX = 600_000;
 export class LoadDriver {
   readonly #child: Child = nodeChild('load driver', program('bench/load/main'), []);
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   async load(spec: Omit<LoadSpec, 'kind'>): Promise<LoadResult> {
     const ms = (spec.warmSeconds + spec.seconds) * 1_000;
     const limitMs = spec.total === undefined ? ms + GRACE_MS : FILL_MS_MAX;
