@@ -151,6 +151,9 @@ const watchers: Curve = {
   },
 };
 
+/** As in `takeTurns`, and shorter: what is compared here are clusters of one kind. */
+const RUN_IN_SECONDS = 6;
+
 async function puts(
   side: Awaited<ReturnType<typeof quorateSide>>,
   inflight: number,
@@ -158,10 +161,12 @@ async function puts(
   what: string,
   found: (result: LoadResult) => void,
 ): Promise<void> {
-  const { seconds, warmSeconds } = context;
+  const { seconds, warmSeconds, isTrial } = context;
+  const put = { operation: 'put', via: 'leader', inflight } as const;
+  const runSeconds = isTrial ? seconds : RUN_IN_SECONDS;
+  await side.load({ ...put, seconds: runSeconds, warmSeconds: 0 });
   await inRounds(context, what, async () => {
-    const load = { operation: 'put', via: 'leader', inflight, seconds, warmSeconds } as const;
-    found(await side.load(load));
+    found(await side.load({ ...put, seconds, warmSeconds }));
   });
 }
 
