@@ -39,6 +39,7 @@ export function svgPlot(title: string, subtitle: string, panels: readonly Panel[
   const height = HEIGHT + HEAD_HEIGHT;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11" fill="${INK}">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(16, 20, title, 'font-size="15" font-weight="bold"'),
     text(16, 37, subtitle, 'fill="#666"'),
@@ -165,8 +166,11 @@ function trimmed(value: number): string {
 }
 
 function text(x: number, y: number, words: string, attributes: string): string {
-  const escaped = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escaped}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escaped(words)}</text>`;
+}
+
+function escaped(words: string): string {
+  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
 function round(value: number): number {
