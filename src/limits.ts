@@ -33,7 +33,7 @@ export const PROPOSAL_BYTES_WAITING_MAX: number = 64 * MIB;
 export const SESSIONS_MAX: number = 10_000;
 /** Results kept per session for retries: requests that one client may have in flight. */
 export const SESSION_RESULTS_MAX: number = 4_096;
-/** Bytes of results kept per session: one line of a snapshot; beyond it the oldest results go first. */
+/** Bytes of results kept per session: one line of a snapshot; beyond it those with the lowest numbers go first. */
 export const SESSION_RESULT_BYTES_MAX: number = 8 * MIB;
 /** Bytes of results kept for all sessions; beyond it the least recently used sessions are closed. */
 export const SESSIONS_RESULT_BYTES_MAX: number = 256 * MIB;

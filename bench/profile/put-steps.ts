@@ -22,7 +22,10 @@ export interface Parties {
   readonly followers: readonly Follower[];
 }
 
-/** One after the other; what the leader's own record takes is beside them. */
+/**
+ * One after the other; what the leader's own record takes is beside them. A record is one call where writes can be
+ * synced by themselves (`O_DSYNC` on ext4, XFS, btrfs); elsewhere only its writing is seen.
+ */
 export const STEPS = [
   'client to leader: written, until it is read',
   'leader: read, until the frame to the follower is written',

@@ -34,7 +34,7 @@ export interface Call {
   /** In seconds. */
   readonly began: number;
   readonly ended: number;
-  /** Bytes; nothing that failed or read nothing is told. */
+  /** Bytes. What failed is not told at all. */
   readonly result: number;
 }
 
@@ -78,9 +78,18 @@ export function socketsOf(pid: number): Socket[] {
     byInode.set(`socket:[${inode}]`, { localPort: portIn(local!), remotePort: portIn(remote!) });
   }
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    const ports = byInode.get(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    const ports = byInode.get(target(`/proc/${pid}/fd/${fd}`));
     return ports === undefined ? [] : [{ fd: Number(fd), ...ports }];
   });
+}
+
+/** Of a descriptor; of one that was closed meanwhile, nothing. */
+function target(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }
 
 /** `0100007F:1F90`, both in hexadecimal. */

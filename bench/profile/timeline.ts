@@ -84,12 +84,14 @@ async function measure(
       seconds: watched + MARGIN_SECONDS,
       warmSeconds: MARGIN_SECONDS,
     });
-    await pause(MARGIN_SECONDS * 1_000);
-    // While the connections are there: behind the load the client's is gone.
-    const links = linksOf(cluster, leader, driver);
-    const calls = await watch(cluster, driver, watched);
-    const steps = stepsOfPuts(links(calls));
-    await running;
+    const watching = async (): Promise<Parties> => {
+      await pause(MARGIN_SECONDS * 1_000);
+      // While the connections are there: behind the load the client's is gone.
+      const links = linksOf(cluster, leader, driver);
+      return links(await watch(cluster, driver, watched));
+    };
+    const [found] = await Promise.all([watching(), running]);
+    const steps = stepsOfPuts(found);
     for (const step of [...STEPS, WHOLE, OWN_RECORD]) {
       recorder.add(step, 'µs', median(steps.get(step) ?? []) * MICROSECONDS);
     }
@@ -110,18 +112,21 @@ async function watch(
   const events = TRACEPOINTS.flatMap((name) => ['-e', name, '--filter', ONLY_THESE]);
   const pids = [...cluster.pids, driver.pid].join(',');
   const until = ['--', 'sleep', String(seconds)];
-  const perf = spawn('perf', ['record', '-o', file, ...events, '-p', pids, ...until], {
-    stdio: 'ignore',
-  });
-  await once(perf, 'exit');
-  const fields = ['-F', 'pid,tid,time,event,trace', '--ns'];
-  const text = execFileSync('perf', ['script', '-i', file, ...fields], {
-    encoding: 'utf8',
-    maxBuffer: TRACE_BYTES_MAX,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  removeFolder(folder);
-  return callsOf(text);
+  try {
+    const perf = spawn('perf', ['record', '-o', file, ...events, '-p', pids, ...until], {
+      stdio: 'ignore',
+    });
+    await once(perf, 'exit');
+    const fields = ['-F', 'pid,tid,time,event,trace', '--ns'];
+    const text = execFileSync('perf', ['script', '-i', file, ...fields], {
+      encoding: 'utf8',
+      maxBuffer: TRACE_BYTES_MAX,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return callsOf(text);
+  } finally {
+    removeFolder(folder);
+  }
 }
 
 /** Who talks to whom by which descriptors; with the calls of all, what is known of each. */

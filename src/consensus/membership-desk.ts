@@ -4,7 +4,7 @@
  * has applied the change itself.
  */
 import { ClusterError } from '../errors.ts';
-import { type ConfChangeV2, NONE, type RaftId } from '../raft/index.ts';
+import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
 import { promotionOf } from './admission.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
@@ -201,15 +201,8 @@ export class MembershipDesk {
     const deadline = life.deadline(options.timeoutMs);
     const { raftId } = this.#memberNamed(toNodeId);
     this.#checkVotes(raftId, toNodeId);
-    const isOver = (): boolean => {
-      if (loop.leaderId === raftId || signal?.aborted === true) return true;
-      // The word was lost on its way, or came before the other knew that it votes: it is given again.
-      const { lead, leadTransferee } = core.basicStatus();
-      const isIdle = lead === core.id && leadTransferee === NONE;
-      if (isIdle) loop.guard(() => core.transferLeadership(raftId));
-      return false;
-    };
-    await life.waitUntil(isOver, deadline);
+    loop.guard(() => core.transferLeadership(raftId));
+    await life.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
     if (loop.leaderId === raftId) return;
     if (signal?.aborted === true) throw abandoned(signal);
     throw new ClusterError(

@@ -72,6 +72,28 @@ describe('ResultWindow', () => {
     expect([...window.inOrder()].every(([at, { code }]) => at === code)).toBe(true);
   });
 
+  it('takes no more places than its results are worth, and comes back from far', () => {
+    const window = new ResultWindow();
+    const model = new Map<number, CommandResult>();
+    const set = (at: number): void => {
+      const value = result(at, 1);
+      window.set(at, value);
+      model.set(at, value);
+    };
+    for (const at of [1, 2 * SESSION_RESULTS_MAX, 2 ** 40]) set(at);
+    agree(window, model);
+    for (const key of [1, 2 * SESSION_RESULTS_MAX]) model.delete(key);
+    window.forgetBelow(2 ** 40);
+    window.shrink();
+    for (let at = 1; at < 100; at++) set(2 ** 40 + at);
+    agree(window, model);
+    window.forgetBelow(2 ** 40 + 100);
+    expect([window.size, window.bytes, window.lowest()]).toEqual([0, 0, undefined]);
+    model.clear();
+    set(5);
+    agree(window, model);
+  });
+
   it('lets results be replaced while it is gone through', () => {
     const window = new ResultWindow();
     for (let at = 1; at <= 20; at++) window.set(at, result(at, 2));

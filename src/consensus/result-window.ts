@@ -4,16 +4,19 @@
  * Thousands come and go in a second, nearly always numbered one after the other, so they lie in a ring, each
  * at the place that its number gives it: nothing is hashed, and what comes and goes makes no garbage. (A `Map`
  * used like that makes itself anew every few hundred requests; such tables were half of what outlived the
- * young generation on every node.) Numbers that lie further apart than the ring may be long, which a client of
- * one's own may well give, are kept in a `Map`.
+ * young generation on every node.) Numbers that lie far apart, which a client of one's own may well give, are
+ * kept in a `Map` for as long as they do.
  */
 import { SESSION_RESULTS_MAX } from '../limits.ts';
 import { resultLength } from './compact-result.ts';
 import type { CommandResult } from './types.ts';
 
 const RING_MIN = 8;
-/** A power of two. Ids that are missing between those kept take a place as well. */
+/** A power of two. Numbers that are missing between those kept take a place as well. */
 const RING_MAX = 2 * SESSION_RESULTS_MAX;
+/** And not too many of them: so many places for each result, beside these. */
+const PLACES_A_RESULT = 16;
+const PLACES_SPARE = 64;
 
 export class ResultWindow {
   /** `sequence & (length - 1)` is its place: of any number of places in a row none is taken twice. */
@@ -58,6 +61,7 @@ export class ResultWindow {
         this.#sparse.delete(sequence);
         this.#count(result);
       }
+      if (this.#size === 0) this.#sparse = undefined;
       return;
     }
     const mask = this.#ring.length - 1;
@@ -85,6 +89,7 @@ export class ResultWindow {
 
   /** By number, the lowest first. Results may be replaced meanwhile, nothing else. */
   *inOrder(): Generator<readonly [sequence: number, result: CommandResult]> {
+    if (this.#size === 0) return;
     if (this.#sparse !== undefined) {
       yield* [...this.#sparse].sort(([one], [other]) => one - other);
       return;
@@ -98,8 +103,22 @@ export class ResultWindow {
 
   /** Gives back the room that a busier time has left. */
   shrink(): void {
-    const span = this.#size === 0 ? 0 : this.#highest - this.#lowest + 1;
-    if (this.#sparse === undefined && span * 4 < this.#ring.length) this.#resize(span);
+    const lowest = this.lowest();
+    if (lowest === undefined) {
+      this.#ring = [];
+      return;
+    }
+    const highest = this.#sparse === undefined ? this.#highest : Math.max(...this.#sparse.keys());
+    const span = highest - lowest + 1;
+    const isWorthIt = this.#sparse === undefined ? span * 4 < this.#ring.length : this.#fits(span);
+    if (!isWorthIt) return;
+    this.#resize(span);
+    this.#lowest = lowest;
+    this.#highest = highest;
+  }
+
+  #fits(span: number): boolean {
+    return span <= RING_MAX && span <= this.#size * PLACES_A_RESULT + PLACES_SPARE;
   }
 
   #count(forgotten: CommandResult): void {
@@ -119,7 +138,7 @@ export class ResultWindow {
     const lowest = Math.min(this.#lowest, sequence);
     const highest = Math.max(this.#highest, sequence);
     const span = highest - lowest + 1;
-    if (span > RING_MAX) {
+    if (!this.#fits(span)) {
       this.#sparse = new Map(this.inOrder());
       this.#ring = [];
       return;
@@ -135,5 +154,6 @@ export class ResultWindow {
     const ring = new Array<CommandResult | undefined>(length).fill(undefined);
     for (const [sequence, result] of this.inOrder()) ring[sequence & (length - 1)] = result;
     this.#ring = ring;
+    this.#sparse = undefined;
   }
 }

@@ -96,22 +96,6 @@ describe('joining', () => {
     expect(learner.machine.journal).toEqual(['without it', 'as leader']);
   });
 
-  it('the word to take over is given again when it was lost', async () => {
-    await using stage = new Stage(3, { tickIntervalMs: 5 });
-    const nodes = await stage.startAll();
-    const leader = await leaderOf(nodes);
-    const heir = nodes.find((it) => it !== leader) as Made;
-    const send = leader.transport.send.bind(leader.transport);
-    let lost = 0;
-    leader.transport.send = (message) => {
-      if (message.type === MessageType.TimeoutNow && lost++ === 0) return;
-      send(message);
-    };
-    await leader.node.transferLeadership(heir.node.nodeId);
-    expect(lost).toBe(2);
-    expect(leader.node.status().leader?.nodeId).toBe(heir.node.nodeId);
-  });
-
   it('S-106 an invitation to another cluster, or for another node, is refused', async () => {
     await using stage = new Stage(1);
     const one = await stage.start('n1');

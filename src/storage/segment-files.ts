@@ -4,7 +4,8 @@
  * A sync that must also write a file's new size or block list costs several times one that writes data
  * only, and Node has no fallocate. So the next segment is filled with zeros and synced in the background,
  * in steps, while the current one is being used, under a temporary name. Segments double in size from
- * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it: the disk has the zeros
+ * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it (behind an opening it
+ * catches up first): the disk has the zeros
  * of a segment spread over the time in which it is written, not all at once before the appends of that
  * moment; a cluster that writes little has written little; and a node serves as soon as 1 MiB is filled. A
  * segment that is needed before it was filled is used as it is: writes behind its end are slower, not wrong.
@@ -174,7 +175,7 @@ export class SegmentFiles {
       return prepared;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      const bytes = this.#wantedBytes;
+      const bytes = this.#filledBytes;
       this.#options.logger.warn('storage.segment-not-prepared', { sequence, bytes, error: text });
       if (prepared !== undefined) await this.#drop(prepared);
       this.#filledBytes = Number.POSITIVE_INFINITY;

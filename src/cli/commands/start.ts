@@ -11,6 +11,7 @@ import { toleranceText } from '../config/check.ts';
 import { type ConfigSources, loadConfig } from '../config/load.ts';
 import type { DaemonConfig } from '../config/schema.ts';
 import { Daemon, type DaemonAddresses } from '../daemon/daemon.ts';
+import { letHeapGrow } from '../daemon/heap.ts';
 import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { errorLines } from '../report-error.ts';
 import { say, type Terminal, tell } from '../terminal.ts';
@@ -49,6 +50,7 @@ export async function start(terminal: Terminal, options: StartOptions): Promise<
     asked.forget();
     return ExitCode.ok;
   }
+  letHeapGrow();
   daemon.logger.info('daemon.listening', { ...addresses, dataDir: config.node.dataDir });
   const failed = daemon.engine.failed.then((error) => ({ error }));
   const ended = Promise.race([asked.promise, failed]);
