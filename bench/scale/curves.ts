@@ -152,7 +152,7 @@ const watchers: Curve = {
 };
 
 /** As in `takeTurns`, and shorter: what is compared here are clusters of one kind. */
-const RUN_IN_SECONDS = 6;
+const POINT_RUN_IN_SECONDS = 6;
 
 async function puts(
   side: Awaited<ReturnType<typeof quorateSide>>,
@@ -163,7 +163,7 @@ async function puts(
 ): Promise<void> {
   const { seconds, warmSeconds, isTrial } = context;
   const put = { operation: 'put', via: 'leader', inflight } as const;
-  const runSeconds = isTrial ? seconds : RUN_IN_SECONDS;
+  const runSeconds = isTrial ? seconds : POINT_RUN_IN_SECONDS;
   await side.load({ ...put, seconds: runSeconds, warmSeconds: 0 });
   await inRounds(context, what, async () => {
     found(await side.load({ ...put, seconds, warmSeconds }));

@@ -123,11 +123,9 @@ export class SessionTable {
     const session = this.#sessions.get(request.session);
     if (session === undefined || request.sequence < session.windowStart) return;
     this.#keep(session, request.sequence, result);
-    if (session.results.size > SESSION_RESULTS_MAX) {
-      this.#moveWindow(session, session.results.lowest()! + 1);
-    }
-    if (session.results.bytes > SESSION_RESULT_BYTES_MAX)
-      this.#dropOldest(session, request.sequence);
+    const { results } = session;
+    if (results.size > SESSION_RESULTS_MAX) this.#moveWindow(session, results.lowest()! + 1);
+    if (results.bytes > SESSION_RESULT_BYTES_MAX) this.#dropOldest(session, request.sequence);
     while (this.#bytes > SESSIONS_RESULT_BYTES_MAX && this.#sessions.size > 1) {
       this.#evictLeastRecentlyUsed(session);
     }
