@@ -6,9 +6,11 @@ import type { Member } from '../../src/consensus/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import type { SimProcess } from '../cluster/sim-process.ts';
 
+type KnownMember = Pick<Member, 'nodeId' | 'role' | 'raftId' | 'arriving'>;
+
 export class MembershipView {
   readonly #cluster: SimCluster;
-  #members: readonly Pick<Member, 'nodeId' | 'role' | 'raftId'>[];
+  #members: readonly KnownMember[];
   #commitIndex = 0;
 
   constructor(cluster: SimCluster) {
@@ -18,7 +20,7 @@ export class MembershipView {
     });
   }
 
-  get members(): readonly Pick<Member, 'nodeId' | 'role' | 'raftId'>[] {
+  get members(): readonly KnownMember[] {
     for (const { engine } of started(this.#cluster)) {
       const { commitIndex, members } = engine.status();
       if (commitIndex <= this.#commitIndex || members.length === 0) continue;
@@ -28,12 +30,23 @@ export class MembershipView {
     return this.#members;
   }
 
+  /** Who may be counted on. */
   get voters(): readonly string[] {
-    return this.members.flatMap(({ nodeId, role }) => (role === 'voter' ? [nodeId] : []));
+    const relied = this.members.filter(({ role, arriving }) => role === 'voter' && !arriving);
+    return relied.map(({ nodeId }) => nodeId);
   }
 
   roleOf(name: string): Member['role'] | undefined {
-    return this.members.find(({ nodeId }) => nodeId === name)?.role;
+    return this.#memberNamed(name)?.role;
+  }
+
+  /** It votes, but must not be counted on yet. */
+  isArriving(name: string): boolean {
+    return this.#memberNamed(name)?.arriving === true;
+  }
+
+  #memberNamed(name: string): KnownMember | undefined {
+    return this.members.find(({ nodeId }) => nodeId === name);
   }
 }
 

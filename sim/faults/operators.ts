@@ -194,7 +194,7 @@ export class Operators implements Electorate {
     const role = this.view.roleOf(name);
     order.timesUnseen = role === undefined ? order.timesUnseen + 1 : 0;
     if (order.timesUnseen > UNSEEN_MAX) this.#startOver(order, 'it is no member');
-    return role === wish && process?.isStarted === true;
+    return role === wish && !this.view.isArriving(name) && process?.isStarted === true;
   }
 
   #startOver(order: Order, why: string): void {

@@ -5,6 +5,8 @@
  *
  * - Whoever is asked for its vote gives it, whatever it believes to be: else nobody may be electable.
  * - No second change is let in before the first is applied where it is decided.
+ * - A new voter is counted on once a majority has it on disk that it votes: two of three, the third wiped, would
+ *   else take themselves for one of two voters and a learner when the power is back.
  * - Nobody stands for election over a change that is committed and not applied: it would count the votes of
  *   members that are history.
  */
@@ -27,6 +29,7 @@ import {
   isolate,
   lead,
   matchOf,
+  memberOf,
   rejoin,
   restart,
   statusOf,
@@ -48,6 +51,8 @@ async function run(stage: NastyStage): Promise<void> {
   await secondChange(stage);
   await standsForNothing(stage);
   await allIsWell(stage, ['n4']);
+  await notCountedOn(stage);
+  await allIsWell(stage, ['n1', 'n3', 'n4', 'n5', 'n6']);
 }
 
 /** n4 is made a voter, does not know it, and is needed. */
@@ -123,9 +128,11 @@ async function standsForNothing(stage: NastyStage): Promise<void> {
   const index = statusOf(stage, 'n1').lastIndex + 1;
   const promotion = beginPromotion(stage, 'n1', 'n6');
   await answered(stage, 'the promotion', promotion);
+  // With the one that settles it.
+  const settled = index + 1;
   await write(stage, 'n2', 'behind', 'it');
-  await until(stage, 'n3 knows that it is committed', () => {
-    return statusOf(stage, 'n3').commitIndex >= index;
+  await until(stage, 'n3 knows that they are committed', () => {
+    return statusOf(stage, 'n3').commitIndex >= settled;
   });
   isolate(stage, 'n3');
   const witness = new Witness(stage);
@@ -136,10 +143,42 @@ async function standsForNothing(stage: NastyStage): Promise<void> {
   stage.expect(!isApplied(), 'its disk is still stuck');
   stage.expect(stood() === 0, `n3 stands for nothing: it asked for ${stood()} votes`);
   stage.trouble('n3 heard nobody for two election timeouts, over a change that it had not applied');
-  await until(stage, 'n3 applies it', isApplied);
+  await until(stage, 'n3 applies both', () => statusOf(stage, 'n3').appliedIndex >= settled);
   await until(stage, 'and then it asks for votes', () => stood() > 0, 2 * ELECTION_MS);
   freeDisk(stage, 'n3');
   rejoin(stage, 'n3');
+}
+
+/** n7 becomes the third voter; then n1 loses its data, and the others what was not on their disks. */
+async function notCountedOn(stage: NastyStage): Promise<void> {
+  const { cluster } = stage;
+  await lead(stage, 'n1');
+  for (const name of ['n3', 'n5', 'n6']) {
+    await answered(stage, `the removal of ${name}`, beginRemoval(stage, 'n1', name));
+  }
+  await addLearner(stage, 'n1', 'n7');
+  const index = statusOf(stage, 'n1').lastIndex + 1;
+  const mail = new Mail(stage);
+  for (const name of ['n2', 'n7']) {
+    mail.drop(
+      name,
+      letters(App, 'n1', (it) => it.index >= index),
+    );
+  }
+  const promotion = beginPromotion(stage, 'n1', 'n7');
+  await untilMembers(stage, ['n1'], 'n1 n2 n7');
+  await cluster.run(LOOK_MS);
+  stage.expect(!promotion.isSettled, 'nobody was told that n7 may be counted on');
+  const isArriving = (): boolean => memberOf(stage, 'n1', 'n7')?.arriving === true;
+  stage.expect(isArriving(), 'n1 says so');
+  mail.clear();
+  await answered(stage, 'the promotion', promotion);
+  stage.expect(!isArriving(), 'n7 may be counted on');
+  for (const name of ['n1', 'n2', 'n7']) cluster.cutPower(name);
+  cluster.wipe('n1');
+  stage.trouble('n1 was wiped, and the others have only what was on their disks');
+  for (const name of ['n2', 'n7']) await restart(stage, name);
+  await untilOneLeads(stage, ['n2', 'n7']);
 }
 
 export const UNAPPLIED: NastyScenario = {

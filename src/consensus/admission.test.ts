@@ -104,7 +104,7 @@ describe('admission', () => {
     const [first, second] = [members.mint('n4'), members.mint('n4')];
     expect([first, second].map((id) => members.wasRemoved(id))).toEqual([false, false]);
     const again = new MemberTable();
-    again.restore(members.nextRaftId, EMPTY_CONF_STATE, [N1], members.minted);
+    again.restore(members.nextRaftId, EMPTY_CONF_STATE, [N1], members);
     expect([first, second].map((id) => again.wasRemoved(id))).toEqual([false, false]);
   });
 

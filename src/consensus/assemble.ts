@@ -7,15 +7,14 @@ import type { Identity } from '../storage/index.ts';
 import { promotionOf } from './admission.ts';
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { Farewell } from './farewell.ts';
 import { Incoming } from './incoming.ts';
 import { Loop } from './loop.ts';
 import type { MemberRecord } from './members.ts';
-import { removeChange } from './membership-changes.ts';
 import { Neighbours } from './neighbours.ts';
 import type { NodeParts } from './node-parts.ts';
 import { Promotion } from './promotion.ts';
 import { hashText } from './replica.ts';
+import { Settling } from './settling.ts';
 import { Snapshots } from './snapshots.ts';
 import { type StateClaim, StateHashes } from './state-hashes.ts';
 import { unlessUnknownPeer } from './step-errors.ts';
@@ -36,7 +35,7 @@ export interface Live {
   readonly succession: Succession;
   readonly neighbours: Neighbours;
   readonly promotion: Promotion;
-  readonly farewell: Farewell;
+  readonly settling: Settling;
 }
 
 export function assemble(parts: NodeParts, identity: Identity): Live {
@@ -100,7 +99,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   });
   parts.admission.onIntroduced = () => neighbours.sync();
   const promotion = newPromotion(parts, core, loop);
-  const farewell = newFarewell(parts, core, loop);
+  const settling = newSettling(parts, core, loop);
   const live: Live = {
     identity,
     core,
@@ -112,7 +111,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     succession,
     neighbours,
     promotion,
-    farewell,
+    settling,
   };
   return live;
 }
@@ -156,14 +155,16 @@ function newPromotion(
   });
 }
 
-function newFarewell({ replica, logger }: NodeParts, core: RawNode, loop: Loop): Farewell {
-  return new Farewell({
-    members: replica.members,
+function newSettling({ replica, logger }: NodeParts, core: RawNode, loop: Loop): Settling {
+  const { members } = replica;
+  return new Settling({
+    members,
     isLeader: () => loop.role === StateType.Leader,
-    confirm: ({ raftId, nodeId }) => {
-      const place = loop.placeOf(() => core.proposeConfChange(removeChange(raftId)));
+    confirm: (change, raftId) => {
+      const place = loop.placeOf(() => core.proposeConfChange(change));
       if (place === undefined) return;
-      logger.info('member.seenOff', { member: nodeId, index: place.index });
+      const member = (members.get(raftId) ?? members.leavingOf(raftId))?.nodeId;
+      logger.info('member.settling', { member, index: place.index });
       loop.askTurn();
     },
   });

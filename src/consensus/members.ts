@@ -6,11 +6,12 @@
  * is another member, whatever it is called. Who votes and who only learns is raft's own business
  * (the configuration state); this table says where each is found.
  *
- * A member that was removed is `leaving` until the log holds the next change of members. A leader makes a
- * change only when it has applied the one before, and tells what is committed with everything that it
- * sends; so whoever holds the next change has it on its disk that the removal is committed, and once that
- * change is committed, a majority of those who are left has it. Not before can they do without the vote of
- * the one that left, whatever the power takes from them (N-5, N-31).
+ * A member that was removed is `leaving`, and one that got its vote is `arriving`, until the log holds the
+ * next change of members. A leader makes a change only when it has applied the one before, and tells what is
+ * committed with everything that it sends; so whoever holds the next change has it on its disk that the one
+ * before is committed, and once the next one is committed, a majority of the voters has it. Not before can
+ * they do without the vote of the one that left, or count on the one that came, whatever the power takes
+ * from them (N-5, N-31).
  */
 import { assert } from '../errors.ts';
 import { badField } from '../given.ts';
@@ -53,6 +54,13 @@ export function checkNodeId(nodeId: string, field: string): void {
   throw badField(field, nodeId, rule, 'CONFIG_INVALID');
 }
 
+/** What is begun and not finished: see `MemberTable`. */
+export interface MembersUnderWay {
+  readonly minted?: Iterable<readonly [nodeId: string, raftId: RaftId]>;
+  readonly leaving?: readonly MemberRecord[] | undefined;
+  readonly arriving?: readonly RaftId[] | undefined;
+}
+
 export class MemberTable {
   #byRaftId = new Map<RaftId, MemberRecord>();
   #nextRaftId: RaftId = 1;
@@ -61,6 +69,8 @@ export class MemberTable {
   #minted = new Map<RaftId, string>();
   /** Whom the last change has removed. */
   #leaving: readonly MemberRecord[] = [];
+  /** Who votes since the last change. */
+  #arriving: readonly RaftId[] = [];
   /** Who came, and is not (yet) known from the log: members, by their own account. */
   readonly #introduced = new Map<RaftId, MemberRecord>();
 
@@ -89,6 +99,11 @@ export class MemberTable {
   /** Members that were removed, and whom the others may still need. */
   get leaving(): readonly MemberRecord[] {
     return this.#leaving;
+  }
+
+  /** Members that vote, which the others may still forget. */
+  get arriving(): readonly RaftId[] {
+    return this.#arriving;
   }
 
   leavingOf(raftId: RaftId): MemberRecord | undefined {
@@ -143,6 +158,8 @@ export class MemberTable {
     added: MemberRecord | undefined,
     founders: readonly Founder[] = [],
   ): void {
+    const before = votersOf(this.#confState);
+    this.#arriving = [...votersOf(confState)].filter((raftId) => !before.has(raftId));
     this.#confState = confState;
     for (const [raftId, firstSeen] of founders) {
       const record = this.#byRaftId.get(raftId);
@@ -178,10 +195,11 @@ export class MemberTable {
   }
 
   list(): Member[] {
-    const voters = new Set([...this.#confState.voters, ...this.#confState.votersOutgoing]);
+    const voters = votersOf(this.#confState);
     return this.records().map((record) => ({
       ...record,
       role: voters.has(record.raftId) ? 'voter' : 'learner',
+      ...(this.#arriving.includes(record.raftId) ? { arriving: true } : {}),
     }));
   }
 
@@ -189,8 +207,7 @@ export class MemberTable {
     nextRaftId: RaftId,
     confState: ConfState,
     records: Iterable<MemberRecord>,
-    minted: Iterable<readonly [nodeId: string, raftId: RaftId]> = [],
-    leaving: readonly MemberRecord[] = [],
+    { minted = [], leaving = [], arriving = [] }: MembersUnderWay = {},
   ): void {
     this.#nextRaftId = nextRaftId;
     this.#minted = new Map([...minted].map(([nodeId, raftId]) => [raftId, nodeId]));
@@ -198,6 +215,11 @@ export class MemberTable {
     this.#byRaftId = new Map();
     for (const record of records) this.#byRaftId.set(record.raftId, record);
     this.#leaving = leaving;
+    this.#arriving = arriving;
     this.#forgetIntroduced();
   }
+}
+
+function votersOf({ voters, votersOutgoing }: ConfState): ReadonlySet<RaftId> {
+  return new Set([...voters, ...votersOutgoing]);
 }

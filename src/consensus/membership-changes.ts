@@ -82,6 +82,11 @@ export function addVoterChange(
   return single(ConfChangeType.AddNode, raftId, encodeMember(voter));
 }
 
+/** Of one that votes already: changes nothing. */
+export function sameVoterChange(raftId: number): ConfChangeV2 {
+  return single(ConfChangeType.AddNode, raftId, NOTHING);
+}
+
 export function removeChange(raftId: number): ConfChangeV2 {
   return single(ConfChangeType.RemoveNode, raftId, NOTHING);
 }

@@ -98,12 +98,14 @@ export class MembershipDesk {
     };
   }
 
+  /** Resolves when its vote counts, whatever the others forget. */
   async promote(nodeId: string, options: WaitOptions): Promise<void> {
     checkNodeId(nodeId, 'nodeId');
     if (this.#isElsewhere()) {
       await this.#askLeader({ op: 'promote', nodeId }, options);
       return;
     }
+    const deadline = this.#life.deadline(options.timeoutMs);
     const member = this.#memberNamed(nodeId);
     const { members } = this.#life.parts.replica;
     const check = (): void => {
@@ -113,16 +115,13 @@ export class MembershipDesk {
       checkKeepsQuorum(members, votersAfter, `with the vote of node ${nodeId}`, this.#reachable());
     };
     const isDone = (): boolean => this.#votes(member.raftId);
-    if (isDone()) return;
-    const { admission } = this.#life.parts;
-    const change = promotionOf(member, admission);
-    await this.#change(
-      change,
-      this.#life.deadline(options.timeoutMs),
-      options.signal,
-      check,
-      isDone,
-    );
+    if (!isDone()) {
+      const change = promotionOf(member, this.#life.parts.admission);
+      await this.#change(change, deadline, options.signal, check, isDone);
+    }
+    const isSettled = (): boolean => !members.arriving.includes(member.raftId);
+    const lacking = 'has its vote, but not enough of the others have written that down yet';
+    await this.#untilSettled(nodeId, isSettled, lacking, deadline, options.signal);
   }
 
   /** Resolves when the others can do without it, whatever they forget: then it may be switched off. */
@@ -132,7 +131,15 @@ export class MembershipDesk {
     const wasMember = this.#isElsewhere()
       ? await this.#askToRemove(nodeId, options)
       : await this.#removeHere(nodeId, deadline, options.signal);
-    await this.#untilLeft(nodeId, deadline, options.signal);
+    const { members } = this.#life.parts.replica;
+    const isSettled = (): boolean => members.leaving.every((member) => member.nodeId !== nodeId);
+    const lacking =
+      'is no member any more, but the others may still need its vote, because not enough of them ' +
+      'have written that down yet: leave it running';
+    // A node that removes itself can not know it: it runs on, and ends when the others tell it.
+    if (nodeId !== this.#life.nodeId) {
+      await this.#untilSettled(nodeId, isSettled, lacking, deadline, options.signal);
+    }
     return wasMember;
   }
 
@@ -158,25 +165,21 @@ export class MembershipDesk {
     return true;
   }
 
-  /** A node that removes itself can not know it: it runs on, and ends when the others tell it. */
-  async #untilLeft(
+  /** @throws ClusterError OUTCOME_UNKNOWN: it is done, but the power might still undo it. */
+  async #untilSettled(
     nodeId: string,
+    isSettled: () => boolean,
+    lacking: string,
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { members } = this.#life.parts.replica;
-    const isLeaving = (): boolean => members.leaving.some((member) => member.nodeId === nodeId);
-    if (nodeId === this.#life.nodeId || !isLeaving()) return;
-    this.#life.started.farewell.hurry();
-    await this.#life.waitUntil(() => !isLeaving() || signal?.aborted === true, deadline);
-    if (!isLeaving()) return;
+    if (isSettled()) return;
+    this.#life.started.settling.hurry();
+    await this.#life.waitUntil(() => isSettled() || signal?.aborted === true, deadline);
+    if (isSettled()) return;
     if (signal?.aborted === true) throw abandoned(signal);
-    throw new ClusterError(
-      'OUTCOME_UNKNOWN',
-      `node ${nodeId} is no member any more, but the others may still need its vote, because not ` +
-        'enough of them have written that down yet: leave it running, and ask again',
-      { details: { nodeId } },
-    );
+    const text = `node ${nodeId} ${lacking}; ask again`;
+    throw new ClusterError('OUTCOME_UNKNOWN', text, { details: { nodeId } });
   }
 
   /** Whom this node has a connection with, at this moment. */

@@ -308,7 +308,7 @@ export class NodeLife implements PartsOwner {
   }
 
   #tick(lateMs: number): void {
-    const { core, loop, diskWatch, snapshots, promotion, farewell } = this.started;
+    const { core, loop, diskWatch, snapshots, promotion, settling } = this.started;
     loop.guard(() => {
       if (lateMs > this.parts.config.tickIntervalMs) {
         this.parts.logger.warn('loop.late', { lateMs: Math.round(lateMs) });
@@ -319,7 +319,7 @@ export class NodeLife implements PartsOwner {
       diskWatch.tick();
       snapshots.tick();
       promotion.tick();
-      farewell.tick();
+      settling.tick();
       this.#sessionExpiry.tick();
     });
   }

@@ -25,6 +25,8 @@ export interface NodeSectionState {
   readonly members: readonly MemberRecord[];
   /** Members that the last change has removed; absent for none. */
   readonly leaving?: readonly MemberRecord[];
+  /** Members to which the last change has given votes; absent for none. */
+  readonly arriving?: readonly RaftId[];
 }
 
 export function* encodeNodeSection(
@@ -108,6 +110,7 @@ function parse(text: string): JsonObject {
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isListOrAbsent = (value: unknown): boolean => value === undefined || Array.isArray(value);
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 const STATE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -119,7 +122,8 @@ const STATE_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   minted: Array.isArray,
   confState: isObject,
   members: Array.isArray,
-  leaving: (value) => value === undefined || Array.isArray(value),
+  leaving: isListOrAbsent,
+  arriving: isListOrAbsent,
 };
 
 const SESSION_FIELDS: typeof STATE_FIELDS = {

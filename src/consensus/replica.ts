@@ -111,7 +111,7 @@ export class Replica {
 
   /** What a snapshot holds, captured now and iterated later. */
   capture(): SnapshotSection[] {
-    const { leaving } = this.members;
+    const { leaving, arriving } = this.members;
     const state = {
       index: this.#appliedIndex,
       term: this.#appliedTerm,
@@ -122,6 +122,7 @@ export class Replica {
       confState: this.members.confState,
       members: this.members.records(),
       ...(leaving.length === 0 ? {} : { leaving }),
+      ...(arriving.length === 0 ? {} : { arriving }),
     };
     const node = {
       name: NODE_SECTION,
@@ -138,8 +139,8 @@ export class Replica {
     const { state, sessions } = await decodeNodeSection(section);
     await restoreMachine(this.#machine, reader, state.index);
     this.sessions.restore(state.nextSession, sessions);
-    const { nextRaftId, confState, members, minted, leaving } = state;
-    this.members.restore(nextRaftId, confState, members, minted, leaving);
+    const { nextRaftId, confState, members } = state;
+    this.members.restore(nextRaftId, confState, members, state);
     this.#hash = state.hash;
     this.#appliedIndex = state.index;
     this.#appliedTerm = state.term;

@@ -126,6 +126,11 @@ export interface Member {
   readonly role: MemberRole;
   /** A learner that gets its vote as soon as it has caught up. */
   readonly wantsVote?: true;
+  /**
+   * A voter since just now: not enough of the others have it on their disks that its vote counts. Do not
+   * rely on it yet, for example by taking another one out of service.
+   */
+  readonly arriving?: true;
 }
 
 /**

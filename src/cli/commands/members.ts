@@ -48,12 +48,17 @@ async function askAll(terminal: Terminal, flags: MembersFlags): Promise<MembersA
 function tableOf({ members, leader, commitIndex }: MembersAnswer): string[] {
   const rows = [['NODE', 'ROLE', 'ADDRESS', 'CONNECTED', 'BEHIND']];
   for (const member of members) {
-    const { nodeId, role, wantsVote, address, connected, matchIndex } = member;
+    const { nodeId, address, connected, matchIndex } = member;
     const behind = matchIndex === undefined ? '-' : String(Math.max(0, commitIndex - matchIndex));
-    const title = nodeId === leader ? 'leader' : wantsVote ? 'learner (will vote)' : role;
+    const title = nodeId === leader ? 'leader' : titleOf(member);
     rows.push([nodeId, title, address, connected ? 'yes' : 'no', behind]);
   }
   return tableLines(rows);
+}
+
+function titleOf({ role, wantsVote, arriving }: MembersAnswer['members'][number]): string {
+  if (arriving === true) return 'voter (arriving)';
+  return wantsVote === true ? 'learner (will vote)' : role;
 }
 
 function remarksOn({ members, leader, node }: MembersAnswer): string[] {

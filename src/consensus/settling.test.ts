@@ -1,9 +1,9 @@
 /** When whoever leads asks for the change by which the others can do without one that left. */
 import { expect, it } from 'vitest';
-import { EMPTY_CONF_STATE } from '../raft/index.ts';
-import { Farewell } from './farewell.ts';
+import { type ConfChangeV2, EMPTY_CONF_STATE } from '../raft/index.ts';
 import { type MemberRecord, MemberTable } from './members.ts';
 import { Replica } from './replica.ts';
+import { Settling } from './settling.ts';
 import type { StateMachine } from './types.ts';
 
 const MEMBERS: MemberRecord[] = [1, 2, 3].map((raftId) => {
@@ -19,16 +19,16 @@ it('asks at once, again after a while, in each leadership, and not once it is do
   members.restore(4, { ...EMPTY_CONF_STATE, voters: [1, 2, 3] }, MEMBERS);
   const asked: number[] = [];
   let isLeader = true;
-  const confirm = ({ raftId }: MemberRecord): number => asked.push(raftId);
-  const farewell = new Farewell({ members, isLeader: () => isLeader, confirm });
+  const confirm = (_: ConfChangeV2, raftId: number): number => asked.push(raftId);
+  const settling = new Settling({ members, isLeader: () => isLeader, confirm });
   const tick = (times: number): void => {
-    for (let i = 0; i < times; i++) farewell.tick();
+    for (let i = 0; i < times; i++) settling.tick();
   };
   tick(3);
   expect(asked).toEqual([]);
   remain(members, [1, 2]);
-  farewell.hurry();
-  farewell.hurry();
+  settling.hurry();
+  settling.hurry();
   tick(5);
   expect(asked).toEqual([3]);
   tick(1);
