@@ -40,7 +40,7 @@ interface Fault {
   readonly ends: string;
   readonly change: (machine: SimMachine) => void;
   /** What the disk refused. */
-  readonly refused: (struck: DiskStruck) => number;
+  readonly struck: (struck: DiskStruck) => number;
 }
 
 const FAULTS: readonly Fault[] = [
@@ -51,7 +51,7 @@ const FAULTS: readonly Fault[] = [
     change: ({ diskConditions }) => {
       diskConditions.failSyncs = ALWAYS;
     },
-    refused: ({ syncErrors }) => syncErrors,
+    struck: ({ syncErrors }) => syncErrors,
   },
   {
     what: 'a write fails',
@@ -60,7 +60,7 @@ const FAULTS: readonly Fault[] = [
     change: ({ diskConditions }) => {
       diskConditions.failWrites = ALWAYS;
     },
-    refused: ({ writeErrors }) => writeErrors,
+    struck: ({ writeErrors }) => writeErrors,
   },
   {
     what: 'the disk is full',
@@ -69,7 +69,7 @@ const FAULTS: readonly Fault[] = [
     change: ({ disk }) => {
       disk.capacityBytes = disk.usedBytes;
     },
-    refused: ({ full }) => full,
+    struck: ({ full }) => full,
   },
 ];
 
@@ -114,11 +114,12 @@ async function follower(stage: NastyStage, fault: Fault): Promise<void> {
   await until(stage, `${fault.what}: n3 ends`, isGone);
   forget();
   stage.expect(endOf(stage, 'n3') === fault.ends, `${fault.what}: ${endOf(stage, 'n3')}`);
-  const refused = fault.refused(disk.struck);
-  stage.trouble(`${fault.what} on n3, ${refused} times; ${onDisk.size - 1} entries were stored`);
-  stage.expect(refused > 0, 'the disk refused something');
-  // The append, and each filling ahead of it: what one that failed gives back may do for one more segment.
-  stage.expect(refused <= 3, `nothing is tried again: ${refused} refusals`);
+  const struck = fault.struck(disk.struck);
+  stage.trouble(`${fault.what} on n3, ${struck} times; ${onDisk.size - 1} entries were stored`);
+  stage.expect(struck > 0, 'the disk refused something');
+  // Nothing rests on the zeros of the next segment: when they fail, the appends go on.
+  const refused = disk.refused.filter((path) => !path.endsWith('.tmp'));
+  stage.expect(refused.length <= 1, `nothing is tried again: ${refused.join(' ')}`);
   const isPromise = letters(MessageType.AppResp, undefined, ({ reject }) => !reject);
   for (const { index } of witness.sent('n3', isPromise)) {
     stage.expect(onDisk.has(index) || index <= durable, `nothing of that batch: ${index}`);

@@ -64,6 +64,8 @@ const ERRNO: Readonly<Partial<Record<DiskFault, string>>> = {
 
 export class SimDisk implements Disk {
   readonly struck: DiskStruck;
+  /** The path of each operation that it refused, in order. */
+  readonly refused: string[] = [];
   /** Files that this process opened and did not close. */
   openFiles = 0;
   /** Folders that this process holds. */
@@ -220,6 +222,7 @@ export class SimDisk implements Disk {
 
   failure(doing: string, path: string, fault: DiskFault): DiskError {
     this.note(`${doing} failed`, path);
+    this.refused.push(path);
     return new DiskError(fault, path, `can not ${doing} ${path}: ${ERRNO[fault] ?? fault}`);
   }
 

@@ -42,6 +42,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   const core = newCore(parts, identity.raftId);
   const snapshots = new Snapshots({
     ...parts,
+    clock: parts.world.clock,
     isLeader: () => loop.role === StateType.Leader,
     term: () => core.term,
     progressOf: (follower) => core.status().progress.get(follower),

@@ -1,14 +1,17 @@
 /**
  * Lets a state machine read or write gigabytes without making anybody wait for it: between any two
  * chunks it is asked whether the work is still wanted, and if not, the chunk is an error instead. So a
- * node that is stopped while it restores or saves a large state ends within its bound.
+ * node that is stopped while it restores or saves a large state ends within its bound. Whoever is asked
+ * may also take his time, for the sake of others (snapshots.ts).
  */
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 
-/** `check` throws when nobody wants it any more. */
+/** Throws, or rejects, when nobody wants it any more. The next chunk waits for it. */
+type Check = () => void | Promise<void>;
+
 export function interruptibleReader(
   reader: Pick<SnapshotReader, 'section'>,
-  check: () => void,
+  check: Check,
 ): Pick<SnapshotReader, 'section'> {
   return {
     section: (name) => {
@@ -20,17 +23,17 @@ export function interruptibleReader(
 
 export function interruptibleSections(
   sections: readonly SnapshotSection[],
-  check: () => void,
+  check: Check,
 ): SnapshotSection[] {
   return sections.map(({ name, chunks }) => ({ name, chunks: interruptible(chunks, check) }));
 }
 
 async function* interruptible(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  check: () => void,
+  check: Check,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    check();
+    await check();
     yield chunk;
   }
 }

@@ -5,6 +5,9 @@
  * log is freed, but for the entries that a slow follower may still want. A follower that wants older
  * ones gets the file: see snapshot-shipping.ts for how it leaves, snapshot-intake.ts for how it arrives.
  *
+ * Writing a large state takes seconds, of the processor and of the disk, and on all nodes at once. Unless
+ * somebody waits for it, it is done at half the speed: after each step the node has as long for others.
+ *
  * A change of members takes no snapshot: it is in the log. Only a newcomer needs a snapshot that names
  * it, and if the newest does not, it is taken when the newcomer asks.
  */
@@ -13,7 +16,7 @@ import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
 import type { LogIndex, Message, PeerProgress, RaftId, Term } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { BulkSink, BulkSource } from '../transport/index.ts';
-import type { Logger } from '../world/index.ts';
+import type { Clock, Logger } from '../world/index.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { FOUNDING_INDEX } from './founding.ts';
 import { interruptibleSections } from './interruptible.ts';
@@ -21,6 +24,7 @@ import type { Replica } from './replica.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { SnapshotShipping } from './snapshot-shipping.ts';
 import type { SnapshotFailure } from './types.ts';
+import { Pauses } from './waiting.ts';
 
 /**
  * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
@@ -32,10 +36,15 @@ const RETRY_TICKS = 100;
  * third of the time of applying it again at a restart, and is done on every node while it has other work.
  */
 const GROWTH_PART = 1 / 2;
+/** A step of writing: so much is written, in ms, before others have their turn. */
+const STEP_MS = 2;
+/** The longest rest after a step, in ms, whatever it took: a disk may have stood still meanwhile. */
+const REST_MS_MAX = 250;
 /** Or when this many times the usual number of entries came: each costs memory, and time at the start. */
 const ENTRIES_FACTOR_MAX = 50;
 
 export interface SnapshotHost {
+  readonly clock: Clock;
   readonly config: RaftNodeConfig;
   readonly storage: Storage;
   readonly replica: Replica;
@@ -55,6 +64,8 @@ export class Snapshots {
   readonly #shipping: SnapshotShipping;
   readonly #intake: SnapshotIntake;
   #saving: Promise<void> | undefined;
+  /** The rests of the one that is being written; over when somebody waits for it. */
+  #rests: Pauses;
   /** Since the newest snapshot, and since the node began. */
   #bytesApplied = 0;
   #bytesAppliedEver = 0;
@@ -70,6 +81,7 @@ export class Snapshots {
 
   constructor(host: SnapshotHost) {
     this.#host = host;
+    this.#rests = new Pauses(host.clock);
     this.#lastIndex = host.storage.newestSnapshot?.index ?? 0;
     const { replica, config } = host;
     this.#shipping = new SnapshotShipping({
@@ -114,7 +126,7 @@ export class Snapshots {
       bytes: this.#bytesApplied,
       stateBytes: storage.newestSnapshot?.bytes ?? 0,
     };
-    if (isSnapshotDue(config, since)) void this.save().catch(() => undefined);
+    if (isSnapshotDue(config, since)) void this.#saveOnce().catch(() => undefined);
   }
 
   /** A peer's snapshot begins to take the place of the state. */
@@ -132,7 +144,15 @@ export class Snapshots {
 
   /** Takes a snapshot now, or waits for the one under way. Rejects when it could not be written. */
   save(): Promise<void> {
-    this.#saving ??= this.#save().finally(() => {
+    const saving = this.#saveOnce();
+    this.#rests.end();
+    return saving;
+  }
+
+  #saveOnce(): Promise<void> {
+    if (this.#saving !== undefined) return this.#saving;
+    this.#rests = new Pauses(this.#host.clock);
+    this.#saving = this.#save().finally(() => {
       this.#saving = undefined;
     });
     return this.#saving;
@@ -148,6 +168,7 @@ export class Snapshots {
   /** Ends what is under way, and waits until nothing of it touches the disk any more. */
   async settle(): Promise<void> {
     this.#isStopped = true;
+    this.#rests.end();
     await Promise.all([this.#shipping.stop(), this.#intake.stop()]);
     await this.#saving?.catch(() => undefined);
     await this.#freeing?.catch(() => undefined);
@@ -174,9 +195,18 @@ export class Snapshots {
   }
 
   async #write(index: LogIndex): Promise<void> {
-    const { storage, replica, logger } = this.#host;
+    const { clock, storage, replica, logger } = this.#host;
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
-    const sections = interruptibleSections(replica.capture(), () => this.#checkGoesOn());
+    let begunAt = clock.now();
+    const betweenChunks = async (): Promise<void> => {
+      this.#checkGoesOn();
+      const tookMs = clock.now() - begunAt;
+      if (tookMs < STEP_MS) return;
+      await this.#rests.pause(Math.min(tookMs, REST_MS_MAX));
+      begunAt = clock.now();
+      this.#checkGoesOn();
+    };
+    const sections = interruptibleSections(replica.capture(), betweenChunks);
     const saved = await storage.saveSnapshot(at, sections);
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#failure = undefined;

@@ -22,6 +22,7 @@ import {
   textOf,
 } from '../../sim/rigs/storage-rig.ts';
 import {
+  WAL_FILL_RECORD_BYTES_MAX,
   WAL_FILL_STEP_BYTES,
   WAL_FILLED_AHEAD,
   WAL_FIRST_SEGMENT_BYTES,
@@ -253,8 +254,8 @@ describe('segments', () => {
     const storage = await open(disk, { tuning: { segmentBytes: 8 * 1024 * 1024 } });
     const size = (path: string): number => disk.peek(path).length;
     expect(size(lastSegment(disk))).toBe(1024 * 1024);
-    for (let index = 1; index <= 50; index++) {
-      await storage.append({ entries: [large(index, 256 * 1024)] });
+    for (let index = 1; index <= 200; index++) {
+      await storage.append({ entries: [large(index, 64 * 1024)] });
       await new Promise((resolve) => setImmediate(resolve));
     }
     const paths = disk.paths().filter((path) => path.endsWith('.wal'));
@@ -289,6 +290,24 @@ describe('segments', () => {
       expect(bytes).toBeGreaterThan(due - WAL_FILL_STEP_BYTES);
     }
     expect(seen.at(-1)![1]).toBe(segmentBytes);
+  });
+
+  it('are not filled while records are large', async () => {
+    for (const [bytes, isFilled] of [
+      [WAL_FILL_RECORD_BYTES_MAX / 2, true],
+      [WAL_FILL_RECORD_BYTES_MAX * 2, false],
+    ] as const) {
+      const disk = new MemoryDisk();
+      const storage = await open(disk);
+      let wasFilled = false;
+      for (let index = 1; index <= 60; index++) {
+        await storage.append({ entries: [large(index, bytes)] });
+        await new Promise((resolve) => setImmediate(resolve));
+        wasFilled ||= disk.paths().some((each) => each.endsWith('.wal.tmp'));
+      }
+      expect(wasFilled).toBe(isFilled);
+      await storage.close();
+    }
   });
 
   it('can not be so large that a record’s place does not fit its 32 bits', async () => {

@@ -8,13 +8,19 @@
  * catches up first). So the zeros of a segment are spread over the time in which the one before it is
  * written, and do not stand all at once before the appends of one moment; a cluster that writes little has
  * written little; and a node serves as soon as 1 MiB is filled. A segment that is needed before it was
- * filled is used as it is: writes behind its end are slower, not wrong.
+ * filled is used as it is: writes behind its end are slower, not wrong. While records are large nothing is
+ * filled, for then the disk has enough to do with them.
  *
  * A failed fill is not a failed write: nothing rests on it. It is logged, its file is dropped, and the
  * append that really finds the disk full says so.
  */
 import { join } from 'node:path';
-import { WAL_FILL_STEP_BYTES, WAL_FILLED_AHEAD, WAL_FIRST_SEGMENT_BYTES } from '../limits.ts';
+import {
+  WAL_FILL_RECORD_BYTES_MAX,
+  WAL_FILL_STEP_BYTES,
+  WAL_FILLED_AHEAD,
+  WAL_FIRST_SEGMENT_BYTES,
+} from '../limits.ts';
 import type { HardState } from '../raft/index.ts';
 import type { Disk, DiskFile, Logger, Random } from '../world/index.ts';
 import type { LogPosition } from './log-memory.ts';
@@ -71,7 +77,10 @@ export class SegmentFiles {
   }
 
   /** Fills the segment behind this one in the background, as far as this one's use asks for. */
-  prepareAfter({ sequence, end, segmentBytes }: Segment): void {
+  prepareAfter({ sequence, end, segmentBytes, table }: Segment): void {
+    // Zeros take the disk as long again as the records do; a new size costs each sync the same. So it is
+    // worth it for small records only.
+    if (end > (table.count + 1) * WAL_FILL_RECORD_BYTES_MAX) return;
     const bytes = this.nextBytes(segmentBytes);
     const used = end / (segmentBytes * WAL_FILLED_AHEAD);
     this.#fillUpTo(Math.min(bytes, Math.floor(bytes * used)), bytes, sequence + 1);

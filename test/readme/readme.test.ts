@@ -8,6 +8,7 @@
  * word for word; that they exist under these names is checked.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,7 +96,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const started = npmStart;
-  if (started?.pid !== undefined && started.exitCode === null) {
+  if (started?.pid !== undefined && started.exitCode === null && started.signalCode === null) {
     const gone = new Promise((resolve) => started.once('exit', resolve));
     process.kill(-started.pid, 'SIGTERM');
     await gone;
@@ -166,6 +167,17 @@ describe('docs/guides/getting-started.md', () => {
     },
     START_MS,
   );
+});
+
+describe('npm start', () => {
+  it('stops all nodes in order when npm alone is told to end', async () => {
+    const started = npmStart as ChildProcess;
+    // Its pipes end with the last process that holds them.
+    const closed = once(started, 'close');
+    process.kill(started.pid as number, 'SIGTERM');
+    await closed;
+    expect(startOutput).toMatch(/^stopped$/m);
+  }, 60_000);
 });
 
 function expectScript(command: string): void {
