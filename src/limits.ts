@@ -156,7 +156,7 @@ export const WAL_RECORD_BYTES: number = 4 * MIB;
 export const WAL_RECORD_BYTES_MAX: number = 1024 * MIB;
 /** One step of zero-filling: an append that comes meanwhile waits behind no more than that. */
 export const WAL_FILL_STEP_BYTES: number = 256 * KIB;
-/** Mean size of a segment's records from which the next segment is not filled: large ones gain little by it. */
+/** Mean size of the last records above which the next segment is not filled: large ones gain little by it. */
 export const WAL_FILL_RECORD_BYTES_MAX: number = 128 * KIB;
 /** The share of a segment by whose use the next one is filled. */
 export const WAL_FILLED_AHEAD: number = 3 / 4;

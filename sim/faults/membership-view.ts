@@ -1,6 +1,6 @@
 /**
- * Who is in the cluster, as an operator finds out: by asking a node that runs. The one with the highest
- * commit index is believed; while none runs, what was seen last.
+ * Who is in the cluster, as an operator finds out: by asking a node that runs. The one that has
+ * applied most is believed; while none runs, what was seen last.
  */
 import type { Member } from '../../src/consensus/index.ts';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
@@ -11,7 +11,7 @@ type KnownMember = Pick<Member, 'nodeId' | 'role' | 'raftId' | 'arriving'>;
 export class MembershipView {
   readonly #cluster: SimCluster;
   #members: readonly KnownMember[];
-  #commitIndex = 0;
+  #appliedIndex = 0;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
@@ -22,9 +22,9 @@ export class MembershipView {
 
   get members(): readonly KnownMember[] {
     for (const { engine } of started(this.#cluster)) {
-      const { commitIndex, members } = engine.status();
-      if (commitIndex <= this.#commitIndex || members.length === 0) continue;
-      this.#commitIndex = commitIndex;
+      const { appliedIndex, members } = engine.status();
+      if (appliedIndex <= this.#appliedIndex || members.length === 0) continue;
+      this.#appliedIndex = appliedIndex;
       this.#members = members;
     }
     return this.#members;

@@ -36,7 +36,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
     'start the nodes (npm start, quorate start), or name them: --nodes or QUORATE_NODES',
   NO_LEADER: 'quorate status says which nodes are missing; a majority must be up',
   NO_QUORUM: 'quorate status says which nodes are missing; a majority must be up',
-  OUTCOME_UNKNOWN: 'read the key before you repeat the write: it may have taken effect',
+  OUTCOME_UNKNOWN:
+    'it may have taken effect: read the key before you repeat a write; a change of members may be asked for again',
 };
 
 /** Whose error it is, so that what to do can be said word for word. */

@@ -177,7 +177,7 @@ export interface QuorateClient extends AsyncDisposable {
   addNode(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation>;
   /** As `addNode`; it only follows the log until it is promoted. */
   addLearner(nodeId: string, address: string, options?: AddMemberOptions): Promise<Invitation>;
-  /** @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS. */
+  /** Resolves when its vote counts. @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS, OUTCOME_UNKNOWN. */
   promoteLearner(nodeId: string, options?: ClientCallOptions): Promise<void>;
   /**
    * False: nobody is called so. That may be because an attempt of this very call has removed it, and its

@@ -161,18 +161,19 @@ function newSettling({ replica, logger }: NodeParts, core: RawNode, loop: Loop):
   return new Settling({
     members,
     isLeader: () => loop.role === StateType.Leader,
-    confirm: (change, raftId) => {
+    confirm: (change) => {
       const place = loop.placeOf(() => core.proposeConfChange(change));
       if (place === undefined) return;
-      const member = (members.get(raftId) ?? members.leavingOf(raftId))?.nodeId;
-      logger.info('member.settling', { member, index: place.index });
+      const raftIds = change.changes.map(({ nodeId }) => nodeId);
+      logger.info('member.settling', { raftIds, index: place.index });
       loop.askTurn();
     },
   });
 }
 
 /** Nothing that these parts have put off happens any more. */
-export function stopTimers({ succession, neighbours, notices }: Live): void {
+export function stopTimers({ succession, neighbours, notices, snapshots }: Live): void {
+  snapshots.interrupt();
   succession.stop();
   neighbours.stop();
   notices.stop();

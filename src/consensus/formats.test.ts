@@ -88,6 +88,19 @@ describe('on disk', () => {
       for (let i = 0; i < text.length; i += 7) yield Buffer.from(text.slice(i, i + 7));
     })();
 
+  it("a snapshot's section of the node, while a change of voters is not settled", async () => {
+    const left = { raftId: 2, nodeId: 'n2', address: 'h2:1' };
+    const changing = { ...state, leaving: [left], arriving: [4] };
+    const text = golden.replace(
+      '"wantsVote":true}]}',
+      '"wantsVote":true}],"leaving":[{"raftId":2,"nodeId":"n2","address":"h2:1"}],"arriving":[4]}',
+    );
+    expect(Buffer.concat([...encodeNodeSection(changing, [session])]).toString()).toBe(text);
+    expect(await decodeNodeSection(chunks(text))).toMatchObject({ state: changing });
+    const bad = chunks(text.replace('"arriving":[4]', '"arriving":4'));
+    await expect(decodeNodeSection(bad)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+  });
+
   it("a snapshot's section of the node", async () => {
     expect(Buffer.concat([...encodeNodeSection(state, [session])]).toString()).toBe(golden);
     const read = await decodeNodeSection(chunks(golden));

@@ -2,7 +2,7 @@
  * The desk alone, with the log played by the test: what the members become between two steps of one
  * change is up to others. The rule: an id that was removed never comes back, under whatever name.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type ConfChangeV2, EMPTY_CONF_STATE } from '../raft/index.ts';
 import { realClock } from '../world/index.ts';
 import { type MemberRecord, MemberTable } from './members.ts';
@@ -15,12 +15,16 @@ import { NodeResultCode } from './sessions.ts';
 import { Pauses } from './waiting.ts';
 
 const N1: MemberRecord = { raftId: 1, nodeId: 'n1', address: 'n1:1' };
+const N4: MemberRecord = { raftId: 4, nodeId: 'n4', address: 'n4:1' };
 
 class Rig {
   readonly members: MemberTable = new MemberTable();
   readonly changes: MembershipChanges = new MembershipChanges();
   readonly proposed: ConfChangeV2[] = [];
   readonly desk: MembershipDesk;
+  /** How often it was asked to settle the last change soon. */
+  hurried = 0;
+  patienceMs = 5_000;
   /** What the log answers to the minting of an id. */
   minted: { code: number; bytes: Uint8Array } = { code: 0, bytes: encodeNumbers(9) };
 
@@ -30,12 +34,14 @@ class Rig {
       propose();
       return { index: this.proposed.length, term: 1 };
     };
+    const pauses = new Pauses(realClock());
     const life = {
       isLeader: true,
       started: {
         identity: { clusterName: 'test', clusterId: '0'.repeat(32) },
         core,
         loop: { leaderId: 1, placeOf, askTurn: () => undefined },
+        settling: { hurry: () => this.hurried++ },
       },
       parts: {
         replica: { members: this.members },
@@ -49,13 +55,23 @@ class Rig {
         transport: { status: () => [4, 5].map((raftId) => ({ raftId, connected: true })) },
         world: { clock: realClock() },
       },
-      pauses: new Pauses(realClock()),
+      pauses,
+      waitUntil: (condition: () => boolean, until: number) => pauses.until(condition, until),
       checkTakesProposals: () => undefined,
       checkLeads: () => undefined,
-      deadline: () => realClock().now() + 5_000,
+      deadline: () => realClock().now() + this.patienceMs,
       proposeOwn: async () => this.minted,
     };
     this.desk = new MembershipDesk(life as unknown as NodeLife);
+  }
+
+  /** n4 is promoted, and the log has made the change. */
+  beginPromotion(): Promise<void> {
+    this.become([N4]);
+    const promotion = this.desk.promote('n4', {});
+    this.members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
+    this.changes.applied(1, 1, true);
+    return promotion;
   }
 
   /** What the log has made of the members by now. */
@@ -86,6 +102,37 @@ describe('an id that was removed', () => {
     const added = codeOf(rig.desk.add('n4', 'n4:1', true, {}));
     expect(await added).toBe('CHANGE_IN_PROGRESS');
     expect(rig.proposed).toEqual([]);
+  });
+});
+
+describe('a promotion', () => {
+  it('is done when the next change of members is, not before', async () => {
+    const rig = new Rig();
+    const done = vi.fn();
+    const promotion = rig.beginPromotion().then(done);
+    await vi.waitFor(() => expect(rig.hurried).toBe(1));
+    expect(done).not.toHaveBeenCalled();
+    rig.members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
+    await promotion;
+    expect(done).toHaveBeenCalledOnce();
+  });
+
+  it('that is not settled in time is told as what it is, and may be asked for again', async () => {
+    const rig = new Rig();
+    rig.patienceMs = 20;
+    expect(await codeOf(rig.beginPromotion())).toBe('OUTCOME_UNKNOWN');
+    const again = codeOf(rig.desk.promote('n4', {}));
+    rig.members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
+    expect(await again).toBe('resolved');
+    expect(rig.proposed.length).toBe(1);
+  });
+
+  it('that the removal of the same member has settled is none', async () => {
+    const rig = new Rig();
+    const promotion = codeOf(rig.beginPromotion());
+    await vi.waitFor(() => expect(rig.hurried).toBe(1));
+    rig.members.change({ ...EMPTY_CONF_STATE, voters: [1] }, undefined);
+    expect(await promotion).toBe('MEMBER_UNKNOWN');
   });
 });
 

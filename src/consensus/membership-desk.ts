@@ -101,11 +101,16 @@ export class MembershipDesk {
   /** Resolves when its vote counts, whatever the others forget. */
   async promote(nodeId: string, options: WaitOptions): Promise<void> {
     checkNodeId(nodeId, 'nodeId');
-    if (this.#isElsewhere()) {
-      await this.#askLeader({ op: 'promote', nodeId }, options);
-      return;
-    }
     const deadline = this.#life.deadline(options.timeoutMs);
+    if (this.#isElsewhere()) await this.#askLeader({ op: 'promote', nodeId }, options);
+    else await this.#promoteHere(nodeId, deadline, options.signal);
+  }
+
+  async #promoteHere(
+    nodeId: string,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const member = this.#memberNamed(nodeId);
     const { members } = this.#life.parts.replica;
     const check = (): void => {
@@ -117,11 +122,13 @@ export class MembershipDesk {
     const isDone = (): boolean => this.#votes(member.raftId);
     if (!isDone()) {
       const change = promotionOf(member, this.#life.parts.admission);
-      await this.#change(change, deadline, options.signal, check, isDone);
+      await this.#change(change, deadline, signal, check, isDone);
     }
     const isSettled = (): boolean => !members.arriving.includes(member.raftId);
     const lacking = 'has its vote, but not enough of the others have written that down yet';
-    await this.#untilSettled(nodeId, isSettled, lacking, deadline, options.signal);
+    await this.#untilSettled(nodeId, isSettled, lacking, deadline, signal);
+    // What settled it may have been its removal.
+    if (!isDone()) throw unknownMember(nodeId, members.records());
   }
 
   /** Resolves when the others can do without it, whatever they forget: then it may be switched off. */

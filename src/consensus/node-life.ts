@@ -374,8 +374,12 @@ export class NodeLife implements PartsOwner {
     this.fail(stateDiverged(this.nodeId, divergence));
   }
 
+  /** Who that is, for as long as it leads: without what may change meanwhile. */
   #memberOf(raftId: RaftId): Member | undefined {
-    return this.parts.replica.members.list().find((member) => member.raftId === raftId);
+    const found = this.parts.replica.members.list().find((member) => member.raftId === raftId);
+    if (found === undefined) return undefined;
+    const { arriving: _, ...member } = found;
+    return member;
   }
 
   checkTakesPart(): void {

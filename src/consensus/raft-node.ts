@@ -221,7 +221,10 @@ export class RaftNode implements AsyncDisposable {
     return await this.#desk.add(nodeId, address, false, options);
   }
 
-  /** Gives a learner its vote, also before it has caught up. A voter stays one. On any node. */
+  /**
+   * Gives a learner its vote, also before it has caught up; resolves when that vote counts whatever the others
+   * forget. A voter stays one. On any node. @throws ClusterError as `Engine.promoteLearner`.
+   */
   async promoteLearner(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);
     await this.#desk.promote(nodeId, options);

@@ -11,7 +11,9 @@
  * when two became three, and one of the two lost its data, the other two would never elect anybody.
  *
  * Level-triggered: what is not settled stands in the replicated member table, so whoever leads looks
- * after it. The change is the first one once more: no node could take it for anything else.
+ * after it. The change removes the same member, or gives the same one a vote, once more. It can not come
+ * too late, behind a change that another one has made: no leader lets a change in before it has applied the
+ * one before, and then nothing is left to be settled.
  */
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
 import type { MemberTable } from './members.ts';
@@ -24,13 +26,13 @@ export interface SettlingHost {
   readonly members: MemberTable;
   isLeader(): boolean;
   /** Asks for the change once more. */
-  confirm(change: ConfChangeV2, raftId: RaftId): void;
+  confirm(change: ConfChangeV2): void;
 }
 
 export class Settling {
   readonly #host: SettlingHost;
-  /** For whom it was asked last, in this leadership. */
-  #asked: RaftId | undefined;
+  /** What was asked for last, in this leadership. */
+  #asked: { readonly raftId: RaftId; readonly leaves: boolean } | undefined;
   #restTicks = 0;
 
   constructor(host: SettlingHost) {
@@ -45,15 +47,17 @@ export class Settling {
 
   /** As soon as may be: somebody waits for it. */
   hurry(): void {
-    const { leaving, arriving } = this.#host.members;
-    const [left] = leaving;
-    const raftId = left?.raftId ?? arriving[0];
-    if (!this.#host.isLeader()) this.#asked = undefined;
-    else if (raftId !== undefined && raftId !== this.#asked) {
-      this.#asked = raftId;
-      this.#restTicks = RETRY_TICKS;
-      const again = left === undefined ? sameVoterChange : removeChange;
-      this.#host.confirm(again(raftId), raftId);
+    if (!this.#host.isLeader()) {
+      this.#asked = undefined;
+      return;
     }
+    const { leaving, arriving } = this.#host.members;
+    const leaves = leaving.length > 0;
+    const raftId = leaving[0]?.raftId ?? arriving[0];
+    if (raftId === undefined) return;
+    if (this.#asked?.raftId === raftId && this.#asked.leaves === leaves) return;
+    this.#asked = { raftId, leaves };
+    this.#restTicks = RETRY_TICKS;
+    this.#host.confirm(leaves ? removeChange(raftId) : sameVoterChange(raftId));
   }
 }

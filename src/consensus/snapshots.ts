@@ -24,7 +24,7 @@ import type { Replica } from './replica.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { SnapshotShipping } from './snapshot-shipping.ts';
 import type { SnapshotFailure } from './types.ts';
-import { Pauses } from './waiting.ts';
+import { HalfSpeed, Pauses } from './waiting.ts';
 
 /**
  * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
@@ -36,10 +36,6 @@ const RETRY_TICKS = 100;
  * third of the time of applying it again at a restart, and is done on every node while it has other work.
  */
 const GROWTH_PART = 1 / 2;
-/** A step of writing: so much is written, in ms, before others have their turn. */
-const STEP_MS = 2;
-/** The longest rest after a step, in ms, whatever it took: a disk may have stood still meanwhile. */
-const REST_MS_MAX = 250;
 /** Or when this many times the usual number of entries came: each costs memory, and time at the start. */
 const ENTRIES_FACTOR_MAX = 50;
 
@@ -64,8 +60,8 @@ export class Snapshots {
   readonly #shipping: SnapshotShipping;
   readonly #intake: SnapshotIntake;
   #saving: Promise<void> | undefined;
-  /** The rests of the one that is being written; over when somebody waits for it. */
-  #rests: Pauses;
+  /** Those between the steps of the one that is being written; over when somebody waits for it. */
+  #pauses: Pauses;
   /** Since the newest snapshot, and since the node began. */
   #bytesApplied = 0;
   #bytesAppliedEver = 0;
@@ -81,7 +77,7 @@ export class Snapshots {
 
   constructor(host: SnapshotHost) {
     this.#host = host;
-    this.#rests = new Pauses(host.clock);
+    this.#pauses = new Pauses(host.clock);
     this.#lastIndex = host.storage.newestSnapshot?.index ?? 0;
     const { replica, config } = host;
     this.#shipping = new SnapshotShipping({
@@ -145,13 +141,13 @@ export class Snapshots {
   /** Takes a snapshot now, or waits for the one under way. Rejects when it could not be written. */
   save(): Promise<void> {
     const saving = this.#saveOnce();
-    this.#rests.end();
+    this.#pauses.end();
     return saving;
   }
 
   #saveOnce(): Promise<void> {
     if (this.#saving !== undefined) return this.#saving;
-    this.#rests = new Pauses(this.#host.clock);
+    this.#pauses = new Pauses(this.#host.clock);
     this.#saving = this.#save().finally(() => {
       this.#saving = undefined;
     });
@@ -165,10 +161,15 @@ export class Snapshots {
     await this.save();
   }
 
+  /** The node takes no part any more: what is being written is given up. */
+  interrupt(): void {
+    this.#isStopped = true;
+    this.#pauses.end();
+  }
+
   /** Ends what is under way, and waits until nothing of it touches the disk any more. */
   async settle(): Promise<void> {
-    this.#isStopped = true;
-    this.#rests.end();
+    this.interrupt();
     await Promise.all([this.#shipping.stop(), this.#intake.stop()]);
     await this.#saving?.catch(() => undefined);
     await this.#freeing?.catch(() => undefined);
@@ -197,16 +198,11 @@ export class Snapshots {
   async #write(index: LogIndex): Promise<void> {
     const { clock, storage, replica, logger } = this.#host;
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
-    let begunAt = clock.now();
-    const betweenChunks = async (): Promise<void> => {
+    const pace = new HalfSpeed(clock, this.#pauses);
+    const sections = interruptibleSections(replica.capture(), async () => {
+      await pace.afterStep();
       this.#checkGoesOn();
-      const tookMs = clock.now() - begunAt;
-      if (tookMs < STEP_MS) return;
-      await this.#rests.pause(Math.min(tookMs, REST_MS_MAX));
-      begunAt = clock.now();
-      this.#checkGoesOn();
-    };
-    const sections = interruptibleSections(replica.capture(), betweenChunks);
+    });
     const saved = await storage.saveSnapshot(at, sections);
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#failure = undefined;

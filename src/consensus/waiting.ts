@@ -7,6 +7,11 @@ import type { Clock } from '../world/index.ts';
 /** How often a condition is looked at, in ms. */
 const WATCH_INTERVAL_MS = 5;
 
+/** Less work than that, in ms, is worth no pause of its own. */
+const WORK_MS_MIN = 2;
+/** The longest pause of that kind, in ms: a disk may have stood still while the work waited for it. */
+const PAUSE_MS_MAX = 250;
+
 /** Pauses that are over, all at once, when the node's life is: no timer of it is left. */
 export class Pauses {
   readonly #clock: Clock;
@@ -43,6 +48,27 @@ export class Pauses {
     while (!this.#isOver && !condition() && this.#clock.now() < until) {
       await this.pause(WATCH_INTERVAL_MS);
     }
+  }
+}
+
+/** Work in steps that leaves as much time to others as it takes itself, until its pauses end. */
+export class HalfSpeed {
+  readonly #clock: Clock;
+  readonly #pauses: Pauses;
+  #begunAt: number;
+
+  constructor(clock: Clock, pauses: Pauses) {
+    this.#clock = clock;
+    this.#pauses = pauses;
+    this.#begunAt = clock.now();
+  }
+
+  /** Waits for as long as was worked since the last pause. */
+  async afterStep(): Promise<void> {
+    const workedMs = this.#clock.now() - this.#begunAt;
+    if (workedMs < WORK_MS_MIN) return;
+    await this.#pauses.pause(Math.min(workedMs, PAUSE_MS_MAX));
+    this.#begunAt = this.#clock.now();
   }
 }
 

@@ -70,8 +70,10 @@ export interface Engine extends AsyncDisposable {
   /** A member that only follows, until it is promoted. */
   addLearner(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
   /**
-   * Gives a learner its vote. @throws ClusterError MEMBER_UNKNOWN, CHANGE_IN_PROGRESS,
-   * NO_LEADER, NO_QUORUM, CONF_CHANGE_INVALID (with its vote the voters that are reached would be no majority).
+   * Gives a learner its vote; resolves when that vote counts whatever the others forget. @throws ClusterError
+   * MEMBER_UNKNOWN, CHANGE_IN_PROGRESS, NO_LEADER, NO_QUORUM, CONF_CHANGE_INVALID (with its vote the voters that
+   * are reached would be no majority), OUTCOME_UNKNOWN (it votes, but not enough of the others have written that
+   * down yet: ask again).
    */
   promoteLearner(nodeId: string, options?: WaitOptions): Promise<void>;
   /**

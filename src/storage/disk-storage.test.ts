@@ -300,10 +300,11 @@ describe('segments', () => {
       const disk = new MemoryDisk();
       const storage = await open(disk);
       let wasFilled = false;
-      for (let index = 1; index <= 60; index++) {
+      for (let index = 1; index <= 70; index++) {
         await storage.append({ entries: [large(index, bytes)] });
         await new Promise((resolve) => setImmediate(resolve));
-        wasFilled ||= disk.paths().some((each) => each.endsWith('.wal.tmp'));
+        // The first ones have to show first that they are large.
+        if (index > 40) wasFilled ||= disk.paths().some((each) => each.endsWith('.wal.tmp'));
       }
       expect(wasFilled).toBe(isFilled);
       await storage.close();

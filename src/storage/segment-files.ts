@@ -4,9 +4,9 @@
  * A sync that must also write a file's new size or block list costs several times one that writes data
  * only, and Node has no fallocate. So the next segment is filled with zeros and synced in the background,
  * in steps, while the current one is being used, under a temporary name. Segments double in size from
- * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it (behind an opening it
- * catches up first). So the zeros of a segment are spread over the time in which the one before it is
- * written, and do not stand all at once before the appends of one moment; a cluster that writes little has
+ * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it (behind an opening, and
+ * behind large records, it catches up by and by). So the zeros of a segment are spread over the time in which
+ * the one before it is written, and do not stand all at once before the appends of one moment; a cluster that writes little has
  * written little; and a node serves as soon as 1 MiB is filled. A segment that is needed before it was
  * filled is used as it is: writes behind its end are slower, not wrong. While records are large nothing is
  * filled, for then the disk has enough to do with them.
@@ -27,6 +27,10 @@ import type { LogPosition } from './log-memory.ts';
 import { encodeRecord, GENERATION_BYTES, RecordKind, recordSize } from './record.ts';
 import { encodeStart, RecordTable, type Segment, segmentName } from './segment.ts';
 
+/** The mean size of records is that of about so many. */
+const RECORDS_OF_MEAN = 8;
+/** Behind records that nothing was filled for, filling catches up at so many times its pace. */
+const PACES_TO_CATCH_UP = 3;
 const ZEROS = new Uint8Array(64 * 1024);
 export const TEMPORARY_SUFFIX = '.tmp';
 
@@ -65,6 +69,9 @@ export class SegmentFiles {
   /** How much of it is zeros, and how much should be by now. */
   #filledBytes = 0;
   #wantedBytes = 0;
+  /** How much should be, before that is rounded to steps. */
+  #dueBytes = 0;
+  #meanRecordBytes = 0;
   #isFilling = false;
 
   constructor(options: SegmentFilesOptions) {
@@ -77,18 +84,22 @@ export class SegmentFiles {
   }
 
   /** Fills the segment behind this one in the background, as far as this one's use asks for. */
-  prepareAfter({ sequence, end, segmentBytes, table }: Segment): void {
+  prepareAfter({ sequence, end, segmentBytes }: Segment, recordBytes: number): void {
+    this.#meanRecordBytes += (recordBytes - this.#meanRecordBytes) / RECORDS_OF_MEAN;
     // Zeros take the disk as long again as the records do; a new size costs each sync the same. So it is
     // worth it for small records only.
-    if (end > (table.count + 1) * WAL_FILL_RECORD_BYTES_MAX) return;
+    if (this.#meanRecordBytes > WAL_FILL_RECORD_BYTES_MAX) return;
     const bytes = this.nextBytes(segmentBytes);
-    const used = end / (segmentBytes * WAL_FILLED_AHEAD);
-    this.#fillUpTo(Math.min(bytes, Math.floor(bytes * used)), bytes, sequence + 1);
+    const pace = bytes / (segmentBytes * WAL_FILLED_AHEAD);
+    const caughtUp = this.#dueBytes + recordBytes * pace * PACES_TO_CATCH_UP;
+    this.#dueBytes = Math.min(bytes, Math.floor(end * pace), Math.floor(caughtUp));
+    this.#fillUpTo(this.#dueBytes, bytes, sequence + 1);
   }
 
   /** Begins the next segment, with room for a record of `bytesNeeded`. Durable on resolve. */
   begin(origin: SegmentOrigin, bytesNeeded: number): Promise<BegunSegment> {
     this.#wantedBytes = 0;
+    this.#dueBytes = 0;
     const planned = this.nextBytes(origin.previous?.segmentBytes ?? 0);
     return this.#begin(origin, planned, bytesNeeded);
   }

@@ -235,7 +235,7 @@ export class Wal {
     const record = encodeRecord(contents, segment.generation, segment.end, this.#bufferOf(size));
     await this.#file.writeAndSync(segment.end, [record]);
     this.#note(contents, segment, size);
-    this.#files.prepareAfter(segment);
+    this.#files.prepareAfter(segment, size);
   }
 
   /** Memory follows what is on the disk now. */

@@ -32,6 +32,8 @@ interface Node {
 const folder = mkdtempSync(join(tmpdir(), 'quorate-readme-'));
 let npmStart: ChildProcess | undefined;
 let startOutput = '';
+/** Its pipes are closed by the last process that holds them. */
+let isClosed = false;
 let nodes: readonly Node[] = [];
 
 function blocksOf(page: string, language: string): string[] {
@@ -78,6 +80,9 @@ beforeAll(async () => {
     detached: true,
   });
   npmStart = started;
+  started.once('close', () => {
+    isClosed = true;
+  });
   await new Promise<void>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`not ready: ${startOutput}`)), START_MS - 5_000);
     const hear = (chunk: unknown): void => {
@@ -96,10 +101,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const started = npmStart;
-  if (started?.pid !== undefined && started.exitCode === null && started.signalCode === null) {
-    const gone = new Promise((resolve) => started.once('exit', resolve));
+  // All of its group, also where npm itself is gone.
+  if (started?.pid !== undefined && !isClosed) {
+    const closed = once(started, 'close');
     process.kill(-started.pid, 'SIGTERM');
-    await gone;
+    await closed;
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 });
@@ -169,10 +175,10 @@ describe('docs/guides/getting-started.md', () => {
   );
 });
 
+/** The last one: it takes the cluster away. */
 describe('npm start', () => {
   it('stops all nodes in order when npm alone is told to end', async () => {
     const started = npmStart as ChildProcess;
-    // Its pipes end with the last process that holds them.
     const closed = once(started, 'close');
     process.kill(started.pid as number, 'SIGTERM');
     await closed;

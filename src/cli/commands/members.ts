@@ -69,6 +69,9 @@ function remarksOn({ members, leader, node }: MembersAnswer): string[] {
     `  ${voters} voter${voters === 1 ? '' : 's'}: ${Math.floor(voters / 2) + 1} must agree, ` +
       `so the cluster bears ${bears}; as seen by ${node}`,
   ];
+  for (const { nodeId } of members.filter(({ arriving }) => arriving === true)) {
+    remarks.push(`! do not rely on the vote of ${nodeId} yet: not all others know it for certain`);
+  }
   if (leader === null) remarks.push('! nobody leads: quorate status says who is missing');
   else if (leader !== node) {
     remarks.push(`  how far each is behind is known to ${leader} alone: name it with --nodes`);
