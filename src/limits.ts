@@ -44,7 +44,7 @@ export const SESSIONS_RESULT_BYTES_MAX: number = 256 * MIB;
 export const RESULT_BYTES_MAX: number = 8 * MIB - 4 * KIB;
 /** A state below this is written as often as is configured; a larger one when the log has grown enough. */
 export const SNAPSHOT_CHEAP_BYTES: number = 16 * MIB;
-/** Log kept for a follower that is sent a snapshot: this, or the snapshot's size, whichever is more. */
+/** Log kept behind a snapshot, or for a follower that is sent one, at most: this, or the snapshot's size if that is more. */
 export const SNAPSHOT_LOG_HELD_BYTES_MIN: number = 256 * MIB;
 /** Linearizable reads that wait at the same time; beyond it a read is refused as OVERLOADED. */
 export const READS_WAITING_MAX: number = 65_536;

@@ -72,7 +72,7 @@ export interface RaftNodeConfig {
    * batches this is what bounds a restart: to apply 32 MiB of small commands again takes half a second.
    */
   readonly snapshotIntervalBytes: number;
-  /** Entries kept behind a snapshot: a follower that lags by more gets the snapshot instead. */
+  /** Entries kept behind a snapshot, of large ones fewer: a follower that lags by more gets the snapshot instead. */
   readonly snapshotCatchUpEntries: number;
   /** Ask before raising the term: a node that comes back does not depose a healthy leader. */
   readonly preVote: boolean;

@@ -3,9 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
 import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
 import type { Snapshot } from '../raft/index.ts';
-import { MemoryStorage, type SnapshotReceiver, type SnapshotSection } from '../storage/index.ts';
+import {
+  MemoryStorage,
+  type SnapshotReceiver,
+  type SnapshotSection,
+  type StoredSnapshot,
+} from '../storage/index.ts';
+import { nullLogger, realClock } from '../world/index.ts';
 import { interruptibleReader } from './interruptible.ts';
-import { isSnapshotDue } from './snapshots.ts';
+import { isSnapshotDue, type SnapshotHost, Snapshots } from './snapshots.ts';
 
 const MIB = 1024 * 1024;
 const config = { snapshotIntervalEntries: 1_000, snapshotIntervalBytes: 64 * MIB };
@@ -114,6 +120,46 @@ describe('the log of the leader', () => {
     await until('n4 has all', () => joined.machine.journal.length === 130);
     expect(storage.receipts).toBe(1);
     await until('nothing is held any more', () => leader.node.status().firstIndex > sent + 50);
+  });
+});
+
+describe('the log behind a snapshot', () => {
+  it('is bounded by entries, and by bytes where these are large', async () => {
+    for (const [entryBytes, firstKept] of [
+      [100, 5_000],
+      [MIB, 10_000 - 256],
+    ] as const) {
+      const storage = new MemoryStorage();
+      const freed: number[] = [];
+      storage.compact = async (upTo) => void freed.push(upTo);
+      storage.saveSnapshot = async (at) => ({ ...at, bytes: 1_000 }) as unknown as StoredSnapshot;
+      const replica = {
+        appliedIndex: 0,
+        appliedTerm: 1,
+        members: { confState: undefined },
+        capture: () => [],
+      };
+      const snapshots = new Snapshots({
+        clock: realClock(),
+        config: {
+          snapshotIntervalEntries: 1e9,
+          snapshotIntervalBytes: 1e15,
+          snapshotCatchUpEntries: 5_000,
+        },
+        storage,
+        replica,
+        logger: nullLogger,
+        isLeader: () => false,
+      } as unknown as SnapshotHost);
+      while (replica.appliedIndex < 10_000) {
+        replica.appliedIndex++;
+        snapshots.applied(entryBytes);
+      }
+      await snapshots.save();
+      await snapshots.settle();
+      expect(freed.at(-1)).toBeGreaterThanOrEqual(firstKept - 2);
+      expect(freed.at(-1)).toBeLessThanOrEqual(firstKept);
+    }
   });
 });
 

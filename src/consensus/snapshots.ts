@@ -12,11 +12,12 @@
  * it, and if the newest does not, it is taken when the newcomer asks.
  */
 import { ClusterError } from '../errors.ts';
-import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
+import { SNAPSHOT_CHEAP_BYTES, SNAPSHOT_LOG_HELD_BYTES_MIN } from '../limits.ts';
 import type { LogIndex, Message, PeerProgress, RaftId, Term } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { BulkSink, BulkSource } from '../transport/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
+import { AppliedBytes } from './applied-bytes.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { FOUNDING_INDEX } from './founding.ts';
 import { interruptibleSections } from './interruptible.ts';
@@ -62,9 +63,9 @@ export class Snapshots {
   #saving: Promise<void> | undefined;
   /** Those between the steps of the one that is being written; over when somebody waits for it. */
   #pauses: Pauses;
-  /** Since the newest snapshot, and since the node began. */
+  /** Since the newest snapshot. */
   #bytesApplied = 0;
-  #bytesAppliedEver = 0;
+  readonly #appliedEver = new AppliedBytes();
   #lastIndex: LogIndex;
   /** A peer's snapshot is taking the place of the state: there is nothing whole to capture. */
   #isReplacing = false;
@@ -83,7 +84,7 @@ export class Snapshots {
     this.#shipping = new SnapshotShipping({
       ...host,
       catchUpEntries: config.snapshotCatchUpEntries,
-      bytesApplied: () => this.#bytesAppliedEver,
+      bytesApplied: () => this.#appliedEver.total,
       saveFresh: () => this.#saveFresh(),
       released: () => void this.#freeLog().catch(() => undefined),
     });
@@ -103,7 +104,7 @@ export class Snapshots {
   /** After entries of that many bytes were applied. Takes a snapshot when it is due. */
   applied(bytes: number): void {
     this.#bytesApplied += bytes;
-    this.#bytesAppliedEver += bytes;
+    this.#appliedEver.add(this.#host.replica.appliedIndex, bytes);
     this.#saveWhenDue();
   }
 
@@ -226,9 +227,16 @@ export class Snapshots {
   async #compact(): Promise<void> {
     const { config, storage } = this.#host;
     if (this.#isStopped || this.#isReplacing || storage.failure !== undefined) return;
-    const behind = this.#lastIndex - config.snapshotCatchUpEntries;
+    // More log than the snapshot has bytes helps nobody: whoever needs it all is sent the snapshot.
+    const keptBytes = Math.max(storage.newestSnapshot?.bytes ?? 0, SNAPSHOT_LOG_HELD_BYTES_MIN);
+    const behind = Math.max(
+      this.#lastIndex - config.snapshotCatchUpEntries,
+      this.#appliedEver.indexBehind(this.#lastIndex, keptBytes),
+    );
     const freeTo = Math.min(behind, this.#shipping.heldFrom ?? behind);
-    if (freeTo >= storage.firstIndex()) await storage.compact(freeTo);
+    if (freeTo < storage.firstIndex()) return;
+    this.#appliedEver.forgetBefore(freeTo);
+    await storage.compact(freeTo);
   }
 
   /** The core wants a follower to get the snapshot that the message describes. */
