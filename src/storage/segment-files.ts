@@ -3,13 +3,13 @@
  *
  * A sync that must also write a file's new size or block list costs several times one that writes data
  * only, and Node has no fallocate. So the next segment is filled with zeros and synced in the background,
- * in steps, while the current one is being used, under a temporary name. Segments double in size from
- * 1 MiB to the configured one, and filling keeps pace with use, a little ahead of it (behind an opening, and
- * behind large records, it catches up by and by). So the zeros of a segment are spread over the time in which
- * the one before it is written, and do not stand all at once before the appends of one moment; a cluster that writes little has
- * written little; and a node serves as soon as 1 MiB is filled. A segment that is needed before it was
- * filled is used as it is: writes behind its end are slower, not wrong. While records are large nothing is
- * filled, for then the disk has enough to do with them.
+ * in steps, while the current one is being used, under a temporary name. Segments double in size from 1 MiB
+ * to the configured one, and filling keeps pace with use, a little ahead of it (behind an opening, and
+ * behind large records, it catches up by and by). So the zeros of a segment are spread over the time in
+ * which the one before it is written, and do not stand all at once before the appends of one moment; a
+ * cluster that writes little has written little; and a node serves as soon as 1 MiB is filled. A segment
+ * that is needed before it was filled is used as it is: writes behind its end are slower, not wrong. While
+ * records are large nothing is filled, for then the disk has enough to do with them.
  *
  * A failed fill is not a failed write: nothing rests on it. It is logged, its file is dropped, and the
  * append that really finds the disk full says so.
