@@ -39,18 +39,19 @@ export async function attemptInputs(
 ): Promise<FuzzReport> {
   const { seed, count = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = options;
   let inputs = 0;
-  let slowestMs = 0;
+  let slowest = { ms: 0, bytes: 0 };
   let peakHeapBytes = 0;
   let finding: Finding | undefined;
   while (finding === undefined && inputs < count && performance.now() < untilMs) {
     const number = inputs++;
     options.onInput?.(number);
-    const outcome = await attemptOne(subject, inputOf(subject, seed, number), number);
-    slowestMs = Math.max(slowestMs, outcome.ms);
+    const bytes = inputOf(subject, seed, number);
+    const outcome = await attemptOne(subject, bytes, number);
+    if (outcome.ms > slowest.ms) slowest = { ms: outcome.ms, bytes: bytes.length };
     peakHeapBytes = Math.max(peakHeapBytes, outcome.heapBytes);
     finding = outcome.finding;
   }
-  return { inputs, slowestMs, peakHeapBytes, finding };
+  return { inputs, slowest, peakHeapBytes, finding };
 }
 
 interface Outcome {

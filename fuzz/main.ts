@@ -37,10 +37,11 @@ function run(
 }
 
 function line({ name }: FuzzTarget, report: FuzzReport): string {
-  const { inputs, slowestMs, peakHeapBytes, finding } = report;
+  const { inputs, slowest, peakHeapBytes, finding } = report;
   const found = finding === undefined ? '0 crashes' : `1 ${finding.kind}`;
   const heap = `peak heap ${Math.round(peakHeapBytes / 2 ** 20)} MiB`;
-  return `${name}: ${inputs} inputs, ${found}, slowest ${slowestMs.toFixed(1)} ms, ${heap}`;
+  const slow = `slowest ${slowest.ms.toFixed(1)} ms for ${slowest.bytes} bytes`;
+  return `${name}: ${inputs} inputs, ${found}, ${slow}, ${heap}`;
 }
 
 /** Keeps the input in a file; answers its path. */

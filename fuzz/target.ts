@@ -32,7 +32,8 @@ export interface Finding {
 
 export interface FuzzReport {
   readonly inputs: number;
-  readonly slowestMs: number;
+  /** How long the slowest input took, and how long it is: inputs of megabytes are among them. */
+  readonly slowest: { readonly ms: number; readonly bytes: number };
   readonly peakHeapBytes: number;
   readonly finding: Finding | undefined;
 }

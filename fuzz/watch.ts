@@ -23,7 +23,8 @@ export async function watch({ worker, progress, inputMsMax }: Watched): Promise<
   let look: NodeJS.Timeout | undefined;
   const lost = (kind: FindingKind, text: string): FuzzReport => {
     const finding: Finding = { kind, input: current(), text };
-    return { inputs: Math.max(0, current() + 1), slowestMs: 0, peakHeapBytes: 0, finding };
+    const inputs = Math.max(0, current() + 1);
+    return { inputs, slowest: { ms: 0, bytes: 0 }, peakHeapBytes: 0, finding };
   };
   try {
     return await new Promise<FuzzReport>((resolve) => {

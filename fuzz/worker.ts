@@ -20,7 +20,8 @@ async function work(): Promise<FuzzReport> {
   if (order.replay !== undefined) {
     Atomics.store(order.progress, 0, 0);
     const { ms, heapBytes, finding } = await attemptOne(subject, order.replay);
-    return { inputs: 1, slowestMs: ms, peakHeapBytes: heapBytes, finding };
+    const slowest = { ms, bytes: order.replay.length };
+    return { inputs: 1, slowest, peakHeapBytes: heapBytes, finding };
   }
   return attemptInputs(subject, {
     seed: order.seed,
