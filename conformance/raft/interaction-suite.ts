@@ -24,7 +24,7 @@ import {
   parseChanges,
   stateName,
 } from './describe.ts';
-import { errorText, Network, type Recipient, type ScriptNode } from './network.ts';
+import { errorText, Network, type Recipient, ScriptError, type ScriptNode } from './network.ts';
 import { Output } from './output.ts';
 import { type Case, flag, values, wholeNumber, words } from './parser.ts';
 import type { Suite } from './suite.ts';
@@ -144,11 +144,12 @@ export class InteractionSuite implements Suite {
       maxUncommittedEntriesSize: number('max-uncommitted-size', NO_LIMIT),
       maxInflightBytes: number('max-inflight-bytes', NO_LIMIT),
       disableProposalForwarding: flag(testCase, 'disable-proposal-forwarding'),
-      maxCommittedSizePerReady: number('max-committed-size-per-ready', NO_LIMIT),
+      // 0 is none, as of all numbers of upstream's configuration: its default then.
+      maxCommittedSizePerReady: number('max-committed-size-per-ready', NO_LIMIT) || NO_LIMIT,
       maxInflightMsgs: number('inflight', INFLIGHT_MESSAGES_DEFAULT),
       preVote: flag(testCase, 'prevote'),
       checkQuorum: flag(testCase, 'checkquorum'),
-      readOnlyOption: values(testCase, 'read-only')?.[0] === 'lease-based' ? 'lease-based' : 'safe',
+      readOnlyOption: readOnlyOption(testCase),
       disableConfChangeValidation: flag(testCase, 'disable-conf-change-validation'),
       stepDownOnRemoval: flag(testCase, 'step-down-on-removal'),
       random: (bound) => this.#nextRandom(bound),
@@ -301,6 +302,12 @@ const TRANSITIONS: Readonly<Record<string, ConfChangeTransition>> = {
   implicit: ConfChangeTransition.JointImplicit,
   explicit: ConfChangeTransition.JointExplicit,
 };
+
+function readOnlyOption(testCase: Case): 'safe' | 'lease-based' {
+  const option = values(testCase, 'read-only')?.[0] ?? 'safe';
+  if (option === 'safe' || option === 'lease-based') return option;
+  throw new ScriptError(`invalid read-only option "${option}"`);
+}
 
 function tickTimes(node: ScriptNode, count: number): void {
   for (let i = 0; i < count; i++) node.raw.tick();

@@ -211,7 +211,9 @@ function write(
     node.log.append(entries);
     return;
   }
-  if (entries.length > 0) throw new Error("can't apply snapshot and entries at the same time");
+  if (entries.length > 0) {
+    throw new ScriptError("can't apply snapshot and entries at the same time");
+  }
   node.log.applySnapshot(snapshot);
 }
 
@@ -243,8 +245,12 @@ const STORAGE_TEXTS: Readonly<Partial<Record<string, string>>> = {
   SNAPSHOT_OUT_OF_DATE: 'requested index is older than the existing snapshot',
 };
 
+/** What a command answers with where it is the harness, and not the core, that can not do it. */
+export class ScriptError extends Error {}
+
 /** An error that a command answers with. A broken rule is none: it fails the case. */
 export function errorText(error: unknown): string {
+  if (error instanceof ScriptError) return error.message;
   if (!(error instanceof ClusterError) || error.code === 'INVARIANT') throw error;
   return STORAGE_TEXTS[error.code] ?? error.message;
 }

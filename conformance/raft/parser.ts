@@ -136,8 +136,8 @@ export function values(testCase: Case, key: string): readonly string[] | undefin
 export function flag(testCase: Case, key: string, otherwise = false): boolean {
   const value = values(testCase, key)?.[0];
   if (value === undefined) return otherwise;
-  if (value === 'true' || value === '1' || value === 't') return true;
-  if (value === 'false' || value === '0' || value === 'f') return false;
+  if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
   throw new Error(`${key}=${value} is neither true nor false`);
 }
 

@@ -8,6 +8,7 @@
 import type { Raft } from './raft.ts';
 import { releaseConfirmedReads, releaseHeldReads } from './reading.ts';
 import { broadcastAppend, maybeCommit, sendAllAppends, sendAppend } from './replication.ts';
+import { isVoter } from './tracker/configuration.ts';
 import type { Progress } from './tracker/progress.ts';
 import { sendTimeoutNow } from './transferring.ts';
 import { type Message, ProgressState } from './types.ts';
@@ -25,8 +26,10 @@ export function handleAppendResponse(raft: Raft, message: Message, progress: Pro
   if (!progress.maybeUpdate(index) && !isProbeAnswered) return;
   leaveOrFreeFlow(raft, progress, index);
 
-  // What is committed already needs no counting of a quorum: half of all acknowledgements come after it.
-  if (index > raft.log.committed && maybeCommit(raft)) {
+  // What is committed already needs no counting of a quorum: half of all acknowledgements come after it. But a
+  // leader that is no voter any more has not counted since: a smaller majority may hold more already.
+  const mayCommit = index > raft.log.committed || !isVoter(raft.tracker.config, raft.id);
+  if (mayCommit && maybeCommit(raft)) {
     releaseHeldReads(raft);
     broadcastAppend(raft);
   } else if (from !== raft.id && progress.canBumpCommit(raft.log.committed)) {

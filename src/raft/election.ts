@@ -119,9 +119,8 @@ export function learnCommit(raft: Raft, { commit, logTerm }: Message): void {
 }
 
 /**
- * A vote came in for the campaign under way. However many there are, a candidate leads only once its own has
- * come, which says that its term and vote are durable. Without them it could crash, not know that it ever
- * led, be given the same votes again, and lead the same term twice, with other entries.
+ * A vote came in for the campaign under way. A majority is enough, whether the own vote is among them or not: it
+ * is durable by then where requests for votes wait for it, as `Ready.messages` asks of whoever sends them.
  */
 export function handleVoteResponse(raft: Raft, message: Message): void {
   raft.tracker.recordVote(message.from, !message.reject);
@@ -129,7 +128,7 @@ export function handleVoteResponse(raft: Raft, message: Message): void {
     case VoteResult.Won:
       if (raft.role === StateType.PreCandidate) {
         campaign(raft, 'election');
-      } else if (raft.tracker.hasVoteOf(raft.id)) {
+      } else {
         becomeLeader(raft);
         if (raft.config.lateFirstAppends) raft.isUnannounced = true;
         else broadcastAppend(raft);

@@ -26,7 +26,8 @@
  * `hardState`, `snapshot` and `committedEntries` of the Ready are for information. The work is in
  * `messages`:
  *
- * - Messages to a peer may leave at once.
+ * - Messages to a peer may leave at once, but for `Vote`: those leave when the write of the same Ready is
+ *   durable, before its responses. A candidate that forgot that it asked could lead one term twice.
  * - A message to APPEND_THREAD is a write: its hard state (term, vote, commit, unless all are 0),
  *   snapshot and entries. Writes are done in the order in which they came. When one is durable, its
  *   `responses` are sent, or stepped where they are for this node, in their order.
@@ -54,7 +55,8 @@
  * no two members apply different entries at an index (paper, figure 3). Messages may be lost,
  * doubled, delayed and reordered at will, those to and from the two storage threads excepted.
  *
- * It speaks and decides message for message as etcd's raft v3.7 does, and its bytes are raftpb's.
+ * It speaks and decides message for message as etcd's raft v3.7 does, and its bytes are raftpb's. Where it
+ * differs on purpose is listed in docs/guides/conformance.md.
  *
  * ## Errors
  *

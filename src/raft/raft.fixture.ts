@@ -15,6 +15,7 @@ import {
   EntryType,
   type LogRead,
   type Message,
+  MessageType,
   NO_LIMIT,
   type RaftId,
   type ReadState,
@@ -51,6 +52,8 @@ export class TestNode {
   logReads: LogRead[] = [];
   appendQueue: Message[] = [];
   applyQueue: Message[] = [];
+  /** Requests for votes, by the write that they wait for (see `Ready.messages`). */
+  readonly #requests = new Map<Message, Message[]>();
 
   constructor(id: RaftId, log: CacheLog, options: TestOptions) {
     this.id = id;
@@ -64,6 +67,7 @@ export class TestNode {
   restart(): void {
     this.appendQueue = [];
     this.applyQueue = [];
+    this.#requests.clear();
     this.logReads = [];
     this.readStates = [];
     this.confState = this.log.initialState().confState;
@@ -93,12 +97,17 @@ export class TestNode {
     this.readStates.push(...ready.readStates);
     this.logReads.push(...ready.logReads);
     const outgoing: Message[] = [];
+    const requests: Message[] = [];
+    const isAsync = this.options.asyncStorageWrites === true;
     for (const message of ready.messages) {
-      if (message.to === APPEND_THREAD) this.appendQueue.push(message);
-      else if (message.to === APPLY_THREAD) this.applyQueue.push(message);
+      if (message.to === APPEND_THREAD) {
+        this.appendQueue.push(message);
+        this.#requests.set(message, requests);
+      } else if (message.to === APPLY_THREAD) this.applyQueue.push(message);
+      else if (isAsync && message.type === MessageType.Vote) requests.push(message);
       else outgoing.push(message);
     }
-    if (this.options.asyncStorageWrites !== true) {
+    if (!isAsync) {
       this.#write(ready.hardState, ready.entries, ready.snapshot);
       this.#apply(ready.committedEntries);
       this.raw.advance();
@@ -113,7 +122,9 @@ export class TestNode {
     const { term, vote, commit } = message;
     const hardState = term + vote + commit === 0 ? undefined : { term, vote, commit };
     this.#write(hardState, message.entries, message.snapshot);
-    return this.#respond(message);
+    const requests = this.#requests.get(message) ?? [];
+    this.#requests.delete(message);
+    return [...requests, ...this.#respond(message)];
   }
 
   applyOne(): Message[] {

@@ -232,8 +232,9 @@ export interface Ready {
   readonly committedEntries: readonly Entry[];
   /**
    * Synchronous mode: to be sent after `hardState`, `entries` and `snapshot` are durable, unless this node leads.
-   * With asynchronous storage writes at once, but for `Vote`: a candidate should ask only once the storage
-   * message of the same Ready is done, lest grants of a try that it has forgotten elect it later.
+   * With asynchronous storage writes at once, but for `Vote`: a candidate must ask only once the storage
+   * message of the same Ready is done. Else it may crash, not know that it ever stood or led, be given the same
+   * votes again, and lead one term twice, with other entries (etcd's core sends them at once).
    */
   readonly messages: readonly Message[];
   /** Whether `hardState` and `entries` must be synced before `messages` leave. */

@@ -118,11 +118,6 @@ export class ProgressTracker implements AckedIndexes {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
-  /** Whether that member has granted its vote. */
-  hasVoteOf(id: RaftId): boolean {
-    return this.#votes.get(id) === true;
-  }
-
   /** How the election stands by the votes recorded so far. */
   voteResult(): VoteResult {
     return this.#vote(this.#votes);
