@@ -3,7 +3,7 @@
  * missing helps nobody (WISHES 41). Facts only: what this node sees, not what it guesses.
  */
 import { ClusterError, type ErrorCode, type ErrorDetails } from '../errors.ts';
-import type { RaftStatus } from '../raft/index.ts';
+import type { LogIndex, RaftStatus } from '../raft/index.ts';
 import { NONE, ProgressState, StateType } from '../raft/index.ts';
 import type { PeerStatus } from '../transport/index.ts';
 import type { Live } from './assemble.ts';
@@ -143,6 +143,17 @@ export function waitedInVain(status: NodeStatus, stage: Stage | 'read'): Cluster
     `deadline passed while the proposal was on its way, it may still take effect: ${leads}, ` +
       `${seen}; ${advice}, with the same request id`,
     { details },
+  );
+}
+
+/** The error for one who waited to read while a snapshot took the place of the state. */
+export function waitedForRestore(nodeId: string, appliedIndex: LogIndex): ClusterError {
+  return new ClusterError(
+    'DEADLINE_EXCEEDED',
+    `deadline passed, nothing was read: node ${nodeId} had applied no more than index ` +
+      `${appliedIndex}, and is installing a snapshot in the place of its state; ask another ` +
+      'node, or try again when that is done',
+    { details: { node: nodeId, appliedIndex } },
   );
 }
 

@@ -10,12 +10,12 @@ import type { Logger, World } from '../world/index.ts';
 import { Admission } from './admission.ts';
 import type { Live } from './assemble.ts';
 import type { RaftNodeConfig } from './config.ts';
-import { waitedInVain } from './explain.ts';
+import { waitedForRestore, waitedInVain } from './explain.ts';
 import { interruptibleReader } from './interruptible.ts';
 import { type LeaderCall, LeaderCalls, type LeaderCallsHost } from './leader-calls.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { type ProposalHost, Proposals } from './proposals.ts';
-import { Reads } from './reads.ts';
+import { type ReadHost, Reads } from './reads.ts';
 import { ReadyObservers } from './ready-observers.ts';
 import { Replica } from './replica.ts';
 import type { StateVerdict } from './state-hashes.ts';
@@ -97,11 +97,15 @@ export function makeParts(
     answer: (to, answer) => node.started.loop.answer(to, answer),
     explainWaiting: (stage) => waitedInVain(node.status(), stage),
   };
-  const readHost = {
+  const readHost: ReadHost = {
     now,
     appliedIndex,
-    askReadIndex: (context: Uint8Array) => node.started.loop.askReadIndex(context),
-    explainWaiting: () => waitedInVain(node.status(), 'read'),
+    isRestoring: () => replica.isRestoring,
+    askReadIndex: (context) => node.started.loop.askReadIndex(context),
+    explainWaiting: () =>
+      replica.isRestoring
+        ? waitedForRestore(config.nodeId, replica.appliedIndex)
+        : waitedInVain(node.status(), 'read'),
   };
   const leaderCallsHost: LeaderCallsHost = {
     now,

@@ -23,6 +23,7 @@ import { MembershipDesk } from './membership-desk.ts';
 import { NodeLife } from './node-life.ts';
 import type { RaftNodeParts } from './node-parts.ts';
 import { promiseOf } from './proposal-listeners.ts';
+import type { WaitingRead } from './reads.ts';
 import { decodeNumber, encodeNumbers } from './replica.ts';
 import type {
   Invitation,
@@ -174,11 +175,9 @@ export class RaftNode implements AsyncDisposable {
     checkWaitOptions(options);
     this.#life.checkIsMember();
     checkNotAborted(options.signal);
-    const { promise, read } = this.#life.parts.reads.add(this.#life.deadline(options.timeoutMs));
+    const read = this.#life.parts.reads.add(this.#life.deadline(options.timeoutMs));
     this.#life.started.loop.askTurn();
-    await unlessAborted(options.signal, promise, (error) =>
-      this.#life.parts.reads.abandon(read, error),
-    );
+    await this.#untilReleased(read, options.signal);
   }
 
   /**
@@ -191,6 +190,15 @@ export class RaftNode implements AsyncDisposable {
     if (consistency !== 'local') return await this.readIndex(wait);
     this.#life.checkIsMember();
     checkNotAborted(options.signal);
+    const { reads, replica } = this.#life.parts;
+    if (!replica.isRestoring) return;
+    const read = reads.addLocal(this.#life.deadline(options.timeoutMs));
+    await this.#untilReleased(read, options.signal);
+  }
+
+  async #untilReleased(read: WaitingRead, signal: AbortSignal | undefined): Promise<void> {
+    const { reads } = this.#life.parts;
+    await unlessAborted(signal, read.promise, (error) => reads.abandon(read, error));
   }
 
   /**

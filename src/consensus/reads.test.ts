@@ -8,12 +8,14 @@ class Bench {
   now = 0;
   applied = 0;
   hasLeader = true;
+  isRestoring = false;
   explained = 0;
   readonly asked: Uint8Array[] = [];
   readonly reads: Reads = new Reads(
     {
       now: () => this.now,
       appliedIndex: () => this.applied,
+      isRestoring: () => this.isRestoring,
       askReadIndex: (context) => {
         if (this.hasLeader) this.asked.push(context);
         return this.hasLeader;
@@ -63,6 +65,20 @@ describe('reads', () => {
       'done',
       'open',
     ]);
+  });
+
+  it('nobody reads a state that is being replaced, whatever was applied before', async () => {
+    const bench = new Bench();
+    bench.applied = 5;
+    bench.isRestoring = true;
+    const read = bench.add();
+    const local = bench.reads.addLocal(10).promise;
+    bench.reads.ask();
+    bench.answerLast(5);
+    expect([await outcome(read), await outcome(local)]).toEqual(['open', 'open']);
+    bench.isRestoring = false;
+    bench.reads.release();
+    expect([await outcome(read), await outcome(local)]).toEqual(['done', 'done']);
   });
 
   it('N-21 the answer to a question that was given up confirms nothing', async () => {

@@ -6,6 +6,9 @@
  * applied that index. One question is under way at a time, the next gathers meanwhile. A question
  * that gets no answer (the leader changed, a message was lost) is asked again with a new context, so
  * that an answer to the old one can not confirm the new one (NASTY 21).
+ *
+ * While a snapshot takes the place of the state nobody reads, whatever index was applied before: not even
+ * who asks for no more than what this node has.
  */
 import { ClusterError } from '../errors.ts';
 import { READS_WAITING_MAX } from '../limits.ts';
@@ -14,6 +17,8 @@ import type { LogIndex, ReadState } from '../raft/index.ts';
 export interface ReadHost {
   now(): number;
   appliedIndex(): LogIndex;
+  /** The state is being replaced: there is nothing whole to read. */
+  isRestoring(): boolean;
   /** Asks the core. False: nobody leads as far as it knows; ask again later. */
   askReadIndex(context: Uint8Array): boolean;
   explainWaiting(): ClusterError;
@@ -21,6 +26,7 @@ export interface ReadHost {
 
 export interface WaitingRead {
   readonly deadline: number;
+  readonly promise: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
   done: boolean;
@@ -59,8 +65,21 @@ export class Reads {
     this.#retryTicks = retryTicks;
   }
 
-  /** @throws ClusterError OVERLOADED. */
-  add(deadline: number): { promise: Promise<void>; read: WaitingRead } {
+  /** One that must see every write of before. @throws ClusterError OVERLOADED. */
+  add(deadline: number): WaitingRead {
+    const read = this.#newRead(deadline);
+    this.#waiting.push(read);
+    return read;
+  }
+
+  /** One that takes what this node has, as soon as that is whole. @throws ClusterError OVERLOADED. */
+  addLocal(deadline: number): WaitingRead {
+    const read = this.#newRead(deadline);
+    this.#confirmed.unshift({ index: 0, reads: [read] });
+    return read;
+  }
+
+  #newRead(deadline: number): WaitingRead {
     if (this.#all.size >= READS_WAITING_MAX) {
       throw new ClusterError(
         'OVERLOADED',
@@ -73,10 +92,9 @@ export class Reads {
       resolve = ok;
       reject = fail;
     });
-    const read: WaitingRead = { deadline, resolve, reject, done: false };
+    const read: WaitingRead = { deadline, promise, resolve, reject, done: false };
     this.#all.add(read);
-    this.#waiting.push(read);
-    return { promise, read };
+    return read;
   }
 
   /** Reads that are held, those whose callers gave up since the last tick included. */
@@ -104,9 +122,9 @@ export class Reads {
     this.release();
   }
 
-  /** Lets those go whose index has been applied. */
+  /** Lets those go whose index has been applied, unless the state is being replaced. */
   release(): void {
-    if (this.#confirmed.length === 0) return;
+    if (this.#confirmed.length === 0 || this.#host.isRestoring()) return;
     const applied = this.#host.appliedIndex();
     const waiting: Confirmed[] = [];
     for (const confirmed of this.#confirmed) {

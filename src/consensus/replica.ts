@@ -55,6 +55,7 @@ export class Replica {
   #appliedIndex: LogIndex = 0;
   #appliedTerm: Term = 0;
   #hash = 0;
+  #isRestoring = false;
 
   constructor(machine: StateMachine) {
     this.#machine = machine;
@@ -70,6 +71,11 @@ export class Replica {
 
   get hash(): number {
     return this.#hash;
+  }
+
+  /** Half of the state is another one: nobody is to read it, whatever index was applied. */
+  get isRestoring(): boolean {
+    return this.#isRestoring;
   }
 
   get stateHash(): string {
@@ -131,7 +137,9 @@ export class Replica {
     return [node, ...checkSections(this.#machine.snapshot())];
   }
 
+  /** Where it fails the state stays half restored, for good: the node is to end. */
   async restore(reader: Pick<SnapshotReader, 'section'>): Promise<void> {
+    this.#isRestoring = true;
     const section = reader.section(NODE_SECTION);
     if (section === undefined) {
       throw new ClusterError('DATA_CORRUPT', `snapshot has no section ${NODE_SECTION}`);
@@ -144,6 +152,7 @@ export class Replica {
     this.#hash = state.hash;
     this.#appliedIndex = state.index;
     this.#appliedTerm = state.term;
+    this.#isRestoring = false;
   }
 
   #advance(entry: Entry): void {

@@ -54,7 +54,11 @@ export interface StateMachine {
    * commands go on being applied. Section names must begin with `app.`.
    */
   snapshot(): readonly SnapshotSection[];
-  /** Replaces the state by that of a snapshot: at start, and when the node had fallen too far behind. */
+  /**
+   * Replaces the state by that of a snapshot: at start, and when the node had fallen too far behind. No read of
+   * the node is answered until it resolves (`readIndex`, `readBarrier`, also a local one), and nothing is
+   * applied: it may go part by part. Who reads the machine without asking the node may see half of it.
+   */
   restore(reader: Pick<SnapshotReader, 'section'>): Promise<void>;
 }
 
@@ -104,7 +108,7 @@ export interface ProposalListener {
 
 /**
  * `linearizable`: sees every write that was acknowledged before the read. `local`: what this node
- * has, however old.
+ * has, however old, but whole: while a snapshot is installed it waits for that.
  */
 export type Consistency = 'linearizable' | 'local';
 
