@@ -210,11 +210,16 @@ function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): Ra
   });
 }
 
-function newSuccession({ world, replica }: NodeParts, core: RawNode, loop: Loop): Succession {
+function newSuccession(
+  { config, world, replica }: NodeParts,
+  core: RawNode,
+  loop: Loop,
+): Succession {
   return new Succession(
     {
       clock: world.clock,
       random: world.random,
+      sparesLiving: config.preVote && config.checkQuorum,
       leaderId: () => loop.leaderId,
       voters: () => replica.members.confState.voters,
       forgetLeader: () => loop.guard(() => core.forgetLeader()),

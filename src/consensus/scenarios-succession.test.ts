@@ -124,6 +124,24 @@ describe('a leader that lives', () => {
     expect(termOf(leader)).toBe(term);
   });
 
+  it.each([
+    { preVote: true, checkQuorum: true },
+    { preVote: false, checkQuorum: true },
+    { preVote: true, checkQuorum: false },
+    { preVote: false, checkQuorum: false },
+  ])('stays when only one node is refused by it, with %o', async (config) => {
+    await using stage = new Stage(3, { ...NEVER, ...config });
+    const [leader, apart, other] = (await led(stage)) as [Made, Made, Made];
+    const term = termOf(leader);
+    const sent = countSent(leader);
+    stage.break(idOf(leader), idOf(apart), 'refused');
+    // Several times as long as heirs of a dead leader would wait.
+    await until('ticks have passed', () => sent.heartbeats >= 2 * 40);
+    await other.node.propose(Buffer.from('after'));
+    expect(leader.node.isLeader).toBe(true);
+    expect([leader, apart, other].map(termOf)).toEqual([term, term, term]);
+  });
+
   it.each(['refused', 'closed', 'timeout'] as const)(
     'stays when the network card of a follower is restarted (%s)',
     async (reason) => {

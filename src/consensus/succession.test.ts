@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { Succession } from './succession.ts';
 
-function heir(self: number, clock: ManualClock) {
+function heir(self: number, clock: ManualClock, sparesLiving = true) {
   const state = {
     leader: 1,
     candidacy: undefined as number | undefined,
@@ -13,6 +13,7 @@ function heir(self: number, clock: ManualClock) {
     {
       clock,
       random: { below: () => 0, bytes: (length) => new Uint8Array(length) },
+      sparesLiving,
       leaderId: () => state.leader,
       voters: () => [1, 2, 3],
       candidacy: () => state.candidacy,
@@ -79,6 +80,18 @@ describe('succession', () => {
     state.leader = 2;
     await clock.advance(1_000);
     expect(state.campaigns).toEqual([]);
+  });
+
+  it('a refusal deposes nobody where others would vote against a leader that they hear', async () => {
+    const clock = new ManualClock();
+    const { state, succession } = heir(2, clock, false);
+    succession.refused(1);
+    await clock.advance(1_000);
+    expect(state).toMatchObject({ leader: 1, campaigns: [] });
+    // The log says so: that is no matter of who sees whom.
+    succession.leaderGone();
+    await clock.advance(1);
+    expect(state.campaigns.length).toBe(1);
   });
 
   it('a peer that does not lead may refuse as it likes, and so may the leader of a learner', async () => {
