@@ -1,8 +1,10 @@
 /**
  * A value that changes, as an async iterable: a reader gets the present value at once and then each
  * newer one that it has time for. A slow reader misses steps, never the newest, and never slows down
- * the one who sets it (WISHES 6).
+ * the one who sets it (WISHES 6). A reader that was dropped without a word leaves nothing behind, unless it waits.
  */
+import { Watch } from './watch.ts';
+
 export class LatestValue<T> {
   #value: T;
   #version = 1;
@@ -30,15 +32,18 @@ export class LatestValue<T> {
     this.#wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     let seen = 0;
-    for (;;) {
-      if (seen !== this.#version) {
+    return new Watch<T>({
+      take: () => {
+        if (seen === this.#version) return undefined;
         seen = this.#version;
-        yield this.#value;
-      } else if (this.#ended) return;
-      else await new Promise<void>((wake) => this.#waiting.add(wake));
-    }
+        return this.#value;
+      },
+      isOver: () => this.#ended,
+      waits: (wake) => this.#waiting.add(wake),
+      left: (wake) => this.#waiting.delete(wake),
+    });
   }
 
   #wake(): void {

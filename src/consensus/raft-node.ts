@@ -268,19 +268,23 @@ export class RaftNode implements AsyncDisposable {
     await this.#life.started.snapshots.save();
   }
 
-  /** Begins with the present state; ends when the node does. */
+  /**
+   * Who leads, as this node knows it: the present state first, then the newest that the reader has time for;
+   * ends when the node does. A reader leaves with its loop, or by the iterator's `return`, at once.
+   */
   leaderChanges(): AsyncIterable<LeaderChange> {
     return this.#life.told.leaders;
   }
 
-  /** Begins with the present state; ends when the node does. */
+  /** Who the members are; in the manner of `leaderChanges`. */
   memberChanges(): AsyncIterable<MembersChange> {
     return this.#life.told.members;
   }
 
   /**
    * What the core does, step by step, from now on; ends when the node does. An observation: a reader that
-   * is too slow loses the oldest steps and is told how many (at most READY_OBSERVATIONS_MAX are kept).
+   * is too slow loses the oldest steps and is told how many (READY_OBSERVATIONS_MAX are kept at most, with
+   * READY_OBSERVATION_BYTES_MAX bytes of entries); it holds these until it leaves, by the iterator's `return`.
    * Nothing is to be acknowledged by it; who wants to drive the core by hand uses `quorate/raft`.
    */
   ready(): AsyncIterableIterator<ReadyObservation> {

@@ -1,8 +1,8 @@
 /** That outside readers see the core's steps, and that a slow one loses steps instead of slowing it. */
 import { expect, it } from 'vitest';
 import { TestCluster, text } from '../../sim/rigs/test-cluster.ts';
-import { READY_OBSERVATIONS_MAX } from '../limits.ts';
-import { APPEND_THREAD, MessageType, makeMessage, type Ready } from '../raft/index.ts';
+import { READY_OBSERVATION_BYTES_MAX, READY_OBSERVATIONS_MAX } from '../limits.ts';
+import { APPEND_THREAD, EntryType, MessageType, makeMessage, type Ready } from '../raft/index.ts';
 import { ReadyObservers } from './ready-observers.ts';
 import type { ReadyObservation } from './types.ts';
 
@@ -42,6 +42,32 @@ it('one that is too slow loses the oldest, and is told how many', async () => {
   expect((await slow.next()).value).toMatchObject({ sequence: 6, dropped: 5 });
   await other.return?.();
   expect((await other.next()).done).toBe(true);
+});
+
+it('one that is too slow for large steps loses them by their bytes; the newest is kept, however large', async () => {
+  const observers = new ReadyObservers();
+  const slow = observers.read();
+  const stepOf = (bytes: number): Ready => {
+    const entries = [{ type: EntryType.Normal, term: 1, index: 1, data: new Uint8Array(bytes) }];
+    const messages = [makeMessage({ type: MessageType.App, to: 2, from: 1, entries })];
+    return { ...NOTHING, entries, messages, committedEntries: entries };
+  };
+  // Four of them fill it: each entry stands in three lists.
+  const fourth = stepOf(Math.floor(READY_OBSERVATION_BYTES_MAX / 12));
+  for (let i = 0; i < 6; i++) observers.observe(1, fourth);
+  expect((await slow.next()).value).toMatchObject({ sequence: 3, dropped: 2 });
+  observers.observe(1, fourth);
+  expect((await slow.next()).value).toMatchObject({ sequence: 4, dropped: 2 });
+  observers.observe(1, stepOf(READY_OBSERVATION_BYTES_MAX));
+  expect((await slow.next()).value).toMatchObject({ sequence: 8, dropped: 5 });
+});
+
+it('one that leaves while it waits has left at once', async () => {
+  const observers = new ReadyObservers();
+  const reader = observers.read();
+  const waiting = [reader.next(), reader.next()];
+  await reader.return?.();
+  for (const next of waiting) expect(await next).toEqual({ value: undefined, done: true });
 });
 
 it('S-55 is available before the start, and shows a proposal on its way', async () => {

@@ -1,10 +1,12 @@
 /**
- * The core's steps for outside readers. A reader has a bounded queue of its own; one that is too slow
- * loses the oldest and is told how many, and the core never waits for it (WISHES 6).
+ * The core's steps for outside readers. A reader has a queue of its own, bounded by steps and by the bytes
+ * of their entries; one that is too slow loses the oldest and is told how many, and the core never waits for
+ * it (WISHES 6).
  */
-import { READY_OBSERVATIONS_MAX } from '../limits.ts';
+import { READY_OBSERVATION_BYTES_MAX, READY_OBSERVATIONS_MAX } from '../limits.ts';
 import { isStorageThread, type RaftId, type Ready } from '../raft/index.ts';
 import type { ReadyObservation } from './types.ts';
+import { Watch, type WatchSource } from './watch.ts';
 
 type Step = Omit<ReadyObservation, 'sequence' | 'dropped'>;
 
@@ -26,7 +28,8 @@ export class ReadyObservers {
       messages,
       mustSync,
     };
-    for (const reader of this.#readers) reader.push(step);
+    const bytes = bytesOf(step);
+    for (const reader of this.#readers) reader.push(step, bytes);
   }
 
   end(): void {
@@ -40,29 +43,40 @@ export class ReadyObservers {
     const reader = new Reader(() => this.#readers.delete(reader));
     if (this.#isEnded) reader.end();
     else this.#readers.add(reader);
-    return reader;
+    return new Watch(reader);
   }
 }
 
-class Reader implements AsyncIterableIterator<ReadyObservation> {
+interface Kept {
+  readonly step: Step;
+  readonly sequence: number;
+  readonly bytes: number;
+}
+
+/** The steps that a reader has not taken yet. */
+class Reader implements WatchSource<ReadyObservation> {
   readonly #leave: () => void;
-  #queue: ReadyObservation[] = [];
+  #kept: Kept[] = [];
+  #bytes = 0;
   #sequence = 0;
   #dropped = 0;
   #isEnded = false;
-  #waiting: (() => void)[] = [];
+  #wake: () => void = () => undefined;
 
   constructor(leave: () => void) {
     this.#leave = leave;
   }
 
-  push(step: Step): void {
+  /** The newest step is kept, however large. */
+  push(step: Step, bytes: number): void {
     this.#sequence++;
-    if (this.#queue.length >= READY_OBSERVATIONS_MAX) {
-      this.#queue.shift();
+    const bytesMax = READY_OBSERVATION_BYTES_MAX - bytes;
+    while (this.#kept.length >= READY_OBSERVATIONS_MAX || this.#bytes > bytesMax) {
+      if (this.#shift() === undefined) break;
       this.#dropped++;
     }
-    this.#queue.push({ ...step, sequence: this.#sequence, dropped: this.#dropped });
+    this.#kept.push({ step, sequence: this.#sequence, bytes });
+    this.#bytes += bytes;
     this.#wake();
   }
 
@@ -71,29 +85,33 @@ class Reader implements AsyncIterableIterator<ReadyObservation> {
     this.#wake();
   }
 
-  async next(): Promise<IteratorResult<ReadyObservation, undefined>> {
-    for (;;) {
-      const value = this.#queue.shift();
-      if (value !== undefined) return { value: { ...value, dropped: this.#dropped }, done: false };
-      if (this.#isEnded) return { value: undefined, done: true };
-      await new Promise<void>((wake) => this.#waiting.push(wake));
-    }
+  take(): ReadyObservation | undefined {
+    const kept = this.#shift();
+    return kept && { ...kept.step, sequence: kept.sequence, dropped: this.#dropped };
   }
 
-  async return(): Promise<IteratorResult<ReadyObservation, undefined>> {
+  isOver(): boolean {
+    return this.#isEnded;
+  }
+
+  waits(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  left(): void {
+    this.#kept = [];
     this.#leave();
-    this.#queue = [];
-    this.end();
-    return { value: undefined, done: true };
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<ReadyObservation> {
-    return this;
+  #shift(): Kept | undefined {
+    const kept = this.#kept.shift();
+    if (kept !== undefined) this.#bytes -= kept.bytes;
+    return kept;
   }
+}
 
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
-  }
+/** An entry counts in each list: it may be in memory because of any of them. */
+function bytesOf({ entries, committedEntries, messages }: Step): number {
+  const lists = [entries, committedEntries, ...messages.map((message) => message.entries)];
+  return lists.flat().reduce((bytes, { data }) => bytes + data.length, 0);
 }

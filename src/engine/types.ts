@@ -57,13 +57,16 @@ export interface Engine extends AsyncDisposable {
   status(): NodeStatus;
   readonly isLeader: boolean;
   readonly leader: Member | undefined;
-  /** Begins with the present state. Ends when the engine stops. */
+  /**
+   * Begins with the present state, and gives the newest that the reader has time for. Ends when the engine stops;
+   * a reader leaves with its loop, or by the iterator's `return`, at once.
+   */
   leaderChanges(): AsyncIterable<LeaderChange>;
   /** Settles when the node has failed for good (disk, divergence, a bug), with why; never when it was stopped. */
   readonly failed: Promise<Error>;
   /** Resolves when the other one leads. This and the changes of members may be asked on any node. */
   transferLeadership(toNodeId: string, options?: WaitOptions): Promise<void>;
-  /** Begins with the present state. Ends when the engine stops. */
+  /** In the manner of `leaderChanges`. */
   memberChanges(): AsyncIterable<MembersChange>;
   /** A member that gets its vote when it has caught up; what its node must be started with. */
   addNode(nodeId: string, address: string, options?: WaitOptions): Promise<Invitation>;
