@@ -296,6 +296,7 @@ export class RaftNode implements AsyncDisposable {
    * and after the end, too. Cheap enough for every second.
    */
   status(): NodeStatus {
-    return this.#life.status();
+    // Parts of it are what the node itself goes by, such as who leads.
+    return structuredClone(this.#life.status());
   }
 }

@@ -1,9 +1,12 @@
-/** Those who watch a node: they can neither hold it up nor be held by it. */
+/**
+ * What a node tells of itself: to those who watch it, who can neither hold it up nor be held by it, and to
+ * those who ask for its status, which is theirs.
+ */
 import { describe, expect, it } from 'vitest';
 import { until } from '../../sim/rigs/test-cluster.ts';
 import { READY_OBSERVATIONS_MAX } from '../limits.ts';
 import { leaderOf, type Made, Stage } from './scenarios.fixture.ts';
-import type { LeaderChange, MembersChange, ReadyObservation } from './types.ts';
+import type { LeaderChange, MembersChange, NodeStatus, ReadyObservation } from './types.ts';
 
 type Told = LeaderChange | MembersChange | ReadyObservation;
 type Watch = AsyncIterator<Told, unknown>;
@@ -58,3 +61,26 @@ describe('a node that is watched', () => {
     }
   });
 });
+
+describe('the status', () => {
+  it('is a copy: who changes it changes nothing', async () => {
+    await using stage = new Stage(3);
+    const nodes = await stage.startAll();
+    const { node } = await leaderOf(nodes);
+    await node.propose(Buffer.from('x'));
+    const before = JSON.stringify({ ...node.status(), members: [] });
+    spoil(node.status());
+    expect(JSON.stringify({ ...node.status(), members: [] })).toBe(before);
+    expect(node.status().members.map(({ nodeId }) => nodeId)).toEqual(['n1', 'n2', 'n3']);
+    expect(node.leader?.nodeId).toBe(node.nodeId);
+  });
+});
+
+/** Overwrites all that it holds, at every depth. */
+function spoil(data: NodeStatus | Record<string, unknown>): void {
+  const fields = data as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'object' && value !== null) spoil(value as Record<string, unknown>);
+    fields[name] = 'spoilt';
+  }
+}
