@@ -3,10 +3,11 @@
  * when it fails, and never left without an answer.
  */
 import { describe, expect, it } from 'vitest';
+import type { Bus } from '../../sim/rigs/bus-transport.ts';
 import { TestCluster, type TestNode, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import { LEADER_CALLS_MAX } from '../limits.ts';
-import type { RaftId } from '../raft/index.ts';
+import { MessageType, type RaftId } from '../raft/index.ts';
 import { FrameKind } from './forwarding.ts';
 import {
   type LeaderCall,
@@ -14,6 +15,7 @@ import {
   type LeaderCallsHost,
   unpackAnswer,
 } from './leader-calls.ts';
+import { codeOf, leaderOf, type Made, Stage } from './scenarios.fixture.ts';
 
 const REMOVE: LeaderCall = { op: 'remove', nodeId: 'n9' };
 
@@ -41,15 +43,6 @@ function pair(perform: (call: LeaderCall) => Promise<unknown>) {
   const leader = make(1);
   const follower = make(2);
   return { leader, follower, sent, state };
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    return error instanceof ClusterError ? error.code : String(error);
-  }
-  return 'resolved';
 }
 
 describe('a call', () => {
@@ -155,6 +148,31 @@ describe('on a follower', () => {
     await until('it leads', () => node.isLeader);
   });
 
+  it('that has not applied what the leader has done says so at the deadline, and lets its caller go', async () => {
+    await using stage = new Stage(3, { electionTicks: 10_000 });
+    const nodes = await stage.startAll();
+    nodes[0]?.node.campaign();
+    const leader = await leaderOf(nodes);
+    const { node } = nodes.find((made) => made !== leader) as Made;
+    const { raftId } = node.status();
+    dropAppends(leader, raftId);
+    const answers = countAnswers(stage, raftId);
+    const controller = new AbortController();
+    const options = { signal: controller.signal, timeoutMs: 60_000 };
+    const given = codeOf(node.addLearner('n9', 'n9:1', options));
+    await until('the leader has answered', () => answers.count === 1);
+    controller.abort();
+    expect(await given).toBe('ABORTED');
+
+    await expect(node.addLearner('n9', 'n9:1', { timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: expect.stringContaining('the leader has done it'),
+    });
+    expect(answers.count).toBe(2);
+    expect(leader.node.status().members.length).toBe(4);
+    expect(node.status().members.length).toBe(3);
+  });
+
   it('that removes itself there is told that it was done, although it ends by it', async () => {
     await using cluster = new TestCluster(3);
     await cluster.startAll();
@@ -180,3 +198,25 @@ describe('on a follower', () => {
     expect(await codeOf(node.addNode('n9', 'n9:1'))).toBe('NOT_LEADER');
   });
 });
+
+/** The log does not come any further on that node; all else does. */
+function dropAppends({ transport }: Made, to: RaftId): void {
+  const send = transport.send.bind(transport);
+  transport.send = (message) => {
+    if (message.type !== MessageType.App || message.to !== to) send(message);
+  };
+}
+
+/** Counts the answers to calls that have arrived there from now on. */
+function countAnswers(stage: Stage, at: RaftId): { count: number } {
+  const counted = { count: 0 };
+  const { events } = stage.bus.endpoint(at) as NonNullable<ReturnType<Bus['endpoint']>>;
+  const frame = events.frame.bind(events);
+  Object.assign(events, {
+    frame: (...[from, kind, payload]: Parameters<typeof frame>) => {
+      frame(from, kind, payload);
+      if (kind === FrameKind.LeaderAnswer) counted.count++;
+    },
+  });
+  return counted;
+}

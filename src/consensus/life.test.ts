@@ -111,19 +111,42 @@ describe('callers', () => {
   it('who gave up before the call is told at once, whatever was asked', async () => {
     cluster = new TestCluster(3);
     await cluster.startAll();
-    const { node } = await cluster.leader();
+    const { node: leading } = await cluster.leader();
     const options = { signal: AbortSignal.abort(), timeoutMs: 60_000 };
     const to = cluster.followers(await cluster.leader())[0]?.node.nodeId ?? '';
-    for (const asked of [
-      node.propose(text('x'), options),
-      node.readIndex(options),
-      node.addLearner('n9', 'n9:1', options),
-      node.removeNode(to, options),
-      node.transferLeadership(to, options),
-    ]) {
-      expect(await codeOf(asked)).toBe('ABORTED');
+    await leading.addLearner('n8', 'n8:1');
+    for (const { node } of cluster.nodes.values()) {
+      for (const asked of [
+        node.propose(text('x'), options),
+        node.openSession(options),
+        node.closeSession(1, options),
+        node.readIndex(options),
+        node.readBarrier({ consistency: 'local', ...options }),
+        node.addLearner('n9', 'n9:1', options),
+        node.removeNode(to, options),
+        node.transferLeadership(to, options),
+        // These would have nothing to do.
+        node.addLearner('n8', 'n8:1', options),
+        node.promoteLearner('n1', options),
+        node.removeNode('nobody', options),
+        node.transferLeadership(leading.nodeId, options),
+      ]) {
+        expect(await codeOf(asked)).toBe('ABORTED');
+      }
     }
-    expect(node.isLeader).toBe(true);
+    expect(leading.isLeader).toBe(true);
+    expect(leading.status().members.length).toBe(4);
+  });
+
+  it('who waits for another one to lead is told when the node is stopped meanwhile', async () => {
+    cluster = new TestCluster(3, { electionTicks: 10_000, stopTimeoutMs: 20 });
+    await cluster.startAll();
+    cluster.nodes.get('n1')?.node.campaign();
+    const { node } = await cluster.leader();
+    cluster.bus.isolate(2);
+    const transferred = codeOf(node.transferLeadership('n2', { timeoutMs: 60_000 }));
+    await node.stop();
+    expect(await transferred).toBe('NODE_STOPPED');
   });
 
   it('a deadline of nothing, and one in the far future', async () => {

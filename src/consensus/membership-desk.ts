@@ -1,7 +1,7 @@
 /**
  * What may be asked about the members, on any node: adding, promoting, removing, and who is to lead. The
- * leader does it: each is one change in the log. Another node asks its leader, and says so only when it
- * has applied the change itself.
+ * leader does it: each is one change in the log. Another node asks its leader, and says that it is done only
+ * when it has applied the change itself; where its caller's time ends before that, the caller is to ask again.
  */
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
@@ -45,6 +45,7 @@ export class MembershipDesk {
     checkNodeId(nodeId, 'nodeId');
     // Once committed, an address that is none would be every member's to live with.
     parseAddress(address);
+    checkNotAborted(options.signal);
     const call = { op: 'add', nodeId, address, wantsVote } as const;
     if (this.#isElsewhere()) return (await this.#askLeader(call, options)) as Invitation;
     const deadline = this.#life.deadline(options.timeoutMs);
@@ -101,6 +102,7 @@ export class MembershipDesk {
   /** Resolves when its vote counts, whatever the others forget. */
   async promote(nodeId: string, options: WaitOptions): Promise<void> {
     checkNodeId(nodeId, 'nodeId');
+    checkNotAborted(options.signal);
     const deadline = this.#life.deadline(options.timeoutMs);
     if (this.#isElsewhere()) await this.#askLeader({ op: 'promote', nodeId }, options);
     else await this.#promoteHere(nodeId, deadline, options.signal);
@@ -134,6 +136,7 @@ export class MembershipDesk {
   /** Resolves when the others can do without it, whatever they forget: then it may be switched off. */
   async remove(nodeId: string, options: WaitOptions): Promise<boolean> {
     checkNodeId(nodeId, 'nodeId');
+    checkNotAborted(options.signal);
     const deadline = this.#life.deadline(options.timeoutMs);
     const wasMember = this.#isElsewhere()
       ? await this.#askToRemove(nodeId, options)
@@ -215,6 +218,7 @@ export class MembershipDesk {
     await life.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
     if (loop.leaderId === raftId) return;
     if (signal?.aborted === true) throw abandoned(signal);
+    life.checkTakesPart();
     throw new ClusterError(
       'TRANSFER_TIMED_OUT',
       `${toNodeId} did not take over in time; ${life.leader?.nodeId ?? 'nobody'} leads: ` +
@@ -255,17 +259,20 @@ export class MembershipDesk {
     }
   }
 
-  /** Resolves when this node has applied what was done there, or its caller's time is over. */
-  async #askLeader(call: LeaderCall, options: WaitOptions): Promise<unknown> {
-    const { signal } = options;
-    checkNotAborted(signal);
-    const deadline = this.#life.deadline(options.timeoutMs);
+  /** Resolves when this node has applied what was done there. @throws ClusterError OUTCOME_UNKNOWN, ABORTED. */
+  async #askLeader(call: LeaderCall, { signal, timeoutMs }: WaitOptions): Promise<unknown> {
+    const deadline = this.#life.deadline(timeoutMs);
     const { leaderCalls, replica } = this.#life.parts;
     const { promise, abandon } = leaderCalls.ask(this.#life.started.loop.leaderId, call, deadline);
     const answer = await unlessAborted(signal, promise, abandon);
     const value = unpackAnswer(answer);
-    await this.#life.waitUntil(() => replica.appliedIndex >= answer.index, deadline);
-    return value;
+    const isApplied = (): boolean => replica.appliedIndex >= answer.index;
+    await this.#life.waitUntil(() => isApplied() || signal?.aborted === true, deadline);
+    // Of its own removal a node may never hear but by its end.
+    if (isApplied() || (call.op === 'remove' && call.nodeId === this.#life.nodeId)) return value;
+    if (signal?.aborted === true) throw abandoned(signal);
+    const text = `the leader has done it, and node ${this.#life.nodeId} has not applied it yet`;
+    throw new ClusterError('OUTCOME_UNKNOWN', `${text}: ask again, that is safe`);
   }
 
   /**
