@@ -282,8 +282,9 @@ export const STATE_HASHES_KEPT: number = 64;
 /** Steps of the core kept for a slow reader of `ready()`; they hold entries, so not many. */
 export const READY_OBSERVATIONS_MAX: number = 256;
 /**
- * Bytes of entries in the steps kept for a slow reader of `ready()`: they stay in memory because of it alone. An
- * entry counts for each list that it stands in. The newest step is kept, however large.
+ * Bytes of entries in the steps kept for a slow reader of `ready()`: they stay in memory because of
+ * it alone. An entry counts for each list that it stands in. The newest step is kept, however
+ * large.
  */
 export const READY_OBSERVATION_BYTES_MAX: number = 16 * MIB;
 /** Changes of members and hand-overs that a leader works on for other nodes at once. */

@@ -75,13 +75,15 @@ export interface RaftNodeConfig {
   /** Entries kept behind a snapshot, of large ones fewer: a follower that lags by more gets the snapshot instead. */
   readonly snapshotCatchUpEntries: number;
   /**
-   * Ask before raising the term: a node that comes back does not depose a healthy leader. Where it is off,
-   * a leader whose process died is replaced after the election timeout, as a silent one, and not at once.
+   * Ask before raising the term: a node that comes back does not depose a healthy leader. Where it
+   * is off, a leader whose process died is replaced after the election timeout, as a silent one,
+   * and not at once.
    */
   readonly preVote: boolean;
   /**
-   * A leader that does not hear a majority for an election timeout steps down; and who hears a leader votes for
-   * nobody else. Where it is off, a dead leader is replaced after the election timeout only, as without `preVote`.
+   * A leader that does not hear a majority for an election timeout steps down; and who hears a
+   * leader votes for nobody else. Where it is off, a dead leader is replaced after the election
+   * timeout only, as without `preVote`.
    */
   readonly checkQuorum: boolean;
   /** Refuse proposals on followers instead of sending them to the leader. */

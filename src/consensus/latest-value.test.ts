@@ -1,4 +1,7 @@
-/** That a watcher sees the newest value, misses what it was too slow for, and can leave at any moment. */
+/**
+ * That a watcher sees the newest value, misses what it was too slow for, and can leave at any
+ * moment.
+ */
 import { describe, expect, it } from 'vitest';
 import { LatestValue } from './latest-value.ts';
 

@@ -1,7 +1,8 @@
 /**
  * A value that changes, as an async iterable: a reader gets the present value at once and then each
- * newer one that it has time for. A slow reader misses steps, never the newest, and never slows down
- * the one who sets it (WISHES 6). A reader that was dropped without a word leaves nothing behind, unless it waits.
+ * newer one that it has time for. A slow reader misses steps, never the newest, and never slows
+ * down the one who sets it (WISHES 6). A reader that was dropped without a word leaves nothing
+ * behind, unless it waits.
  */
 import { Watch } from './watch.ts';
 

@@ -148,7 +148,7 @@ describe('on a follower', () => {
     await until('it leads', () => node.isLeader);
   });
 
-  it('that has not applied what the leader has done says so at the deadline, and lets its caller go', async () => {
+  it('that is behind with what the leader did says so in time, and lets its caller go', async () => {
     await using stage = new Stage(3, { electionTicks: 10_000 });
     const nodes = await stage.startAll();
     nodes[0]?.node.campaign();

@@ -1,7 +1,8 @@
 /**
- * What may be asked about the members, on any node: adding, promoting, removing, and who is to lead. The
- * leader does it: each is one change in the log. Another node asks its leader, and says that it is done only
- * when it has applied the change itself; where its caller's time ends before that, the caller is to ask again.
+ * What may be asked about the members, on any node: adding, promoting, removing, and who is to
+ * lead. The leader does it: each is one change in the log. Another node asks its leader, and says
+ * that it is done only when it has applied the change itself; where its caller's time ends before
+ * that, the caller is to ask again.
  */
 import { ClusterError } from '../errors.ts';
 import type { ConfChangeV2, RaftId } from '../raft/index.ts';
@@ -259,7 +260,10 @@ export class MembershipDesk {
     }
   }
 
-  /** Resolves when this node has applied what was done there. @throws ClusterError OUTCOME_UNKNOWN, ABORTED. */
+  /**
+   * Resolves when this node has applied what was done there. @throws ClusterError OUTCOME_UNKNOWN,
+   * ABORTED.
+   */
   async #askLeader(call: LeaderCall, { signal, timeoutMs }: WaitOptions): Promise<unknown> {
     const deadline = this.#life.deadline(timeoutMs);
     const { leaderCalls, replica } = this.#life.parts;

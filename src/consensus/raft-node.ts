@@ -118,9 +118,13 @@ export class RaftNode implements AsyncDisposable {
    * Proposes a command; resolves with the state machine's result once this node has applied it.
    *
    * Rejects with
-   * - REQUEST_INVALID, COMMAND_TOO_LARGE, OVERLOADED, NODE_STOPPED, NODE_FAILED, NO_LEADER, NO_QUORUM: nothing was
-   *   proposed; nor where the state machine's own `check` refuses the command;
-   * - OUTCOME_UNKNOWN, ABORTED: it may or may not take effect;
+   * - REQUEST_INVALID, COMMAND_TOO_LARGE, NOT_STARTED, NODE_STOPPED, NODE_FAILED (also of a node
+   *   that was removed), OVERLOADED, NOT_LEADER (where forwarding is disabled): nothing was
+   *   proposed; nor where the state machine's own `check` refuses the command, with whatever it
+   *   throws;
+   * - NO_QUORUM, NO_LEADER, DEADLINE_EXCEEDED: the deadline came first, and nothing was proposed;
+   * - OUTCOME_UNKNOWN: it may or may not take effect; ABORTED: likewise, unless its `retryable` is
+   *   `yes`;
    * - RESULT_TOO_LARGE: it was applied, and its result is too large to be told;
    * - SESSION_EXPIRED, SEQUENCE_STALE: the request id is not answered any more; not applied now.
    */
@@ -149,7 +153,10 @@ export class RaftNode implements AsyncDisposable {
     this.#life.submit(CommandKind.Application, command, options, listener);
   }
 
-  /** Opens a session; see `RequestId`. A lost answer leaves one behind, which ends by itself unused. */
+  /**
+   * Opens a session; see `RequestId`. A lost answer leaves one behind, which ends by itself unused.
+   * Rejects as `propose` does.
+   */
   async openSession(options: WaitOptions = NO_OPTIONS): Promise<SessionId> {
     checkWaitOptions(options);
     const nothing = new Uint8Array(0);
@@ -169,7 +176,13 @@ export class RaftNode implements AsyncDisposable {
 
   /**
    * Resolves when the local state holds every write that was acknowledged anywhere before the call;
-   * read it in the same turn. Rejects with NO_LEADER or NO_QUORUM at the deadline, with OVERLOADED.
+   * read it in the same turn. On any node, learners included.
+   *
+   * Rejects with
+   * - REQUEST_INVALID, NOT_STARTED, OVERLOADED, ABORTED; with NODE_STOPPED or NODE_FAILED also
+   *   where the node ends meanwhile, or was removed;
+   * - NO_QUORUM, NO_LEADER at the deadline; DEADLINE_EXCEEDED where neither is missing, such as on
+   *   a node that has not applied that far yet, or is installing a snapshot.
    */
   async readIndex(options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);
@@ -181,8 +194,10 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * As `readIndex`; with `local` it asks nobody, and only says whether this node takes part at all: what
-   * one that stopped, failed or was removed has in memory is nothing to go by.
+   * As `readIndex`, with the same errors. With `local` it asks nobody, and only says whether this
+   * node takes part at all: what one that stopped, failed or was removed has in memory is nothing
+   * to go by. It resolves at once, unless the state is being replaced by a snapshot: it waits for
+   * that, until the deadline.
    */
   async readBarrier(options: ReadOptions = NO_OPTIONS): Promise<void> {
     checkReadOptions(options);
@@ -202,13 +217,17 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * Makes the node a member: a learner at once, and a voter as soon as it has caught up, which whoever
-   * leads then looks after. Resolves with what the node must be started with (`config.join`). Asked again
-   * before the node has come, it gives the same invitation again. On any node: the leader is asked.
+   * Makes the node a member: a learner at once, and a voter as soon as it has caught up, which
+   * whoever leads then looks after. Resolves with what the node must be started with
+   * (`config.join`). Asked again before the node has come, it gives the same invitation again. On
+   * any node: the leader is asked.
    *
-   * Rejects with NO_LEADER, MEMBER_EXISTS, CONFIG_INVALID (node id), PEER_ADDRESS_INVALID,
-   * PROPOSAL_DROPPED, CHANGE_IN_PROGRESS, OVERLOADED, and NOT_LEADER where forwarding is disabled: nothing
-   * was changed; OUTCOME_UNKNOWN, ABORTED: ask again.
+   * Rejects with
+   * - REQUEST_INVALID (options), CONFIG_INVALID (node id), PEER_ADDRESS_INVALID, MEMBER_EXISTS;
+   *   NOT_STARTED, NODE_STOPPED, NODE_FAILED; NO_LEADER, NO_QUORUM, DEADLINE_EXCEEDED;
+   *   CHANGE_IN_PROGRESS, PROPOSAL_DROPPED, OVERLOADED; NOT_LEADER, where leadership has just
+   *   changed, or forwarding is disabled: nothing was changed;
+   * - OUTCOME_UNKNOWN, ABORTED: ask again.
    */
   async addNode(
     nodeId: string,
@@ -219,7 +238,10 @@ export class RaftNode implements AsyncDisposable {
     return await this.#desk.add(nodeId, address, true, options);
   }
 
-  /** As `addNode`, but it stays a learner, which follows the log and does not vote, until it is promoted. */
+  /**
+   * As `addNode`, but it stays a learner, which follows the log and does not vote, until it is
+   * promoted. Rejects as `addNode` does.
+   */
   async addLearner(
     nodeId: string,
     address: string,
@@ -230,8 +252,11 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * Gives a learner its vote, also before it has caught up; resolves when that vote counts whatever the others
-   * forget. A voter stays one. On any node. @throws ClusterError as `Engine.promoteLearner`.
+   * Gives a learner its vote, also before it has caught up; resolves when that vote counts whatever
+   * the others forget. A voter stays one. On any node. Rejects as `addNode` does, but for what is
+   * about names and addresses that are taken, with MEMBER_UNKNOWN, and with CONF_CHANGE_INVALID:
+   * with its vote the voters that are reached would be no majority. OUTCOME_UNKNOWN may also mean
+   * that it votes, and not enough of the others have written that down.
    */
   async promoteLearner(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);
@@ -239,23 +264,42 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * Removes a member; false when nobody is called so, so that it may be asked again after a lost answer.
-   * Resolves when the others can do without it for certain: it may be switched off from then on, and not
-   * before. It is told, and ends with MEMBER_REMOVED. Refused with CONF_CHANGE_INVALID where the voters
-   * that remain could decide nothing. On any node; a leader that is removed steps down.
+   * Removes a member; false when nobody is called so, so that it may be asked again after a lost
+   * answer. Resolves when the others can do without it for certain: it may be switched off from
+   * then on, and not before. It is told, and ends with MEMBER_REMOVED. On any node; a leader that
+   * is removed steps down.
+   *
+   * Rejects as `addNode` does, but for what is about names and addresses that are taken, and with
+   * CONF_CHANGE_INVALID where the voters that remain could decide nothing. OUTCOME_UNKNOWN may also
+   * mean that it is removed, and must run on for now.
    */
   async removeNode(nodeId: string, options: WaitOptions = NO_OPTIONS): Promise<boolean> {
     checkWaitOptions(options);
     return await this.#desk.remove(nodeId, options);
   }
 
-  /** Hands leadership to another voter; resolves when it leads. On any node. */
+  /**
+   * Hands leadership to another voter; resolves when it leads, at once where it does already. On
+   * any node.
+   *
+   * Rejects with REQUEST_INVALID (options), CONFIG_INVALID (node id), MEMBER_UNKNOWN,
+   * CONF_CHANGE_INVALID (of a learner), NOT_STARTED, NODE_STOPPED, NODE_FAILED, NO_LEADER,
+   * NO_QUORUM, OVERLOADED, NOT_LEADER (leadership has just changed, or forwarding is disabled);
+   * TRANSFER_TIMED_OUT: another one leads, or nobody; OUTCOME_UNKNOWN: what became of it is not
+   * known here; ABORTED.
+   */
   async transferLeadership(toNodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);
     await this.#desk.transferLeadership(toNodeId, options);
   }
 
-  /** Stands for election now, whatever the timers say. */
+  /**
+   * Stands for election now, whatever the timers say. It only begins: `leaderChanges` tells what
+   * came of it. With `preVote` the others are asked first, and refuse while they hear a leader
+   * (`checkQuorum`). Does nothing on a leader, on a learner or on one that was removed, and while a
+   * committed change of members is yet to be applied.
+   * @throws ClusterError NOT_STARTED, NODE_STOPPED, NODE_FAILED.
+   */
   campaign(): void {
     this.#life.checkTakesPart();
     const { core, loop } = this.#life.started;
@@ -269,8 +313,9 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * Who leads, as this node knows it: the present state first, then the newest that the reader has time for;
-   * ends when the node does. A reader leaves with its loop, or by the iterator's `return`, at once.
+   * Who leads, as this node knows it: the present state first, then the newest that the reader has
+   * time for; ends when the node does. A reader leaves with its loop, or by the iterator's
+   * `return`, at once.
    */
   leaderChanges(): AsyncIterable<LeaderChange> {
     return this.#life.told.leaders;
@@ -282,10 +327,11 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * What the core does, step by step, from now on; ends when the node does. An observation: a reader that
-   * is too slow loses the oldest steps and is told how many (READY_OBSERVATIONS_MAX are kept at most, with
-   * READY_OBSERVATION_BYTES_MAX bytes of entries); it holds these until it leaves, by the iterator's `return`.
-   * Nothing is to be acknowledged by it; who wants to drive the core by hand uses `quorate/raft`.
+   * What the core does, step by step, from now on; ends when the node does. An observation: a
+   * reader that is too slow loses the oldest steps and is told how many (READY_OBSERVATIONS_MAX are
+   * kept at most, with READY_OBSERVATION_BYTES_MAX bytes of entries); it holds these until it
+   * leaves, by the iterator's `return`. Nothing is to be acknowledged by it; who wants to drive the
+   * core by hand uses `quorate/raft`.
    */
   ready(): AsyncIterableIterator<ReadyObservation> {
     return this.#life.parts.observers.read();

@@ -4,11 +4,11 @@
  * All reads that wait at the same moment share one question to the core ("up to which index is it
  * confirmed that nobody else led?", read index, thesis 6.4); they are released once this node has
  * applied that index. One question is under way at a time, the next gathers meanwhile. A question
- * that gets no answer (the leader changed, a message was lost) is asked again with a new context, so
- * that an answer to the old one can not confirm the new one (NASTY 21).
+ * that gets no answer (the leader changed, a message was lost) is asked again with a new context,
+ * so that an answer to the old one can not confirm the new one (NASTY 21).
  *
- * While a snapshot takes the place of the state nobody reads, whatever index was applied before: not even
- * who asks for no more than what this node has.
+ * While a snapshot takes the place of the state nobody reads, whatever index was applied before:
+ * not even who asks for no more than what this node has.
  */
 import { ClusterError } from '../errors.ts';
 import { READS_WAITING_MAX } from '../limits.ts';
@@ -72,7 +72,9 @@ export class Reads {
     return read;
   }
 
-  /** One that takes what this node has, as soon as that is whole. @throws ClusterError OVERLOADED. */
+  /**
+   * One that takes what this node has, as soon as that is whole. @throws ClusterError OVERLOADED.
+   */
   addLocal(deadline: number): WaitingRead {
     const read = this.#newRead(deadline);
     this.#confirmed.unshift({ index: 0, reads: [read] });

@@ -44,7 +44,7 @@ it('one that is too slow loses the oldest, and is told how many', async () => {
   expect((await other.next()).done).toBe(true);
 });
 
-it('one that is too slow for large steps loses them by their bytes; the newest is kept, however large', async () => {
+it('one that is too slow for large steps loses them by bytes, but never the newest', async () => {
   const observers = new ReadyObservers();
   const slow = observers.read();
   const stepOf = (bytes: number): Ready => {

@@ -1,7 +1,7 @@
 /**
- * The core's steps for outside readers. A reader has a queue of its own, bounded by steps and by the bytes
- * of their entries; one that is too slow loses the oldest and is told how many, and the core never waits for
- * it (WISHES 6).
+ * The core's steps for outside readers. A reader has a queue of its own, bounded by steps and by
+ * the bytes of their entries; one that is too slow loses the oldest and is told how many, and the
+ * core never waits for it (WISHES 6).
  */
 import { READY_OBSERVATION_BYTES_MAX, READY_OBSERVATIONS_MAX } from '../limits.ts';
 import { isStorageThread, type RaftId, type Ready } from '../raft/index.ts';

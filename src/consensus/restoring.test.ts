@@ -1,7 +1,7 @@
 /**
- * While a snapshot takes the place of a follower's state nobody reads it: a machine may be half the old one
- * and half the new one then, and the index that was applied before says nothing. The machine in here stands
- * still in the middle of its restore until the test lets it go on.
+ * While a snapshot takes the place of a follower's state nobody reads it: a machine may be half the
+ * old one and half the new one then, and the index that was applied before says nothing. The
+ * machine in here stands still in the middle of its restore until the test lets it go on.
  */
 import { expect, it } from 'vitest';
 import { JournalMachine, until } from '../../sim/rigs/test-cluster.ts';
@@ -70,7 +70,9 @@ function expectWhole(seen: readonly string[], leader: Made): void {
   expect(seen).toEqual(leader.machine.journal.slice(0, seen.length));
 }
 
-/** Keeps back the next message of that kind to that node; what it was, and how to send it after all. */
+/**
+ * Keeps back the next message of that kind to that node; what it was, and how to send it after all.
+ */
 function holdNext(transport: Transport, type: MessageType, to: number) {
   const send = transport.send.bind(transport);
   const held: { message?: Message; release(): void } = {
@@ -115,7 +117,7 @@ it('a read that was confirmed at an index applied long ago waits, too', async ()
   expectWhole(await seen, leader);
 });
 
-it('whose time ends meanwhile is told that a snapshot is installed, who gives up that he did', async () => {
+it('a read that ends meanwhile says that a snapshot is installed, or that it was given up', async () => {
   await using stage = new Stage(3, CONFIG);
   const { follower, machine, restoreHalf } = await oneBehind(stage);
   await restoreHalf();

@@ -82,7 +82,7 @@ describe('succession', () => {
     expect(state.campaigns).toEqual([]);
   });
 
-  it('a refusal deposes nobody where others would vote against a leader that they hear', async () => {
+  it('a refusal deposes nobody where others vote against a leader that they hear', async () => {
     const clock = new ManualClock();
     const { state, succession } = heir(2, clock, false);
     succession.refused(1);

@@ -1,15 +1,17 @@
 /**
  * What to do when the leader's address answers that nobody listens there: its process is dead, and
- * nobody need wait for the election timeout. The node forgets its leader and stands for election. The
- * same when the log says that the leader is no member any more (NASTY 6).
+ * nobody need wait for the election timeout. The node forgets its leader and stands for election.
+ * The same when the log says that the leader is no member any more (NASTY 6).
  *
- * It is a preference about who campaigns when, never a decision: pre-vote keeps it harmless where only
- * this node lost sight of a leader that lives, because the others still follow it and refuse. Whether they
- * do is up to check-quorum; without either of the two one node would depose a leader that serves all others,
- * so then a refusal tells nothing, and the election timeout is waited for. The members stand one after the other, so that they do not split the vote; and again until somebody leads,
- * because the first to stand may be refused by one who has not noticed yet, or has the longer log, and
- * because a vote may be split all the same: two candidates who wait for a third, dead one would wait for
- * the election timeout. The rounds grow, so that votes have time to reach a slow disk and come back.
+ * It is a preference about who campaigns when, never a decision: pre-vote keeps it harmless where
+ * only this node lost sight of a leader that lives, because the others still follow it and refuse.
+ * Whether they do is up to check-quorum; without either of the two one node would depose a leader
+ * that serves all others, so then a refusal tells nothing, and the election timeout is waited for.
+ * The members stand one after the other, so that they do not split the vote; and again until
+ * somebody leads, because the first to stand may be refused by one who has not noticed yet, or has
+ * the longer log, and because a vote may be split all the same: two candidates who wait for a
+ * third, dead one would wait for the election timeout. The rounds grow, so that votes have time to
+ * reach a slow disk and come back.
  */
 import { NONE, type RaftId, type Term } from '../raft/index.ts';
 import type { Clock, Random, Timer } from '../world/index.ts';
@@ -24,7 +26,10 @@ const ROUND_MS_MAX = 1_000;
 export interface SuccessionHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Nobody is elected against a leader that a majority hears: pre-vote and check-quorum are both on. */
+  /**
+   * Nobody is elected against a leader that a majority hears: pre-vote and check-quorum are both
+   * on.
+   */
   readonly sparesLiving: boolean;
   leaderId(): RaftId;
   voters(): readonly RaftId[];

@@ -55,9 +55,10 @@ export interface StateMachine {
    */
   snapshot(): readonly SnapshotSection[];
   /**
-   * Replaces the state by that of a snapshot: at start, and when the node had fallen too far behind. No read of
-   * the node is answered until it resolves (`readIndex`, `readBarrier`, also a local one), and nothing is
-   * applied: it may go part by part. Who reads the machine without asking the node may see half of it.
+   * Replaces the state by that of a snapshot: at start, and when the node had fallen too far
+   * behind. No read of the node is answered until it resolves (`readIndex`, `readBarrier`, also a
+   * local one), and nothing is applied: it may go part by part. Who reads the machine without
+   * asking the node may see half of it.
    */
   restore(reader: Pick<SnapshotReader, 'section'>): Promise<void>;
 }

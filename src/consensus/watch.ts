@@ -1,7 +1,7 @@
 /**
- * One who watches something that goes on, as an async iterator. The rule that it protects: whoever watches
- * can leave at any moment, also while he waits for the next value. (An async generator can not be left then:
- * its `return` waits for the `next` that waits.)
+ * One who watches something that goes on, as an async iterator. The rule that it protects: whoever
+ * watches can leave at any moment, also while he waits for the next value. (An async generator can
+ * not be left then: its `return` waits for the `next` that waits.)
  */
 
 /** What is watched, as one watcher sees it. */
@@ -10,7 +10,10 @@ export interface WatchSource<T> {
   take(): T | undefined;
   /** Whether no more will come than can be taken now. */
   isOver(): boolean;
-  /** The watcher waits: it is to be woken once there may be more, or no more. Always the same function. */
+  /**
+   * The watcher waits: it is to be woken once there may be more, or no more. Always the same
+   * function.
+   */
   waits(wake: () => void): void;
   /** The watcher has left, and need not be woken any more. */
   left(wake: () => void): void;
@@ -18,7 +21,10 @@ export interface WatchSource<T> {
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
 
-/** Ends when its source is over and all of it was taken; or with `return`, at once, for each `next` that waits. */
+/**
+ * Ends when its source is over and all of it was taken; or with `return`, at once, for each `next`
+ * that waits.
+ */
 export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: WatchSource<T>;
   #waiting: (() => void)[] = [];

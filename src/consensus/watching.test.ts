@@ -1,6 +1,6 @@
 /**
- * What a node tells of itself: to those who watch it, who can neither hold it up nor be held by it, and to
- * those who ask for its status, which is theirs.
+ * What a node tells of itself: to those who watch it, who can neither hold it up nor be held by it,
+ * and to those who ask for its status, which is theirs.
  */
 import { describe, expect, it } from 'vitest';
 import { until } from '../../sim/rigs/test-cluster.ts';
