@@ -23,3 +23,13 @@ export async function expectBroken(
   const named = report.results.find(({ id }) => id.endsWith(`/${fails[0]}`));
   expect(named?.failure?.message).toMatch(says);
 }
+
+/** A case that no broken part fails shows nothing: whoever adds one adds a part that it finds. */
+export function expectEveryCaseFails(
+  cases: readonly ConformanceCase[],
+  broken: readonly ExpectedFailures[],
+): void {
+  const found = new Set(broken.flatMap(({ fails }) => fails));
+  const ids = cases.map(({ id }) => id.slice(id.indexOf('/') + 1));
+  expect([...found].sort()).toEqual(ids.sort());
+}

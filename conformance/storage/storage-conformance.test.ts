@@ -1,8 +1,9 @@
 /** The storage suite on our own storages: each case must pass on both. */
 import { describe, expect, it } from 'vitest';
-import { expectBroken } from '../kit/expect-broken.fixture.ts';
+import { expectBroken, expectEveryCaseFails } from '../kit/expect-broken.fixture.ts';
 import { registerCases } from '../kit/index.ts';
-import { BROKEN_STORAGES } from './broken-storages.fixture.ts';
+import { BROKEN_LOGS } from './broken-logs.fixture.ts';
+import { BROKEN_SNAPSHOTS } from './broken-snapshots.fixture.ts';
 import { storageConformance } from './index.ts';
 import { diskRig, memoryRig } from './storage-rigs.fixture.ts';
 
@@ -22,8 +23,14 @@ it('cases that a rig can not serve are skipped, and say why', () => {
   expect(cases.length - skipped.length).toBeGreaterThan(20);
 });
 
+const BROKEN_STORAGES = [...BROKEN_LOGS, ...BROKEN_SNAPSHOTS];
+
 describe('the suite finds, for the right reason, a storage that', () => {
-  it.each(BROKEN_STORAGES)('$name', async ({ wrap, ...expected }) => {
-    await expectBroken(storageConformance(diskRig(wrap)), expected);
+  it.each(BROKEN_STORAGES)('$name', async ({ wrap, disk, ...expected }) => {
+    await expectBroken(storageConformance(diskRig(wrap, disk)), expected);
   });
+});
+
+it('every case finds a storage that is broken', () => {
+  expectEveryCaseFails(storageConformance(diskRig()), BROKEN_STORAGES);
 });

@@ -2,26 +2,11 @@
  * Storages with one mistake each, of the kind that real ones have had. `fails` lists every case that must
  * find it, the one that names it first; no other case may fail, and the message must speak of the matter.
  */
+import { ClusterError } from '../../src/errors.ts';
 import type { Entry } from '../../src/raft/index.ts';
-import {
-  type AppendBatch,
-  MemoryStorage,
-  type SnapshotReceiver,
-  type SnapshotSection,
-  type Storage,
-} from '../../src/storage/index.ts';
+import type { AppendBatch, Identity, Storage } from '../../src/storage/index.ts';
 import { override } from '../kit/override.fixture.ts';
-import type { Wrap } from './storage-rigs.fixture.ts';
-
-export interface BrokenStorage {
-  readonly name: string;
-  readonly wrap: Wrap;
-  readonly fails: readonly string[];
-  /** The first failing case's message. */
-  readonly says: RegExp;
-}
-
-type SnapshotPlace = Parameters<Storage['saveSnapshot']>[0];
+import type { BrokenStorage } from './storage-rigs.fixture.ts';
 
 const ignore = (): void => {};
 
@@ -55,12 +40,6 @@ function keepsStaleEntries(storage: Storage): Storage {
   });
 }
 
-function losesTermAtCompaction(storage: Storage): Storage {
-  return override(storage, {
-    term: (index: number) => (index === storage.firstIndex() - 1 ? 0 : storage.term(index)),
-  });
-}
-
 function acceptsGaps(storage: Storage): Storage {
   return override(storage, {
     append: async (batch: AppendBatch) => {
@@ -89,32 +68,6 @@ function splitsBatches(storage: Storage): Storage {
       await Promise.resolve();
       if (hardState !== undefined) await storage.append({ hardState, entries: [] });
       await first;
-    },
-  });
-}
-
-function takesDamagedSnapshots(storage: Storage): Storage {
-  return override(storage, {
-    receiveSnapshot: async (descriptor) => {
-      const receiver = await storage.receiveSnapshot(descriptor);
-      const { index, term, confState } = descriptor.metadata;
-      const finish: SnapshotReceiver['finish'] = async () => {
-        try {
-          return await receiver.finish();
-        } catch {
-          return { index, term, confState, bytes: 0, checksum: 0 };
-        }
-      };
-      return override(receiver, { finish });
-    },
-  });
-}
-
-function installsInTwoSteps(storage: Storage): Storage {
-  return override(storage, {
-    installSnapshot: async (snapshot, hardState) => {
-      await storage.installSnapshot(snapshot, undefined);
-      if (hardState !== undefined) await storage.append({ hardState, entries: [] });
     },
   });
 }
@@ -157,52 +110,76 @@ function ignoresByteBounds(storage: Storage): Storage {
   });
 }
 
-function dropsTailAtInstall(storage: Storage): Storage {
-  let last: number | undefined;
+/** The entry before the first one is looked up like all others, where there are none. */
+function knowsNoTermOfNothing(storage: Storage): Storage {
   return override(storage, {
-    lastIndex: () => last ?? storage.lastIndex(),
-    installSnapshot: async (snapshot, hardState) => {
-      await storage.installSnapshot(snapshot, hardState);
-      last = snapshot.metadata.index;
-    },
-    append: (batch: AppendBatch) => {
-      last = undefined;
-      return storage.append(batch);
+    term: (index: number) => {
+      if (storage.lastIndex() === 0) throw unavailable(index);
+      return storage.term(index);
     },
   });
 }
 
-const BASE_TERM_CASES = [
-  'compact/keeps-term',
-  'compact/to-the-end',
-  'install/replaces-log',
-  'install/keeps-tail',
-  'install/drops-conflict',
-  'install/one-step',
-  'install/founding',
-];
+function unavailable(index: number): ClusterError {
+  return new ClusterError('LOG_UNAVAILABLE', `there is no entry ${index}`);
+}
 
-function promisesSnapshotsEarly(storage: Storage): Storage {
+function foundsTwice(storage: Storage): Storage {
   return override(storage, {
-    saveSnapshot: async (at: SnapshotPlace, given: readonly SnapshotSection[]) => {
-      const sections = await Promise.all(given.map(kept));
-      const work = storage.saveSnapshot(at, sections);
-      const isBehind = at.index > storage.durableIndex && at.index <= storage.lastIndex();
-      if (!isBehind) return work;
-      work.catch(ignore);
-      return new MemoryStorage().saveSnapshot(at, sections);
+    found: async (identity: Identity) => {
+      if (storage.identity === undefined) await storage.found(identity);
     },
   });
 }
 
-/** A section that can be read twice. */
-async function kept({ name, chunks }: SnapshotSection): Promise<SnapshotSection> {
-  const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(Uint8Array.from(chunk));
-  return { name, chunks: all };
+/** The highest index that was ever written, whatever has become of it. */
+function countsReplacedAsDurable(storage: Storage): Storage {
+  let highest = 0;
+  return override<Storage>(storage, {
+    get durableIndex() {
+      return Math.max(highest, storage.durableIndex);
+    },
+    append: async (batch: AppendBatch) => {
+      await storage.append(batch);
+      highest = Math.max(highest, batch.entries.at(-1)?.index ?? 0);
+    },
+  });
 }
 
-export const BROKEN_STORAGES: readonly BrokenStorage[] = [
+/** It is learnt again after a crash, so why write it? */
+function dropsCommitsThatComeAlone(storage: Storage): Storage {
+  return override(storage, {
+    append: async (batch: AppendBatch) => {
+      const { term, vote } = storage.initialState().hardState;
+      const isNews = batch.hardState?.term !== term || batch.hardState.vote !== vote;
+      if (isNews || batch.entries.length > 0) await storage.append(batch);
+    },
+  });
+}
+
+/** It asks the entries, of which not all are in memory. */
+function looksTermsUp(storage: Storage): Storage {
+  return override(storage, {
+    term: (index: number) => {
+      if (index < storage.firstIndex() || index > storage.lastIndex()) return storage.term(index);
+      const [one] = storage.entries(index, index + 1, 0) ?? [];
+      if (one === undefined) throw unavailable(index);
+      return one.term;
+    },
+  });
+}
+
+/** What was asked for has been replaced meanwhile: it takes that for damage. */
+function expectsWhatItLoads(storage: Storage): Storage {
+  return override(storage, {
+    load: async (lo: number, hi: number, maxBytes: number) => {
+      await storage.load(lo, hi, maxBytes);
+      if (hi - 1 > storage.lastIndex()) throw unavailable(hi - 1);
+    },
+  });
+}
+
+export const BROKEN_LOGS: readonly BrokenStorage[] = [
   {
     name: 'acknowledges before it is durable',
     wrap: acknowledgesEarly,
@@ -232,12 +209,6 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
     says: /replaced entry is gone.*\n.*4\/1 5\/2 6\/2"\n.*4\/1 5\/1 6\/1"/,
   },
   {
-    name: 'loses the term at a compaction',
-    wrap: losesTermAtCompaction,
-    fails: BASE_TERM_CASES,
-    says: /term at the index of the compaction is kept.*\n.*expected: 3\n.*found: {4}0/,
-  },
-  {
     name: 'accepts a gap',
     wrap: acceptsGaps,
     fails: ['append/gap-refused'],
@@ -246,7 +217,7 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
   {
     name: 'counts what is not synced as durable',
     wrap: countsUnsyncedAsDurable,
-    fails: ['append/visible-at-once', 'failure/final'],
+    fails: ['append/visible-at-once', 'append/replaced-is-not-durable', 'failure/final'],
     says: /holds the write back: durableIndex\n.*expected: 2\n.*found: {4}5/,
   },
   {
@@ -254,24 +225,6 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
     wrap: splitsBatches,
     fails: ['hard-state/with-entries', 'append/visible-at-once'],
     says: /both the hard state and the entries, or none.*\n.*\n.*term 1, vote 1, last 7/,
-  },
-  {
-    name: 'promises a snapshot before its entries are durable',
-    wrap: promisesSnapshotsEarly,
-    fails: ['snapshot/behind-its-log', 'snapshot/outlives-its-log'],
-    says: /holds the entries back: the snapshot\n.*"pending"\n.*"resolved"/,
-  },
-  {
-    name: 'takes damaged snapshots',
-    wrap: takesDamagedSnapshots,
-    fails: ['transfer/damaged'],
-    says: /one wrong bit is found/,
-  },
-  {
-    name: 'installs in two steps',
-    wrap: installsInTwoSteps,
-    fails: ['install/one-step'],
-    says: /change together\n.*\n.*base 8\/2, log \[\], term 2, vote 0/,
   },
   {
     name: 'hides a failed write',
@@ -298,9 +251,39 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
     says: /the bound never leaves nothing\n.*"3\/1"\n.*3\/1 4\/1/,
   },
   {
-    name: 'drops the tail at an install',
-    wrap: dropsTailAtInstall,
-    fails: ['install/keeps-tail'],
-    says: /what follows stays\n.*5\/1 6\/1 7\/1.*\n.*log \[\]/,
+    name: 'knows no term before the first entry of an empty log',
+    wrap: knowsNoTermOfNothing,
+    fails: ['fresh'],
+    says: /holds nothing: term before the first entry\n.*\n.*LOG_UNAVAILABLE/,
+  },
+  {
+    name: 'is founded again without a word',
+    wrap: foundsTwice,
+    fails: ['identity/kept'],
+    says: /another identity is refused\n.*DATA_DIR_MISMATCH\n.*success/,
+  },
+  {
+    name: 'counts replaced entries as durable',
+    wrap: countsReplacedAsDurable,
+    fails: ['append/replaced-is-not-durable'],
+    says: /counts no entry that was replaced\n.*4 at most\n.*found: {4}6/,
+  },
+  {
+    name: 'does not write a commit index that comes alone',
+    wrap: dropsCommitsThatComeAlone,
+    fails: ['hard-state/clean-stop'],
+    says: /a clean stop keeps the commit index\n.*expected: 3\n.*found: {4}0/,
+  },
+  {
+    name: 'looks terms up in the entries that are in memory',
+    wrap: looksTermsUp,
+    fails: ['entries/term'],
+    says: /terms are known from the start\n.*\n.*LOG_UNAVAILABLE/,
+  },
+  {
+    name: 'refuses to load what was replaced meanwhile',
+    wrap: expectsWhatItLoads,
+    fails: ['entries/load'],
+    says: /`load` resolves\n.*no error\n.*LOG_UNAVAILABLE/,
   },
 ];
