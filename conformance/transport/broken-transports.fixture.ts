@@ -3,7 +3,13 @@
  * first; no other case may fail.
  */
 import type { Message, RaftId } from '../../src/raft/index.ts';
-import type { BulkSink, LocalPeer, Transport, TransportEvents } from '../../src/transport/index.ts';
+import type {
+  BulkSink,
+  BulkSource,
+  LocalPeer,
+  Transport,
+  TransportEvents,
+} from '../../src/transport/index.ts';
 import { override } from '../kit/override.fixture.ts';
 import type { Wrap } from './transport-rigs.fixture.ts';
 
@@ -175,6 +181,55 @@ function reusesFrameBuffers(): Wrap {
     });
 }
 
+/** The message that announces a transfer goes the way of all messages, too. */
+function sendsBulkMessagesTwice(): Wrap {
+  return (transport) =>
+    override(transport, {
+      sendBulk: async (message: Message, source: BulkSource) => {
+        transport.send(message);
+        await transport.sendBulk(message, source);
+      },
+    });
+}
+
+const forgetsToAbortBulk = withEvents((events) => ({
+  bulk: async (from, message) => {
+    const sink = await events.bulk(from, message);
+    return override<BulkSink>(sink, { abort: () => {} });
+  },
+}));
+
+/** Whoever is away will come again some day. */
+function waitsWithBulkForEver(): Wrap {
+  return (transport) =>
+    override(transport, {
+      sendBulk: async (message: Message, source: BulkSource) => {
+        try {
+          await transport.sendBulk(message, source);
+        } catch (error) {
+          const peer = transport.status().find(({ raftId }) => raftId === message.to);
+          if (peer?.connected === false) await new Promise(() => {});
+          throw error;
+        }
+      },
+    });
+}
+
+/** A field that most messages do not have was left out of the format. */
+const losesTheCommitIndex = withEvents((events) => ({
+  messages: (from, messages) => {
+    events.messages(
+      from,
+      messages.map((message) => ({ ...message, commit: 0 })),
+    );
+  },
+}));
+
+function listsTheConnectedOnly(): Wrap {
+  return (transport) =>
+    override(transport, { status: () => transport.status().filter(({ connected }) => connected) });
+}
+
 const ORDER_CASES = ['delivery/in-order', 'loss/once-and-in-order', 'loss/told'];
 
 export const BROKEN_TRANSPORTS: readonly BrokenTransport[] = [
@@ -278,5 +333,35 @@ export const BROKEN_TRANSPORTS: readonly BrokenTransport[] = [
     wrap: reusesFrameBuffers,
     fails: ['delivery/frames'],
     says: /a frame is what was sent, later frames or not/,
+  },
+  {
+    name: 'loses a field of messages',
+    wrap: losesTheCommitIndex,
+    fails: ['delivery/intact'],
+    says: /a message arrives as it was sent\n.*commit: 4.*\n.*commit: 0/,
+  },
+  {
+    name: 'lists the peers that are connected, and no others',
+    wrap: listsTheConnectedOnly,
+    fails: ['peers/status'],
+    says: /each peer is listed as it is\n.*"n2".*"n3".*\n.*found: {4}\[\[2, "n2", false, true\]\]/,
+  },
+  {
+    name: 'sends the message of a transfer twice',
+    wrap: sendsBulkMessagesTwice,
+    fails: ['bulk/whole'],
+    says: /the message of the transfer does not come twice\n.*\[5\]\n/,
+  },
+  {
+    name: 'tells no sink that its transfer broke',
+    wrap: forgetsToAbortBulk,
+    fails: ['bulk/source-fails'],
+    says: /the sink is told\n.*\n.*found: {4}no$/,
+  },
+  {
+    name: 'waits for ever with a transfer for a peer that is away',
+    wrap: waitsWithBulkForEver,
+    fails: ['bulk/away'],
+    says: /nobody waits for ever for a peer that is gone\n.*TRANSFER_FAILED\n.*still pending/,
   },
 ];

@@ -1,6 +1,6 @@
 /** The transport suite on our own transports: each case must pass on all of them. */
 import { describe, it } from 'vitest';
-import { expectBroken } from '../kit/expect-broken.fixture.ts';
+import { expectBroken, expectEveryCaseFails } from '../kit/expect-broken.fixture.ts';
 import { registerCases } from '../kit/index.ts';
 import { BROKEN_TRANSPORTS } from './broken-transports.fixture.ts';
 import { transportConformance } from './index.ts';
@@ -23,4 +23,8 @@ describe('the suite finds, for the right reason, a transport that', () => {
     const rig = { ...memoryTcpRig(wrap()), patienceMs: 8_000 };
     await expectBroken(transportConformance(rig), expected);
   });
+});
+
+it('every case finds a transport that is broken', () => {
+  expectEveryCaseFails(transportConformance(memoryTcpRig()), BROKEN_TRANSPORTS);
 });
