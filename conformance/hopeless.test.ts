@@ -26,7 +26,8 @@ const SUITES: Readonly<Record<string, (manner: Manner) => readonly ConformanceCa
   },
   'state machine': (manner) => {
     const rig = ledgerRig(() => hopeless<StateMachine>(manner));
-    return stateMachineConformance({ ...rig, large: { commands: 5, chunkBytesMax: 9 } });
+    const large = { commands: 5, chunkBytesMax: 9 };
+    return stateMachineConformance({ ...rig, checks: true, large });
   },
   engine: (manner) => {
     const engine = (): Engine => hopeless<Engine>(manner);

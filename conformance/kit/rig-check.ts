@@ -14,7 +14,7 @@ const GUIDE = 'docs/guides/conformance.md shows a rig';
 
 /** One field of what somebody brings. */
 export interface PartRule {
-  readonly type: 'function' | 'count' | 'object' | 'string' | 'bytes' | 'names';
+  readonly type: 'function' | 'count' | 'object' | 'string' | 'boolean' | 'bytes' | 'names';
   /** Of `names`: how many there must be. */
   readonly count?: number;
   /** What must be there, as the message says it: `it must be ...`. */

@@ -41,13 +41,19 @@ export class MachineBench<Machine extends StateMachine> {
 
   async machine(): Promise<Machine> {
     const machine = await this.rig.machine();
-    checkMachine(machine);
+    checkMachine(machine, this.rig.checks === true);
     return machine;
   }
 
   garbage(dice: ConformanceDice): Uint8Array {
     const bytes = this.rig.garbage?.(dice) ?? new Uint8Array(0);
     return checkDrawn('garbage(dice)', bytes);
+  }
+
+  /** So many of them, where the rig has any. */
+  garbages(dice: ConformanceDice, count: number): Uint8Array[] {
+    if (this.rig.garbage === undefined) return [];
+    return Array.from({ length: count }, () => this.garbage(dice));
   }
 
   /** Entries with about `count` commands, from `index` on. */

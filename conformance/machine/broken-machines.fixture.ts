@@ -3,14 +3,30 @@
  * that must find it, the one that names it first; no other case may fail.
  */
 import type { CommandResult, StateMachine } from '../../src/consensus/index.ts';
+import { ClusterError } from '../../src/errors.ts';
 import type { SnapshotSection } from '../../src/storage/index.ts';
-import { Ledger } from './machine-rigs.fixture.ts';
+import { Ledger, ledgerRig } from './machine-rigs.fixture.ts';
+import type { StateMachineRig } from './rig.ts';
 
 export interface BrokenMachine {
   readonly name: string;
   readonly machine: () => StateMachine;
   readonly fails: readonly string[];
   readonly says: RegExp;
+}
+
+const PIECE_BYTES = 64;
+
+function inPieces(state: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < state.length; at += PIECE_BYTES) {
+    pieces.push(state.subarray(at, at + PIECE_BYTES));
+  }
+  return pieces;
+}
+
+function noOrder(): ClusterError {
+  return new ClusterError('REQUEST_INVALID', 'no order');
 }
 
 type Restore = StateMachine['restore'];
@@ -24,12 +40,16 @@ class LedgerMachine implements StateMachine {
     return answer instanceof Uint8Array ? { code: 0, bytes: answer } : answer;
   }
 
+  check(command: Uint8Array): void {
+    if (!Ledger.order.test(Buffer.from(command).toString())) throw noOrder();
+  }
+
   applyBatch(commands: readonly Uint8Array[]): readonly CommandResult[] {
     return commands.map((command) => this.one(command));
   }
 
   snapshot(): readonly SnapshotSection[] {
-    return [{ name: 'app.ledger', chunks: [this.ledger.snapshot()] }];
+    return [{ name: 'app.ledger', chunks: inPieces(this.ledger.snapshot()) }];
   }
 
   restore: Restore = async (reader) => {
@@ -65,7 +85,7 @@ class SharesItsState extends LedgerMachine {
   override snapshot(): readonly SnapshotSection[] {
     const { ledger } = this;
     const chunks = (function* (): Generator<Uint8Array> {
-      yield ledger.snapshot();
+      yield* inPieces(ledger.snapshot());
     })();
     return [{ name: 'app.ledger', chunks }];
   }
@@ -138,7 +158,7 @@ class PaysForSnapshots extends LedgerMachine {
 
 class NamesSectionsBadly extends LedgerMachine {
   override snapshot(): readonly SnapshotSection[] {
-    return [{ name: 'ledger', chunks: [this.ledger.snapshot()] }];
+    return super.snapshot().map(({ chunks }) => ({ name: 'ledger', chunks }));
   }
 
   override restore: Restore = async (reader) => {
@@ -148,10 +168,44 @@ class NamesSectionsBadly extends LedgerMachine {
   };
 }
 
+class GivesItsStateInOnePiece extends LedgerMachine {
+  override snapshot(): readonly SnapshotSection[] {
+    return [{ name: 'app.ledger', chunks: [this.ledger.snapshot()] }];
+  }
+}
+
+/** Whoever asks has an answer later, and has gone on by then. */
+class ChecksLater extends LedgerMachine {
+  override async check(command: Uint8Array): Promise<void> {
+    super.check(command);
+  }
+}
+
+/** The best way to find out is to do it. */
+class ChecksByApplying extends LedgerMachine {
+  override check(command: Uint8Array): void {
+    if (this.one(command).code === 1) throw noOrder();
+  }
+}
+
+/** Amounts got another digit since, and it was not told. */
+class ChecksWhatOnceWas extends LedgerMachine {
+  override check(command: Uint8Array): void {
+    if (!/^[a-z]\d -?\d$/.test(Buffer.from(command).toString())) throw noOrder();
+  }
+}
+
+class ChecksTheLengthOnly extends LedgerMachine {
+  override check(command: Uint8Array): void {
+    if (command.length < 4) throw noOrder();
+  }
+}
+
 const COMPARING_CASES = [
   'deterministic',
   'batch-split',
   'garbage-rejected',
+  'check/harmless',
   'snapshot/isolated',
   'snapshot/harmless',
   'restore/equal',
@@ -192,7 +246,7 @@ export const BROKEN_MACHINES: readonly BrokenMachine[] = [
   {
     name: 'throws at garbage',
     machine: () => new ThrowsAtGarbage(),
-    fails: ['garbage-rejected'],
+    fails: ['garbage-rejected', 'check/garbage-refused'],
     says: /do not make it throw\n.*\n.*no order/,
   },
   {
@@ -232,4 +286,40 @@ export const BROKEN_MACHINES: readonly BrokenMachine[] = [
     fails: ['snapshot/sections'],
     says: /a name begins with app/,
   },
+  {
+    name: 'gives its state in one piece',
+    machine: () => new GivesItsStateInOnePiece(),
+    fails: ['snapshot/large'],
+    says: /no piece of a snapshot is larger than promised\n.*64 bytes at most\n/,
+  },
+  {
+    name: 'checks asynchronously',
+    machine: () => new ChecksLater(),
+    fails: ['check/at-once', 'check/garbage-refused'],
+    says: /throws at once or not at all, and returns nothing\n.*\n.*a promise/,
+  },
+  {
+    name: 'checks a command by applying it',
+    machine: () => new ChecksByApplying(),
+    fails: ['check/harmless'],
+    says: /`check` changes nothing \(command \d+ of 200/,
+  },
+  {
+    name: 'refuses what it would do',
+    machine: () => new ChecksWhatOnceWas(),
+    fails: ['check/commands-pass'],
+    says: /refused is rejected by `applyBatch` \(bytes "..? -?\d\d"\)\n.*above 0\n.*found: {4}0/,
+  },
+  {
+    name: 'checks too little',
+    machine: () => new ChecksTheLengthOnly(),
+    fails: ['check/garbage-refused'],
+    says: /rejects as no command is refused \(bytes .*\)\n.*throws\n.*lets it pass/,
+  },
 ];
+
+/** With all that a ledger can be asked for. */
+export function brokenRig(machine: () => StateMachine): StateMachineRig {
+  const large = { commands: 500, chunkBytesMax: PIECE_BYTES };
+  return { ...ledgerRig(machine), checks: true, large };
+}

@@ -10,6 +10,7 @@ import type { StateMachine } from '../../src/consensus/index.ts';
 import { type ConformanceCase, makeCases } from '../kit/index.ts';
 import { applyCases } from './apply-cases.ts';
 import { MachineBench } from './bench.ts';
+import { checkCases } from './check-cases.ts';
 import { checkRig, type StateMachineRig } from './rig.ts';
 import { snapshotCases } from './snapshot-cases.ts';
 
@@ -22,6 +23,7 @@ export function stateMachineConformance<Machine extends StateMachine>(
   checkRig(rig);
   const garbageSkip = rig.garbage === undefined ? 'the rig has no `garbage`' : undefined;
   const largeSkip = rig.large === undefined ? 'the rig has no `large`' : undefined;
+  const checkSkip = rig.checks === true ? undefined : 'the rig does not say `checks`';
   const suite = {
     name: 'state-machine',
     open: async () => new MachineBench(rig),
@@ -29,6 +31,7 @@ export function stateMachineConformance<Machine extends StateMachine>(
   };
   return makeCases(suite, [
     ...applyCases<Machine>(garbageSkip),
+    ...checkCases<Machine>(checkSkip, garbageSkip),
     ...snapshotCases<Machine>(largeSkip),
   ]);
 }

@@ -1,10 +1,10 @@
 /** The state machine suite on our own machines: each case must pass on all of them. */
 import { describe, it } from 'vitest';
-import { expectBroken } from '../kit/expect-broken.fixture.ts';
+import { expectBroken, expectEveryCaseFails } from '../kit/expect-broken.fixture.ts';
 import { registerCases } from '../kit/index.ts';
-import { BROKEN_MACHINES } from './broken-machines.fixture.ts';
+import { BROKEN_MACHINES, brokenRig } from './broken-machines.fixture.ts';
 import { stateMachineConformance } from './index.ts';
-import { COMPOSITE_RIG, KV_RIG, ledgerRig, SIMPLE_RIG } from './machine-rigs.fixture.ts';
+import { COMPOSITE_RIG, KV_RIG, SIMPLE_RIG } from './machine-rigs.fixture.ts';
 
 describe('KvMachine', () => {
   registerCases(it, stateMachineConformance(KV_RIG));
@@ -20,6 +20,11 @@ describe('simpleMachine', () => {
 
 describe('the suite finds, for the right reason, a machine that', () => {
   it.each(BROKEN_MACHINES)('$name', async ({ machine, ...expected }) => {
-    await expectBroken(stateMachineConformance(ledgerRig(machine)), expected);
+    await expectBroken(stateMachineConformance(brokenRig(machine)), expected);
   });
+});
+
+it('every case finds a machine that is broken', () => {
+  const { machine } = BROKEN_MACHINES[0]!; // the list is not empty
+  expectEveryCaseFails(stateMachineConformance(brokenRig(machine)), BROKEN_MACHINES);
 });

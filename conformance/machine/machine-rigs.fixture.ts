@@ -1,5 +1,6 @@
 /** Our own state machines in the suite's hands: keys and values, a composition, a simple one. */
 import type { CommandResult, StateMachine } from '../../src/consensus/index.ts';
+import { ClusterError } from '../../src/errors.ts';
 import {
   type CompositeMachine,
   composeMachines,
@@ -71,6 +72,7 @@ export const KV_RIG: StateMachineRig<KvMachine> = {
   machine: () => new KvMachine({ history: { changesMax: 50 } }),
   command: (dice) => encodeCommand(kvCommand(dice)),
   garbage: kvGarbage,
+  checks: true,
   large: { commands: 5_000, chunkBytesMax: 256 * 1024 },
 };
 
@@ -97,6 +99,9 @@ function tallyPart(): MachinePart {
   return {
     name: 'tally',
     tag: TALLY_TAG,
+    check: (command) => {
+      if (command.length === 1) throw new ClusterError('REQUEST_INVALID', 'no word');
+    },
     applyBatch: (commands, at) => plain.applyBatch(commands, at),
     snapshot: () => plain.snapshot().map(({ chunks }) => ({ name: own, chunks })),
     restore: (reader) => plain.restore({ section: () => reader.section(own) }),
@@ -114,14 +119,17 @@ export const COMPOSITE_RIG: StateMachineRig<CompositeMachine> = {
     // A tag that no machine has stops the node, unless it is none.
     return bytes.length === 0 || (bytes[0] ?? 0) <= 1 ? bytes : Buffer.of(TALLY_TAG);
   },
+  checks: true,
 };
 
 /** What the broken ones are made from: a ledger of amounts by name. */
 export class Ledger {
+  /** Name and amount. */
+  static readonly order: RegExp = /^([a-z]\d) (-?\d{1,4})$/;
   amounts: Map<string, number> = new Map();
 
   apply(command: Uint8Array): Uint8Array | CommandResult {
-    const match = /^([a-z]\d) (-?\d{1,4})$/.exec(Buffer.from(command).toString());
+    const match = Ledger.order.exec(Buffer.from(command).toString());
     if (match === null) return { code: 1, bytes: bytesOf('no order') };
     const [, name = '', amount = ''] = match;
     const sum = (this.amounts.get(name) ?? 0) + Number(amount);

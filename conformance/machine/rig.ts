@@ -15,9 +15,12 @@ export interface StateMachineRig<Machine extends StateMachine = StateMachine> {
   command(dice: ConformanceDice): Uint8Array;
   /**
    * Bytes that a client may send and that are no good command. The machine must answer each with a
-   * rejection (a code above 0), and never throw. Absent: the case is skipped, and says so.
+   * rejection (a code above 0), and never throw; its `check` refuses them, if it has one. Absent: the
+   * cases are skipped, and say so.
    */
   garbage?(dice: ConformanceDice): Uint8Array;
+  /** The machine has a `check`. Absent or false: the cases about it are skipped, and say so. */
+  readonly checks?: boolean;
   /**
    * Everything that can be asked of the machine, as data, for comparing two of them. Default: the bytes
    * of their snapshots; give this when two snapshots of one state may differ in their bytes.
@@ -48,6 +51,11 @@ export function checkRig<Machine extends StateMachine>(rig: StateMachineRig<Mach
       what: 'a function that draws bytes that are no good command, or absent',
       isOptional: true,
     },
+    checks: {
+      type: 'boolean',
+      what: 'true for a machine that has a `check`, or absent',
+      isOptional: true,
+    },
     observe: {
       type: 'function',
       what: 'a function that tells all that can be asked of a machine, or absent',
@@ -68,12 +76,13 @@ export function checkRig<Machine extends StateMachine>(rig: StateMachineRig<Mach
 }
 
 /** The same for what `machine` gave. */
-export function checkMachine(machine: StateMachine): void {
+export function checkMachine(machine: StateMachine, checks: boolean): void {
   const [apply, rest] = ['a function: the machine applies commands there', 'a function'];
   checkParts('rig.machine()', machine, {
     applyBatch: { type: 'function', what: `${apply} (or wrap it with simpleMachine)` },
     snapshot: { type: 'function', what: rest },
     restore: { type: 'function', what: rest },
+    check: { type: 'function', what: 'a function, as rig.checks is true', isOptional: !checks },
   });
 }
 

@@ -40,7 +40,8 @@ export interface ApplyContext {
 export interface StateMachine {
   /**
    * What is wrong with a command, before it is proposed on this node: throws a ClusterError, such as
-   * REQUEST_INVALID, and nothing is proposed. Cheap, and of no effect. For the caller's sake only:
+   * REQUEST_INVALID, and nothing is proposed. At once (no promise), cheap, and of no effect. It refuses what
+   * `applyBatch` would reject for being no command, and nothing that it would do. For the caller's sake only:
    * `applyBatch` may be given what was never checked, and must not rely on it.
    */
   check?(command: Uint8Array): void;
