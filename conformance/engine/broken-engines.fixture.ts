@@ -2,20 +2,11 @@
  * Engines with one mistake each. `fails` lists every case that must find it, the one that names it first;
  * no other case may fail.
  */
-import type { ProposalListener, ProposeOptions } from '../../src/consensus/index.ts';
+import type { ProposeOptions, WaitOptions } from '../../src/consensus/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { ClusterError } from '../../src/errors.ts';
 import { override } from '../kit/override.fixture.ts';
-import type { Wrap } from './engine-rigs.fixture.ts';
-
-export interface BrokenEngine {
-  readonly name: string;
-  /** A fresh one for each run: some of them know all engines. */
-  readonly wrap: () => Wrap;
-  readonly fails: readonly string[];
-  readonly mayFail?: readonly string[];
-  readonly says: RegExp;
-}
+import type { BrokenEngine, Wrap } from './engine-rigs.fixture.ts';
 
 /** What the leader has applied it takes for applied here. */
 function acknowledgesBeforeApply(): Wrap {
@@ -127,102 +118,74 @@ function waitsForEver(): Wrap {
     });
 }
 
-/** `change` makes another listener of each one that `submit` is given. */
-function tellsOtherwise(change: (listener: ProposalListener) => ProposalListener): Wrap {
-  return (engine) =>
-    override<Engine>(engine, {
-      submit: (command, options, listener) => engine.submit(command, options, change(listener)),
-    });
-}
-
-function tellsTwice(): Wrap {
-  return tellsOtherwise((listener) => ({
-    applied: (index, result) => {
-      listener.applied(index, result);
-      listener.applied(index, result);
-    },
-    failed: (error) => listener.failed(error),
-  }));
-}
-
-/** The last of those who are told in one turn comes first. */
-function tellsTheLastFirst(): Wrap {
-  const waiting: (() => void)[] = [];
-  return tellsOtherwise((listener) => ({
-    applied: (index, result) => {
-      waiting.push(() => listener.applied(index, result));
-      setImmediate(() => waiting.pop()?.());
-    },
-    failed: (error) => listener.failed(error),
-  }));
-}
-
-/** It takes for done what was only begun. */
-function tellsAtOnce(): Wrap {
-  return (engine) =>
-    override<Engine>(engine, {
-      submit: (command, options, listener) => {
-        engine.submit(command, options, { applied: () => {}, failed: () => {} });
-        listener.applied(1, { code: 0, bytes: new Uint8Array(0) });
-      },
-    });
-}
-
-/** What was submitted in one turn is proposed at its end, from the bytes as they are then. */
-function readsBytesLater(): Wrap {
-  return (engine) =>
-    override<Engine>(engine, {
-      submit: (command, options, listener) => {
-        // Only where nothing is refused: that would be another mistake.
-        if (!Buffer.from(command).includes('kept by')) engine.submit(command, options, listener);
-        else queueMicrotask(() => engine.submit(command, options, listener));
-      },
-    });
-}
-
-function tellsWhatItRefuses(): Wrap {
-  return (engine) =>
-    override<Engine>(engine, {
-      submit: (command, options, listener) => {
-        try {
-          engine.submit(command, options, listener);
-        } catch (error) {
-          queueMicrotask(() => listener.failed(error as Error));
-        }
-      },
-    });
-}
-
-function doesNotAskTheMachine(): Wrap {
-  return (engine, machine) => {
-    Object.defineProperty(machine, 'check', { value: undefined });
-    return engine;
-  };
-}
-
-/** It tells them one after another, in one loop that nobody guards. */
-function endsWithAThrowingListener(): Wrap {
-  return (engine, machine) => {
-    let hasThrown = false;
-    const tell = (call: () => void): void => {
-      if (hasThrown) return;
-      hasThrown = true;
-      call();
-      hasThrown = false;
+/** What was proposed in one turn is handed on at its end, from a stack. */
+function proposesTheLastFirst(): Wrap {
+  return (engine) => {
+    const waiting: (() => void)[] = [];
+    const handOn = (): void => {
+      for (const go of waiting.splice(0).reverse()) go();
     };
-    const wrap = tellsOtherwise((listener) => ({
-      applied: (index, result) => tell(() => listener.applied(index, result)),
-      failed: (error) => tell(() => listener.failed(error)),
-    }));
-    return wrap(engine, machine);
+    return override(engine, {
+      propose: async (command: Uint8Array, options?: ProposeOptions) => {
+        await new Promise<void>((resolve) => {
+          if (waiting.push(resolve) === 1) queueMicrotask(handOn);
+        });
+        return await engine.propose(command, options);
+      },
+    });
   };
 }
 
-function forgetsWhoWaits(): Wrap {
-  return tellsOtherwise((listener) => ({
-    applied: (index, result) => listener.applied(index, result),
-    failed: () => {},
-  }));
+function takesCommandsForText(): Wrap {
+  return (engine) =>
+    override(engine, {
+      propose: (command: Uint8Array, options?: ProposeOptions) =>
+        engine.propose(Buffer.from(Buffer.from(command).toString('utf8')), options),
+    });
+}
+
+/** A leader follows nobody. */
+function namesOthersOnly(): Wrap {
+  return (engine) =>
+    override(engine, {
+      status: () => {
+        const status = engine.status();
+        return status.role === 'leader' ? { ...status, leader: undefined } : status;
+      },
+    });
+}
+
+function startsAgain(): Wrap {
+  return (engine) => {
+    let starting: Promise<void> | undefined;
+    return override(engine, {
+      start: () => {
+        starting ??= engine.start();
+        return starting;
+      },
+      stop: () => {
+        starting = undefined;
+        return engine.stop();
+      },
+    });
+  };
+}
+
+/** It says so when it was asked, not when it was done. */
+function promotesNobody(): Wrap {
+  return (engine) => override(engine, { promoteLearner: async () => {} });
+}
+
+/** A signal that fires later is nobody's. */
+function looksAtSignalsOnce(): Wrap {
+  const unwatched = <T extends WaitOptions>({ signal, ...options }: T): Omit<T, 'signal'> =>
+    signal?.aborted === true ? { signal, ...options } : options;
+  return (engine) =>
+    override<Engine>(engine, {
+      propose: (command, options = {}) => engine.propose(command, unwatched(options)),
+      submit: (command, options, listener) => engine.submit(command, unwatched(options), listener),
+      readBarrier: (options = {}) => engine.readBarrier(unwatched(options)),
+    });
 }
 
 export const BROKEN_ENGINES: readonly BrokenEngine[] = [
@@ -249,6 +212,7 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
       'leader/replaced',
       'read/without-majority',
       'submit/stopped',
+      'signal/ends-the-wait',
       'members/join',
     ],
     says: /a stopped engine refuses: propose\n.*NODE_STOPPED\n.*success/,
@@ -262,7 +226,12 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
   {
     name: 'does not wait for reads',
     wrap: doesNotWaitForReads,
-    fails: ['read/after-barrier', 'read/without-majority', 'propose/refused-at-the-door'],
+    fails: [
+      'read/after-barrier',
+      'read/without-majority',
+      'propose/refused-at-the-door',
+      'signal/ends-the-wait',
+    ],
     // They read on nodes that may have caught up by themselves.
     mayFail: [
       'propose/one-order',
@@ -308,51 +277,39 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
     says: /a proposal is not acknowledged\n.*settles within.*\n.*still pending/,
   },
   {
-    name: 'tells a listener twice',
-    wrap: tellsTwice,
-    fails: ['submit/told-once', 'submit/throwing-listener'],
-    says: /each once, in the order of the proposals/,
+    name: 'proposes the last command first',
+    wrap: proposesTheLastFirst,
+    fails: ['propose/one-order'],
+    says: /what one node proposes keeps its order\n.*"0\.0".*\n.*"0\.19"/,
   },
   {
-    name: 'tells the last listener first',
-    wrap: tellsTheLastFirst,
-    fails: ['submit/told-once', 'submit/throwing-listener'],
-    says: /each once, in the order of the proposals/,
+    name: 'takes commands for text',
+    wrap: takesCommandsForText,
+    fails: ['propose/any-bytes'],
+    says: /bytes arrive as they were proposed\n.*\n.*"7 bytes"/,
   },
   {
-    name: 'tells listeners at once, and takes for done what was only begun',
-    wrap: tellsAtOnce,
-    fails: ['submit/told-once', 'submit/throwing-listener', 'submit/stopped'],
-    says: /nobody is told before `submit` has returned/,
+    name: 'does not name itself as the leader',
+    wrap: namesOthersOnly,
+    fails: ['leader/one'],
+    says: /the status names the leader\n.*"n\d"\n.*undefined/,
   },
   {
-    name: 'reads the bytes of a command later',
-    wrap: readsBytesLater,
-    fails: ['submit/bytes'],
-    says: /what is applied is what was given\n.*kept by/,
+    name: 'may be started again',
+    wrap: startsAgain,
+    fails: ['life/alone'],
+    says: /a second start is refused\n.*NODE_STOPPED\n.*success/,
   },
   {
-    name: 'tells what it should throw',
-    wrap: tellsWhatItRefuses,
-    fails: ['submit/refused', 'submit/stopped'],
-    says: /there is a bound on commands\n.*throws/,
+    name: 'takes a promotion for done that was only asked for',
+    wrap: promotesNobody,
+    fails: ['members/learner'],
+    says: /then it votes\n/,
   },
   {
-    name: 'does not ask the machine what it takes',
-    wrap: doesNotAskTheMachine,
-    fails: ['submit/refused'],
-    says: /what the machine's `check` refuses/,
-  },
-  {
-    name: 'tells nobody any more once a listener has thrown',
-    wrap: endsWithAThrowingListener,
-    fails: ['submit/throwing-listener'],
-    says: /every listener is told\n.*4 of them/,
-  },
-  {
-    name: 'forgets those who wait when it stops',
-    wrap: forgetsWhoWaits,
-    fails: ['submit/stopped'],
-    says: /every listener is told\n.*3 of them/,
+    name: 'looks at a signal once',
+    wrap: looksAtSignalsOnce,
+    fails: ['signal/ends-the-wait'],
+    says: /a signal ends the wait of `propose`\n.*settles within.*\n.*still pending/,
   },
 ];

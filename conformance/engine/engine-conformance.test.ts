@@ -1,8 +1,9 @@
 /** The engine suite on the embedded engine: each case must pass in both worlds. */
 import { describe, it } from 'vitest';
-import { expectBroken } from '../kit/expect-broken.fixture.ts';
+import { expectBroken, expectEveryCaseFails } from '../kit/expect-broken.fixture.ts';
 import { registerCases } from '../kit/index.ts';
 import { BROKEN_ENGINES } from './broken-engines.fixture.ts';
+import { BROKEN_SUBMITS } from './broken-submits.fixture.ts';
 import { loopbackEngineRig, memoryEngineRig } from './engine-rigs.fixture.ts';
 import { engineConformance } from './index.ts';
 
@@ -14,9 +15,15 @@ describe('EmbeddedEngine, on disks and loopback', () => {
   registerCases(it, engineConformance(loopbackEngineRig()));
 });
 
+const BROKEN = [...BROKEN_ENGINES, ...BROKEN_SUBMITS];
+
 describe('the suite finds, for the right reason, an engine that', () => {
-  it.each(BROKEN_ENGINES)('$name', { timeout: 120_000 }, async ({ wrap, ...expected }) => {
+  it.each(BROKEN)('$name', { timeout: 120_000 }, async ({ wrap, ...expected }) => {
     const rig = { ...memoryEngineRig(wrap()), patienceMs: 2_000 };
     await expectBroken(engineConformance(rig), expected);
   });
+});
+
+it('every case finds an engine that is broken', () => {
+  expectEveryCaseFails(engineConformance(memoryEngineRig()), BROKEN);
 });

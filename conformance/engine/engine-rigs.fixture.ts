@@ -20,12 +20,20 @@ import { EmbeddedEngine, type Engine } from '../../src/engine/index.ts';
 import { parseAddress } from '../../src/transport/index.ts';
 import { nullLogger, realWorld, type World } from '../../src/world/index.ts';
 import { freePort } from '../../test/free-ports.ts';
+import type { ExpectedFailures } from '../kit/expect-broken.fixture.ts';
 import type { EngineCluster, EngineRig } from './rig.ts';
 
 /** For the broken ones: what stands between the suite and the engine. */
 export type Wrap = (engine: Engine, machine: StateMachine) => Engine;
 
 const asItIs: Wrap = (engine) => engine;
+
+/** An engine with one mistake, and what the suite must say of it. */
+export interface BrokenEngine extends ExpectedFailures {
+  readonly name: string;
+  /** A fresh one for each run: some of them know all engines. */
+  readonly wrap: () => Wrap;
+}
 
 /** Lets the clock run as fast as the work allows, until it is stopped. */
 class Pump {

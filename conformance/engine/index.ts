@@ -10,6 +10,7 @@ import { memberCases } from './member-cases.ts';
 import { proposalCases } from './proposal-cases.ts';
 import { checkRig, type EngineAbility, type EngineRig } from './rig.ts';
 import { sessionCases } from './session-cases.ts';
+import { signalCases } from './signal-cases.ts';
 import { submitCases } from './submit-cases.ts';
 
 export type { EngineAbility, EngineCluster, EngineRig } from './rig.ts';
@@ -31,6 +32,7 @@ export function engineConformance(rig: EngineRig): ConformanceCase[] {
   return makeCases(suite, [
     ...proposalCases(),
     ...submitCases(),
+    ...signalCases(),
     ...sessionCases(),
     ...leadershipCases(),
     ...lifeCases(can),

@@ -78,6 +78,7 @@ export interface RequestId {
 
 /** How long the caller waits. */
 export interface WaitOptions {
+  /** Ends the wait at once when it fires, with ABORTED; what was proposed by then may still take effect. */
   readonly signal?: AbortSignal;
   /** Default 5,000 ms. */
   readonly timeoutMs?: number;
