@@ -102,6 +102,16 @@ function forgetsToEndWatches(): Wrap {
     });
 }
 
+/** A generator hears of `return` when what it waits for has come. */
+function canNotBeLeft(): Wrap {
+  return (engine) =>
+    override<Engine>(engine, {
+      memberChanges: async function* () {
+        yield* engine.memberChanges();
+      },
+    });
+}
+
 function waitsForEver(): Wrap {
   return (engine) =>
     override(engine, {
@@ -267,7 +277,7 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
   {
     name: 'never ends a watch',
     wrap: forgetsToEndWatches,
-    fails: ['leader/changes'],
+    fails: ['leader/changes', 'watch/left'],
     says: /it ends with the engine/,
   },
   {
@@ -311,5 +321,11 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
     wrap: looksAtSignalsOnce,
     fails: ['signal/ends-the-wait'],
     says: /a signal ends the wait of `propose`\n.*settles within.*\n.*still pending/,
+  },
+  {
+    name: 'has watches that can not be left while they wait',
+    wrap: canNotBeLeft,
+    fails: ['watch/left'],
+    says: /memberChanges: `return` ends the watch.*\n.*settles within.*\n.*still pending/,
   },
 ];

@@ -12,6 +12,7 @@ import { checkRig, type EngineAbility, type EngineRig } from './rig.ts';
 import { sessionCases } from './session-cases.ts';
 import { signalCases } from './signal-cases.ts';
 import { submitCases } from './submit-cases.ts';
+import { watchCases } from './watch-cases.ts';
 
 export type { EngineAbility, EngineCluster, EngineRig } from './rig.ts';
 
@@ -35,6 +36,7 @@ export function engineConformance(rig: EngineRig): ConformanceCase[] {
     ...signalCases(),
     ...sessionCases(),
     ...leadershipCases(),
+    ...watchCases(),
     ...lifeCases(can),
     ...memberCases(can),
   ]);
