@@ -7,16 +7,18 @@
  *
  * - the process dies in the middle of a write, at every byte of it;
  * - the power fails: each unsynced sector (of 512 or 4096 bytes) is lost or not, each unsynced name and
- *   size is as before or not, in all combinations where they are few, else in 64 random ones;
- * - the same, and unsynced sectors also arrive at each other's places: repeated, reordered.
+ *   size is as before or not, in all combinations where they are few, else in 1024 of them;
+ * - the process dies, another one opens the folder and builds on what it found, and then the power fails;
+ * - the power fails, and unsynced sectors also arrive at each other's places: repeated, reordered.
  *
- * The first two must end in exactly the acknowledged prefix, perhaps with whole steps that were asked for
- * and not acknowledged. The third may also end in a refusal that names file and offset.
+ * All but the last must end in exactly the acknowledged prefix, perhaps with whole steps that were asked for
+ * and not acknowledged. The last may also end in a refusal that names file and offset.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { appendOne, judgeFolder, type Promised, StorageLife } from '../../sim/rigs/storage-life.ts';
 import {
   clock,
+  describeLog,
   dice,
   entries,
   entry,
@@ -27,6 +29,7 @@ import {
 import type { DiskChange } from '../../sim/world/memory-disk.ts';
 import { ClusterError } from '../errors.ts';
 import { EntryType } from '../raft/index.ts';
+import type { DiskStorage } from './disk-storage.ts';
 import { afterPowerCut } from './every-choice.fixture.ts';
 
 interface Moment {
@@ -47,6 +50,9 @@ const OPTIONS = {
     },
   },
 };
+
+/** Power cuts behind each moment at which the process dies. */
+const CUTS_OF_NEXT = 8;
 
 const moments: Moment[] = [];
 let life: StorageLife;
@@ -145,6 +151,20 @@ async function crashWhileOpening(disk: MemoryDisk, moment: Moment, seed: number)
   await judgeFolder(disk.crash(random), life, moment.promised, { ...OPTIONS, seed: 4 });
 }
 
+/** All that a process goes by. */
+async function knownTo(storage: DiskStorage): Promise<unknown> {
+  const { term, vote } = storage.initialState().hardState;
+  const fact = Buffer.from((await storage.readFact('life')) ?? []).toString();
+  return [
+    term,
+    vote,
+    storage.firstIndex(),
+    await describeLog(storage),
+    storage.newestSnapshot,
+    fact,
+  ];
+}
+
 function isNamedRefusal(error: unknown): boolean {
   if (!(error instanceof ClusterError) || error.code !== 'DATA_CORRUPT') return false;
   return typeof error.details['path'] === 'string' && typeof error.details['offset'] === 'number';
@@ -191,6 +211,27 @@ describe('S-100 every crash of a short life', () => {
     }
     tell('every byte', tally);
     expect(tally.tried).toBeGreaterThan(3_000);
+  }, 120_000);
+
+  it('what a killed process had not made durable, the next one has before it builds on it', async () => {
+    let tried = 0;
+    for (const [seed, { change, disk, promised }] of moments.entries()) {
+      const found = disk.picture();
+      const next = await judgeFolder(found, life, promised, { ...OPTIONS, seed: 2 });
+      await appendOne(next);
+      const { newestSnapshot } = next;
+      if (newestSnapshot !== undefined && newestSnapshot.index >= next.firstIndex()) {
+        await next.compact(newestSnapshot.index);
+      }
+      const known = await knownTo(next);
+      for (let cut = 0; cut < CUTS_OF_NEXT; cut++, tried++) {
+        const after = found.picture().crash(dice(seed * CUTS_OF_NEXT + cut));
+        const now = open(after, { ...OPTIONS, seed: 3 }).then(knownTo, String);
+        expect(await now, `killed before ${change.kind} of ${change.path}`).toEqual(known);
+      }
+    }
+    process.stdout.write(`killed, opened, written on, power cut: ${tried} cuts\n`);
+    expect(tried).toBeGreaterThan(500);
   }, 120_000);
 
   it.each([512, 4096])(

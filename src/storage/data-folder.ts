@@ -55,7 +55,8 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
   const { disk, logger, directory, options: tuning } = options;
   const folders = dataFolders(directory);
   for (const folder of Object.values(folders)) await disk.makeDirectory(folder);
-  await disk.syncDirectory(directory);
+  // What the process before has named, and perhaps not synced, is believed from now on.
+  for (const folder of [directory, folders.facts]) await disk.syncDirectory(folder);
   const identity = await readIdentity(disk, directory);
   if (identity === undefined) await trySyncParents(disk, directory);
   const scan = await scanLog(disk, folders.wal);
