@@ -9,6 +9,7 @@ import { LOG_CACHE_BYTES, LOG_READ_CACHE_BYTES, SNAPSHOTS_KEPT } from '../limits
 import type { Disk, Logger } from '../world/index.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { clampHardState, LogMemory } from './log-memory.ts';
+import type { LogReplay } from './log-replay.ts';
 import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { corrupt } from './storage-errors.ts';
@@ -62,8 +63,8 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
   const scan = await scanLog(disk, folders.wal);
   const testimony = await readWitness(disk, directory);
   checkWitness(testimony, scan.replay.index.segments.at(-1), folders.wal);
-  const contents = scan.contents ?? scan.replay.finish();
-  checkIdentity(directory, identity, scan);
+  const contents = scan.replay.finish();
+  checkIdentity(directory, identity, scan.replay);
   const bounds = {
     cacheBytes: tuning?.cacheBytes ?? LOG_CACHE_BYTES,
     readCacheBytes: tuning?.readCacheBytes ?? LOG_READ_CACHE_BYTES,
@@ -85,17 +86,16 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
 export function checkIdentity(
   directory: string,
   identity: Identity | undefined,
-  scan: LogScan,
+  { index, last, hardState }: LogReplay,
 ): void {
-  if (identity !== undefined && scan.contents === undefined) {
+  if (identity !== undefined && index.segments.length === 0) {
     throw corrupt(
       dataFolders(directory).wal,
       undefined,
       `the folder of node "${identity.nodeId}" has no log any more`,
     );
   }
-  const { last, hardState } = scan.contents ?? scan.replay.finish();
-  if (identity === undefined && (last > 0 || hardState.term > 0)) {
+  if (identity === undefined && (last.index > 0 || hardState.term > 0)) {
     throw corrupt(
       join(directory, IDENTITY_FILE),
       undefined,

@@ -26,6 +26,7 @@ export async function* inspectEntries(
   let damage: unknown;
   try {
     await scanLog(disk, dataFolders(directory).wal, replay);
+    replay.finish();
   } catch (error) {
     damage = error;
   }

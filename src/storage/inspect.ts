@@ -28,7 +28,7 @@ import { corrupt } from './storage-errors.ts';
 import type { TermRun } from './term-runs.ts';
 import type { Identity, StoredSnapshot } from './types.ts';
 import { type LogScan, scanLog, type TornTail } from './wal-scan.ts';
-import { checkWitness, readWitness } from './witness.ts';
+import { checkWitness, readWitness, type Testimony } from './witness.ts';
 
 /** One file of the log. */
 export interface SegmentReport {
@@ -109,14 +109,12 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
   const testimony = await attempt(() => readWitness(disk, directory));
   let readable: LogReport | undefined;
   const scan = await attempt(() =>
-    scanSteadily(disk, folders.wal, (replay) => {
+    scanSteadily(disk, folders.wal, testimony, (replay) => {
       readable = reportOf(replay, false);
     }),
   );
-  if (scan !== undefined) {
-    const last = scan.replay.index.segments.at(-1);
-    await attempt(async () => checkWitness(testimony, last, folders.wal));
-    if (isIdentityRead) await attempt(async () => checkIdentity(directory, identity, scan));
+  if (scan !== undefined && isIdentityRead) {
+    await attempt(async () => checkIdentity(directory, identity, scan.replay));
   }
   const snapshots: SnapshotReport[] = [];
   for (const name of await snapshotNames(disk, folders.snap)) {
@@ -124,7 +122,7 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
     const report = await attempt(() => readSnapshotReport(disk, path, name));
     if (report !== undefined) snapshots.push(report);
   }
-  const base = scan?.contents?.base.index ?? 0;
+  const base = scan?.replay.base.index ?? 0;
   if (base > 0 && !snapshots.some((snapshot) => snapshot.index >= base)) {
     const what = `the log begins behind entry ${base}, and no whole snapshot that reaches as far is here`;
     damage.push(damageOf(corrupt(folders.snap, undefined, what)));
@@ -166,6 +164,7 @@ async function mustBeDataFolder(disk: Disk, directory: string): Promise<void> {
 async function scanSteadily(
   disk: Disk,
   directory: string,
+  testimony: Testimony | undefined,
   onDamage: (replay: LogReplay) => void,
 ): Promise<LogScan> {
   if ((await disk.info(directory)) === undefined) {
@@ -175,7 +174,10 @@ async function scanSteadily(
   for (;;) {
     const replay = new LogReplay();
     try {
-      return await scanLog(disk, directory, replay);
+      const scan = await scanLog(disk, directory, replay);
+      checkWitness(testimony, replay.index.segments.at(-1), directory);
+      replay.finish();
+      return scan;
     } catch (error) {
       const message = String(error);
       if (message === before) {

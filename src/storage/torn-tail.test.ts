@@ -52,7 +52,7 @@ function endOfLog(bytes: Buffer): number {
 async function lastIndexWith(written: Written, bytes: Buffer): Promise<LogIndex | 'refused'> {
   written.disk.poke(written.path, bytes);
   try {
-    return (await scanLog(written.disk, `${FOLDER}/wal`)).contents!.last;
+    return (await scanLog(written.disk, `${FOLDER}/wal`)).replay.last.index;
   } catch (error) {
     if (error instanceof ClusterError && error.code === 'DATA_CORRUPT') return 'refused';
     throw error;

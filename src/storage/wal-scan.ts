@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
 import type { Disk, DiskFile } from '../world/index.ts';
 import { ForwardReader } from './forward-reader.ts';
-import type { LogContents } from './log-memory.ts';
 import { LogReplay } from './log-replay.ts';
 import {
   decodeBody,
@@ -51,8 +50,6 @@ export interface TornTail {
 
 export interface LogScan {
   readonly replay: LogReplay;
-  /** Absent when there is no segment at all. */
-  readonly contents: LogContents | undefined;
   /** Segments before a gap: not needed any more. */
   readonly obsolete: readonly string[];
   readonly torn: TornTail | undefined;
@@ -69,7 +66,8 @@ interface Opening {
 }
 
 /**
- * Reads the whole log. `replay` holds what was read so far when damage ends the scan.
+ * Reads the whole log. `replay` holds what was read so far when damage ends the scan. What it all comes to
+ * is asked of the replay, once the witness has been heard: a log that lost its end may contradict itself, too.
  * @throws ClusterError DATA_CORRUPT, DATA_DIR_FORMAT.
  */
 export async function scanLog(
@@ -91,7 +89,6 @@ export async function scanLog(
   }
   return {
     replay: scanner.replay,
-    contents: openings.length === 0 ? undefined : scanner.replay.finish(),
     obsolete: openings.slice(0, row).map((opening) => opening.segment.path),
     torn: scanner.torn,
     lastRecord: scanner.lastRecord,

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   entries,
+  entry,
   FOLDER,
   hardState,
   lastSegment,
@@ -107,6 +108,31 @@ it('a folder that is refused keeps the snapshots that nothing in the log speaks 
   const paths = after.paths();
   await expect(open(after, ROOMY)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
   expect(after.paths()).toEqual(paths);
+});
+
+it('a log that lost its end is refused for that, whatever else no longer fits together', async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk, { tuning: { segmentBytes: 2048 } });
+  for (let index = 1; index <= 40; index++) {
+    const one = entry(index, 1, 'x'.repeat(300));
+    await storage.append({ hardState: hardState(1, 1, 0), entries: [one] });
+  }
+  await save(storage, 38);
+  // Removes the segments before; the mark that says so lies behind the cut.
+  await storage.compact(38);
+  await storage.close();
+  const path = lastSegment(disk);
+  const bytes = disk.peek(path);
+  let cuts = 0;
+  for (let cut = (await usedBytes(disk)) - 1; cut > 900; cut -= 31, cuts++) {
+    disk.poke(path, bytes.subarray(0, cut));
+    const lost = /the log ends here, but it was durable/;
+    await expect(open(disk.clone()), `cut at ${cut}`).rejects.toThrow(lost);
+    const { damage, log } = await inspect(disk, FOLDER);
+    expect(damage[0]!.message).toMatch(lost);
+    expect(log).toMatchObject({ isWhole: false, torn: undefined });
+  }
+  expect(cuts).toBeGreaterThan(10);
 });
 
 const WITNESS = `${FOLDER}/WITNESS`;
