@@ -10,12 +10,14 @@ import type { Disk, Logger } from '../world/index.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { clampHardState, LogMemory } from './log-memory.ts';
 import type { LogReplay } from './log-replay.ts';
-import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { corrupt } from './storage-errors.ts';
 import type { Identity, StoredSnapshot } from './types.ts';
 import { type LogScan, scanLog } from './wal-scan.ts';
 import { checkWitness, readWitness, type Testimony } from './witness.ts';
+
+/** What a crash leaves of a file that was being written. Other people's files are theirs, whatever their names. */
+export const UNFINISHED: RegExp = /^(?:IDENTITY|\d{10}\.wal|save-\d+|[\w.-]+\.fact)\.tmp$/;
 
 /** The folders of a data folder. */
 export function dataFolders(directory: string): {
@@ -73,7 +75,7 @@ export async function readDataFolder(options: FolderOptions): Promise<FolderCont
   const kept = tuning?.snapshotsKept ?? SNAPSHOTS_KEPT;
   const snapshots = new SnapshotStore({ disk, logger, directory: folders.snap, kept });
   const newest = await snapshots.open(found);
-  for (const folder of [directory, ...Object.values(folders)]) await removeTemporary(disk, folder);
+  for (const folder of [directory, ...Object.values(folders)]) await removeUnfinished(disk, folder);
   const hardState =
     newest === undefined
       ? contents.hardState
@@ -119,9 +121,9 @@ async function trySyncParents(disk: Disk, directory: string): Promise<void> {
   }
 }
 
-async function removeTemporary(disk: Disk, folder: string): Promise<void> {
+async function removeUnfinished(disk: Disk, folder: string): Promise<void> {
   for (const info of await disk.list(folder)) {
-    if (info.kind !== 'file' || !info.name.endsWith(TEMPORARY_SUFFIX)) continue;
+    if (info.kind !== 'file' || !UNFINISHED.test(info.name)) continue;
     await disk.remove(join(folder, info.name));
   }
 }

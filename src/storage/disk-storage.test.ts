@@ -509,10 +509,14 @@ describe('the folder', () => {
     ]);
     disk.poke(`${FOLDER}/facts/peers.fact.tmp`, Buffer.from('half'));
     disk.poke(`${FOLDER}/wal/0000000009.wal.tmp`, Buffer.from('half'));
+    disk.poke(`${FOLDER}/snap/save-1.tmp`, Buffer.from('half'));
+    disk.poke(`${FOLDER}/IDENTITY.tmp`, Buffer.from('half'));
+    const theirs = [`${FOLDER}/notes.tmp`, `${FOLDER}/wal/copy.tmp`];
+    for (const path of theirs) disk.poke(path, Buffer.from('of a person'));
     const after = disk.kill();
     const again = await open(after);
     expect(Buffer.from((await again.readFact('peers'))!).toString()).toBe('two');
-    expect(after.paths().filter((path) => path.endsWith('.tmp'))).toEqual([]);
+    expect(after.paths().filter((path) => path.endsWith('.tmp'))).toEqual(theirs);
     await expect(again.writeFact('../x', Buffer.from(''))).rejects.toMatchObject({
       code: 'INVARIANT',
     });

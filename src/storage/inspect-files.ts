@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { asBuffer } from '../views.ts';
 import type { Disk } from '../world/index.ts';
-import { dataFolders } from './data-folder.ts';
+import { dataFolders, UNFINISHED } from './data-folder.ts';
 import { IDENTITY_FILE } from './identity-file.ts';
 import { type DamageReport, damageOf } from './inspect-damage.ts';
 import { segmentSequence } from './segment.ts';
@@ -106,7 +106,7 @@ function whatIs(path: string, name: string, kind: string, places: Places): strin
   if (kind !== 'file') return 'not known to Quorate';
   if (places.obsolete.includes(path)) return 'a compacted segment; the next start removes it';
   if (name.endsWith(`.wal${TEMPORARY_SUFFIX}`)) return 'a segment prepared ahead of use';
-  if (name.endsWith(TEMPORARY_SUFFIX)) return 'unfinished; the next start removes it';
+  if (UNFINISHED.test(name)) return 'unfinished; the next start removes it';
   if (folder === places.snap && name.endsWith('.part')) {
     return 'a snapshot that is being received, or was; the next transfer of it goes on from there';
   }
