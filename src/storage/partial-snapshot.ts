@@ -4,12 +4,13 @@
  * of it counts before `finish`, which syncs it and checks it against what was announced.
  *
  * After a write or sync that failed, the file goes. The kernel may hold its pages as clean although the
- * disk never got them: a later attempt would read them as whole, sync nothing, and be believed.
+ * disk never got them: a later attempt would read them as whole, sync nothing, and be believed. Should the
+ * process die before the file goes, what may be so is written again by who goes on with it.
  */
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
-import { SNAPSHOT_SYNC_BYTES } from '../limits.ts';
+import { BULK_CHUNK_BYTES, SNAPSHOT_SYNC_BYTES, STORAGE_READ_BYTES } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import { type Disk, DiskError, type DiskFile } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
@@ -67,6 +68,7 @@ export class PartialSnapshot implements SnapshotReceiver {
       } else {
         start = await wholePrefix(sourceOf(file, path, Math.min(info.size, stored.bytes)));
         await file.truncate(start.bytes);
+        await rewriteUnsynced(file, start.bytes);
         await file.sync();
       }
       const sink = new SyncingSink(disk, path, file);
@@ -139,6 +141,14 @@ export class PartialSnapshot implements SnapshotReceiver {
     this.#events.closed();
     // What counts was synced before; a descriptor that can not be given back changes nothing about it.
     await this.#file.close().catch(() => {});
+  }
+}
+
+/** All that may have come behind the last sync of the process before: written again, it is dirty. */
+async function rewriteUnsynced(file: DiskFile, bytes: number): Promise<void> {
+  let at = Math.max(0, bytes - SNAPSHOT_SYNC_BYTES - BULK_CHUNK_BYTES);
+  for (; at < bytes; at += STORAGE_READ_BYTES) {
+    await file.write(at, [await file.read(at, Math.min(STORAGE_READ_BYTES, bytes - at))]);
   }
 }
 
