@@ -309,19 +309,14 @@ export class DiskStorage implements Storage {
   // ---- inside -----------------------------------------------------------------------------------
 
   async #start(scan: LogScan): Promise<void> {
-    const { disk, clock, random, logger, directory, options } = this.#options;
+    const { directory, options } = this.#options;
+    const segmentBytes = options?.segmentBytes ?? WAL_SEGMENT_BYTES;
     const wal = await Wal.open(
-      {
-        disk,
-        clock,
-        random,
-        logger,
-        directory: dataFolders(directory).wal,
-        segmentBytes: options?.segmentBytes ?? WAL_SEGMENT_BYTES,
-      },
+      { ...this.#options, directory: dataFolders(directory).wal, segmentBytes },
       {
         durable: (index) => this.#log.setDurable(index),
         written: (segment, isPromise) => this.#witness.reached(reachOf(segment), isPromise),
+        witnessed: () => this.#witness.note(),
         failed: (error) => this.#fail(error),
       },
       scan,

@@ -5,6 +5,7 @@ import {
   decodeBody,
   decodeHeader,
   encodeRecord,
+  isFragile,
   isWhole,
   type RecordContents,
   RecordKind,
@@ -102,6 +103,21 @@ describe('a record', () => {
     bytes[11] = 1;
     expect(countZeroSectors(bytes, 500)).toBe(2);
     expect(countZeroSectors(bytes, 0)).toBe(2);
+  });
+
+  it('is fragile where one flipped bit would leave nothing of a sector', () => {
+    const record = Buffer.alloc(2048, 'x');
+    expect(isFragile(record, 0)).toBe(false);
+    record.fill(0, 512, 1024);
+    expect(isFragile(record, 0), 'zeros have no bit to lose').toBe(false);
+    record[1023] = 0b0010_0000;
+    expect(isFragile(record, 0)).toBe(true);
+    expect(isFragile(record, 1), 'its sectors hold more').toBe(false);
+    record[1000] = 1;
+    expect(isFragile(record, 0), 'two bytes').toBe(false);
+    record[1000] = 0;
+    record[1023] = 0b0010_0001;
+    expect(isFragile(record, 0), 'two bits').toBe(false);
   });
 
   it('of an unknown version or with unknown flags is not understood', () => {

@@ -19,7 +19,9 @@
  * 3. If its header is not whole: the part of the header that lies in one of its sectors is all zero, or
  *    its last byte is zero and so is everything behind it; and the magic, where present, is right.
  *
- * Everything else is damage, a flipped bit in the last record included.
+ * Everything else is damage, a flipped bit in the last record included. (Where a sector holds a single bit
+ * that is set, flipping it turns the sector into zeros. Such a record is not acknowledged before the
+ * witness knows of it.)
  *
  * What these rules can not see: everything that was written from some point of the log on turns into zeros
  * (or is cut off the file) while the node is down; in the smallest case one sector of the very last

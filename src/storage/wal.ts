@@ -22,6 +22,7 @@ import {
   type BaseMark,
   encodeRecord,
   entryRecordBytes,
+  isFragile,
   type RecordContents,
   RecordKind,
   recordSize,
@@ -58,6 +59,8 @@ export interface WalEvents {
   durable(index: LogIndex): void;
   /** The segment is durable up to its end. `isPromise`: the record holds a new term or vote. */
   written(segment: Segment, isPromise: boolean): void;
+  /** Settles when the witness knows of all that was written, or can not be told. */
+  witnessed(): Promise<void>;
   failed(error: ClusterError): void;
 }
 
@@ -234,7 +237,9 @@ export class Wal {
     const segment = this.index.active;
     const record = encodeRecord(contents, segment.generation, segment.end, this.#bufferOf(size));
     await this.#file.writeAndSync(segment.end, [record]);
+    const needsWitness = isFragile(record, segment.end);
     this.#note(contents, segment, size);
+    if (needsWitness) await this.#events.witnessed();
     this.#files.prepareAfter(segment, size);
   }
 

@@ -135,6 +135,29 @@ it('a log that lost its end is refused for that, whatever else no longer fits to
   expect(cuts).toBeGreaterThan(10);
 });
 
+it('NASTY 38 no flipped bit takes back a last record, not the only one in its sector', async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk, ROOMY);
+  await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 1) });
+  const start = await usedBytes(disk);
+  const data = Buffer.alloc(4096);
+  data[2000] = 64;
+  await storage.append({ entries: [{ ...entry(2, 1), data }] });
+  const after = disk.kill();
+  const path = lastSegment(after);
+  const bytes = after.peek(path);
+  for (let at = start; at < bytes.length; at++) {
+    for (let bit = 0; bit < 8 && bytes[at] !== 0; bit++) {
+      const flipped = Buffer.from(bytes);
+      flipped[at]! ^= 1 << bit;
+      after.poke(path, flipped);
+      const opening = open(after.clone(), ROOMY);
+      const what = `bit ${bit} of byte ${at}`;
+      await expect(opening, what).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    }
+  }
+});
+
 const WITNESS = `${FOLDER}/WITNESS`;
 
 /** What runs in the background runs to its end. */

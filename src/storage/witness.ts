@@ -8,7 +8,8 @@
  * may be replaced by a new leader; places only ever grow, whatever the records hold. So a log that
  * ends before the place has lost something, always, and is refused.
  *
- * Nothing that was promised rests on it, so nobody waits for it and its failure ends nothing. It
+ * Nothing that was promised rests on it, so its failure ends nothing, and nobody waits for it, but for the
+ * rare record that one flipped bit would make look torn (`isFragile`). It
  * follows the log in the background: at once after a vote or a new term, when a snapshot comes into force
  * and when the storage is closed, and otherwise a second after a write. What is left, and no
  * program can tell without a second sync for every write: the power fails, and what the log took in its last
