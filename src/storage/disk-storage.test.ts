@@ -19,7 +19,9 @@ import {
   readState,
   reopen,
   save,
+  snapshotOf,
   textOf,
+  transfer,
 } from '../../sim/rigs/storage-rig.ts';
 import {
   WAL_FILL_RECORD_BYTES_MAX,
@@ -32,6 +34,7 @@ import type { Entry } from '../raft/index.ts';
 import { nullLogger, realDisk } from '../world/index.ts';
 import { type DiskStorage, openDiskStorage } from './disk-storage.ts';
 import { inspect } from './inspect.ts';
+import { MemoryStorage } from './memory-storage.ts';
 
 const ROOMY = { segmentBytes: 1024 * 1024 };
 
@@ -137,6 +140,25 @@ describe('group commit', () => {
     expect(await seen).toBe(1);
     await second;
     expect(storage.durableIndex).toBe(2);
+  });
+
+  it('NASTY 18 a snapshot that replaces the log is not durable before its mark is', async () => {
+    const leader = new MemoryStorage();
+    const stored = await save(leader, 50, 2);
+    const disk = new MemoryDisk();
+    const storage = await open(disk, { tuning: ROOMY });
+    await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 100) });
+    await transfer(leader, storage, stored);
+    disk.hold();
+    const first = storage.append({ entries: entries(101, 101) });
+    await Promise.resolve();
+    await Promise.resolve();
+    const second = storage.installSnapshot(snapshotOf(stored), hardState(2, 0, 50));
+    const seen = first.then(() => storage.durableIndex);
+    disk.release();
+    expect(await seen).toBe(0);
+    await second;
+    expect(storage.durableIndex).toBe(50);
   });
 });
 

@@ -289,9 +289,8 @@ export class Wal {
     for (const step of this.#queue) {
       const first = step.entries[0];
       if (first !== undefined) current = Math.min(current, first.index - 1);
-      if (step.base !== undefined && !step.base.keepsTail) {
-        current = Math.min(current, step.base.index);
-      }
+      // What lay before it is gone from memory, and of what it brings nothing is durable yet.
+      if (step.base !== undefined && !step.base.keepsTail) return 0;
     }
     return current;
   }
