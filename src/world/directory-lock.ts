@@ -289,9 +289,5 @@ function lockedBy(folder: string, self: Holder, holder: Holder | undefined): Dis
       : holder.pid === self.pid && holder.startTicks === self.startTicks
         ? `this process already (pid ${holder.pid})`
         : `process ${holder.pid} on ${holder.host}`;
-  return new DiskError(
-    'locked',
-    folder,
-    `the folder ${folder} is held by ${who}; stop it, or use another folder`,
-  );
+  return new DiskError('locked', folder, `the folder ${folder} is held by ${who}`);
 }
