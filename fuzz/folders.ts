@@ -2,8 +2,16 @@
  * Small data folders with a known past, for damaging: which states the storage was in, what lay in which
  * bytes of the log, which snapshots and facts were written.
  */
-import { entry, hardState, MemoryDisk, open, save, textOf } from '../sim/rigs/storage-rig.ts';
-import type { DiskStorage } from '../src/storage/index.ts';
+import {
+  entry,
+  hardState,
+  MemoryDisk,
+  open,
+  save,
+  textOf,
+  transfer,
+} from '../sim/rigs/storage-rig.ts';
+import { type DiskStorage, MemoryStorage } from '../src/storage/index.ts';
 
 /** After one acknowledged call. */
 export interface FolderState {
@@ -90,6 +98,12 @@ class Life {
     this.facts.set(name, text);
   }
 
+  /** A leader's snapshot arrives, and the process dies before it is installed. */
+  async receive(index: number): Promise<void> {
+    const leader = new MemoryStorage();
+    await transfer(leader, this.#storage, await save(leader, index, this.#state.term));
+  }
+
   async end(name: string, isClosed: boolean): Promise<Folder> {
     if (isClosed) await this.#storage.close();
     const { states, snapshots, facts } = this;
@@ -140,6 +154,7 @@ async function long(isClosed: boolean): Promise<Folder> {
   await life.append([800, 40]);
   await life.fact('peers', '{"2":"aa","3":"bb"}');
   await life.append([5]);
+  await life.receive(40);
   return life.end(`long, ${isClosed ? 'closed' : 'killed'}`, isClosed);
 }
 

@@ -21,12 +21,13 @@ export {
   inspect,
   type LogReport,
   type SegmentReport,
-  type SnapshotReport,
+  type WitnessReport,
 } from './inspect.ts';
 export type { DamageReport } from './inspect-damage.ts';
 export { inspectEntries } from './inspect-entries.ts';
 export type { FactReport, LeftoverReport } from './inspect-files.ts';
 export { readSnapshotSection } from './inspect-section.ts';
+export type { SnapshotReport } from './inspect-snapshots.ts';
 export { MemoryStorage, type MemoryStorageOptions } from './memory-storage.ts';
 export type { TermRun } from './term-runs.ts';
 export type {

@@ -1,5 +1,6 @@
 /** Damage as an inspection tells of it: taken apart, so that a person sees place, fault and advice. */
 import { ClusterError } from '../errors.ts';
+import { DiskError } from '../world/index.ts';
 
 /** Something that is not as it was written. */
 export interface DamageReport {
@@ -11,7 +12,10 @@ export interface DamageReport {
   readonly advice?: string;
 }
 
+/** @throws the error itself when it says nothing of the bytes: they may not be read, or are another version's. */
 export function damageOf(error: unknown): DamageReport {
+  if (error instanceof DiskError && error.fault === 'denied') throw error;
+  if (error instanceof ClusterError && error.code === 'DATA_DIR_FORMAT') throw error;
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof ClusterError)) return { message, what: message };
   const { path, offset, what, advice } = error.details;

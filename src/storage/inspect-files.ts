@@ -67,11 +67,18 @@ function textOf(value: Uint8Array): string | undefined {
   return /[\u0000-\u0008\u000e-\u001f\ufffd]/.test(text) ? undefined : text;
 }
 
-/** `obsolete`: paths of segments that nothing needs any more. */
+/** Paths of files that count for nothing, whatever their names. */
+export interface Unneeded {
+  /** Those that were compacted. */
+  readonly segments: readonly string[];
+  /** Those that were received, and never installed. */
+  readonly snapshots: readonly string[];
+}
+
 export async function listLeftovers(
   disk: Disk,
   directory: string,
-  obsolete: readonly string[],
+  unneeded: Unneeded,
 ): Promise<readonly LeftoverReport[]> {
   const { wal, snap, facts } = dataFolders(directory);
   const found: LeftoverReport[] = [];
@@ -79,7 +86,7 @@ export async function listLeftovers(
     if ((await disk.info(folder)) === undefined) continue;
     for (const { name, kind, size } of await disk.list(folder)) {
       const path = join(folder, name);
-      const what = whatIs(path, name, kind, { root: directory, wal, snap, facts, obsolete });
+      const what = whatIs(path, name, kind, { root: directory, wal, snap, facts, unneeded });
       if (what !== undefined) found.push({ path, bytes: size, what });
     }
   }
@@ -91,7 +98,7 @@ interface Places {
   readonly wal: string;
   readonly snap: string;
   readonly facts: string;
-  readonly obsolete: readonly string[];
+  readonly unneeded: Unneeded;
 }
 
 /** `undefined`: it counts, and is told of elsewhere. */
@@ -104,7 +111,9 @@ function whatIs(path: string, name: string, kind: string, places: Places): strin
     }
   }
   if (kind !== 'file') return 'not known to Quorate';
-  if (places.obsolete.includes(path)) return 'a compacted segment; the next start removes it';
+  const { segments, snapshots } = places.unneeded;
+  if (segments.includes(path)) return 'a compacted segment; the next start removes it';
+  if (snapshots.includes(path)) return 'received, not installed; the next start removes it';
   if (name.endsWith(`.wal${TEMPORARY_SUFFIX}`)) return 'a segment prepared ahead of use';
   if (UNFINISHED.test(name)) return 'unfinished; the next start removes it';
   if (folder === places.snap && name.endsWith('.part')) {

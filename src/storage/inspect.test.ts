@@ -6,20 +6,29 @@ import {
   entry,
   FOLDER,
   hardState,
+  lastSegment,
   MemoryDisk,
   open,
   save,
+  transfer,
 } from '../../sim/rigs/storage-rig.ts';
 import type { Entry } from '../raft/index.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { inspect } from './inspect.ts';
 import { inspectEntries } from './inspect-entries.ts';
+import { MemoryStorage } from './memory-storage.ts';
 import { writeSmallFile } from './small-file.ts';
+import { snapshotStem } from './snapshot-store.ts';
+import type { StoredSnapshot } from './types.ts';
 
 async function list(disk: MemoryDisk, from: number, to: number): Promise<Entry[]> {
   const found: Entry[] = [];
   for await (const one of inspectEntries(disk, FOLDER, from, to)) found.push(one);
   return found;
+}
+
+function snapPath(stored: StoredSnapshot): string {
+  return join(FOLDER, 'snap', `${snapshotStem(stored)}.snap`);
 }
 
 it('a folder that is being written is never called damaged', async () => {
@@ -89,3 +98,79 @@ it('a log without its identity is damage, as it is for a node; so is an identity
   expect(damage.map(({ what }) => what)).toEqual(['it is missing, but the folder holds a log']);
   expect(kept).toBeDefined();
 });
+
+it('a snapshot that was received and not installed is none, and the next start removes it', async () => {
+  const leader = new MemoryStorage();
+  const disk = new MemoryDisk();
+  const storage = await open(disk);
+  await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 9) });
+  const own = await save(storage, 4);
+  await storage.compact(4);
+  const beyond = await save(leader, 50, 3);
+  await transfer(leader, storage, beyond);
+  const otherTerm = await save(new MemoryStorage(), 6, 2);
+  const refused = disk.kill();
+  const kept = refused.peek(snapPath(own));
+  await refused.remove(snapPath(own));
+  expect((await inspect(refused, FOLDER)).damage.map(({ what }) => what)).toEqual([
+    'the log begins behind entry 4, and no whole snapshot that reaches as far is here',
+  ]);
+  await expect(open(refused)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+  refused.poke(snapPath(own), kept);
+  refused.poke(snapPath(otherTerm), Buffer.from('never read'));
+  const { damage, snapshots, leftovers } = await inspect(refused, FOLDER);
+  expect([damage, snapshots.map(({ index }) => index)]).toEqual([[], [4]]);
+  const received = leftovers.filter(({ what }) => what.startsWith('received, not installed'));
+  const paths = received.map(({ path }) => path);
+  expect(paths).toEqual([otherTerm, beyond].map(snapPath));
+  await open(refused);
+  expect(refused.paths().filter((path) => paths.includes(path))).toEqual([]);
+});
+
+it('counts only what counts: terms, records and the witness', async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk, { tuning: { segmentBytes: 65_536 } });
+  for (let index = 1; index <= 8; index++) {
+    const term = Math.ceil(index / 3);
+    await storage.append({
+      hardState: hardState(term, 1, 0),
+      entries: entries(index, index, term),
+    });
+  }
+  await save(storage, 4, 2);
+  await storage.compact(4);
+  const { log, witness } = await inspect(disk, FOLDER);
+  expect(log!.segments.map(({ records, firstIndex }) => [records, firstIndex])).toEqual([[4, 5]]);
+  expect(log!.terms).toEqual([
+    { index: 5, term: 2 },
+    { index: 7, term: 3 },
+  ]);
+  expect(witness!.offset).toBeLessThanOrEqual(log!.usedBytes);
+  // Up to damage, the same.
+  const bytes = disk.peek(lastSegment(disk));
+  bytes[log!.usedBytes - 20]! ^= 1;
+  disk.poke(lastSegment(disk), bytes);
+  const { log: readable } = await inspect(disk, FOLDER);
+  expect(readable!.isWhole).toBe(false);
+  expect(readable!.terms[0]!.index).toBe(readable!.firstIndex);
+});
+
+it.each(['/IDENTITY', '/wal', '/WITNESS', '/snap', '/facts'])(
+  'a folder of which %s may not be read is not called damaged',
+  async (path) => {
+    const disk = new MemoryDisk();
+    const storage = await open(disk);
+    await storage.append({ hardState: hardState(1, 1, 0), entries: entries(1, 3) });
+    await save(storage, 2);
+    await storage.writeFact('peers', Buffer.from('one'));
+    await storage.close();
+    for (const kind of ['look', 'open', 'read'] as const) {
+      // A log is looked at twice before it is called damaged.
+      for (const nth of [1, 2]) disk.failOn(kind, 'denied', { nth, path });
+      await expect(inspect(disk, FOLDER)).rejects.toMatchObject({
+        code: 'DATA_DIR_UNUSABLE',
+        message: expect.stringContaining('as the user that the node runs as'),
+      });
+    }
+  },
+);

@@ -6,27 +6,22 @@
  *
  * Beside a running node the answer is a glimpse. The log grows while it is read, so damage counts only
  * if it is found twice at the same place, and a file that has vanished meanwhile was removed by its
- * owner. The witness is read before the log, which it must never be ahead of.
+ * owner. The witness is read before the log, which it must never be ahead of; so are the names of snapshots.
  */
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
-import { STORAGE_READ_BYTES } from '../limits.ts';
 import type { HardState, LogIndex, Term } from '../raft/index.ts';
-import type { Disk } from '../world/index.ts';
-import { hex32 } from './bytes.ts';
+import { type Disk, DiskError } from '../world/index.ts';
 import { checkIdentity, dataFolders } from './data-folder.ts';
 import { IDENTITY_FILE, readIdentity } from './identity-file.ts';
 import { type DamageReport, damageOf } from './inspect-damage.ts';
 import { type FactReport, type LeftoverReport, listFacts, listLeftovers } from './inspect-files.ts';
+import { inspectSnapshots, type SnapshotReport, snapshotsIn } from './inspect-snapshots.ts';
 import { LogReplay } from './log-replay.ts';
-import { sourceOf } from './partial-snapshot.ts';
 import type { Segment } from './segment.ts';
-import { readLayout, SNAPSHOT_ADVICE, wholePrefix } from './snapshot-reader.ts';
-import { listSnapshots, snapshotStem } from './snapshot-store.ts';
-import { corrupt } from './storage-errors.ts';
-import type { TermRun } from './term-runs.ts';
-import type { Identity, StoredSnapshot } from './types.ts';
+import { corrupt, inspectFailure } from './storage-errors.ts';
+import { type TermRun, TermRuns } from './term-runs.ts';
+import type { Identity } from './types.ts';
 import { type LogScan, scanLog, type TornTail } from './wal-scan.ts';
 import { checkWitness, readWitness, type Testimony } from './witness.ts';
 
@@ -37,7 +32,7 @@ export interface SegmentReport {
   /** Bytes in use, of those that the file is to have. */
   readonly usedBytes: number;
   readonly segmentBytes: number;
-  /** Records that hold entries. */
+  /** Records that hold entries that count. */
   readonly records: number;
   /** The entries that lie in it and count; absent when there are none. */
   readonly firstIndex?: LogIndex;
@@ -65,10 +60,10 @@ export interface LogReport {
   readonly isWhole: boolean;
 }
 
-export interface SnapshotReport extends StoredSnapshot {
-  readonly file: string;
-  /** What it is made of. */
-  readonly sections: readonly { readonly name: string; readonly bytes: number }[];
+/** A place in the log up to which it was durable, as the witness knows. */
+export interface WitnessReport {
+  readonly segment: number;
+  readonly offset: number;
 }
 
 /** What is in a data folder, and what is wrong with it. */
@@ -78,20 +73,33 @@ export interface DataFolderReport {
   readonly identity: Identity | undefined;
   /** Absent when there is none, and when it could not be read. */
   readonly log: LogReport | undefined;
-  /** Newest first. */
+  /** Absent when there is none, and when it could not be read. */
+  readonly witness: WitnessReport | undefined;
+  /** Newest first; those that the log knows of, unless the log could not be read. */
   readonly snapshots: readonly SnapshotReport[];
   readonly facts: readonly FactReport[];
   /** Files that belong to nothing that counts, or that nobody here knows. */
   readonly leftovers: readonly LeftoverReport[];
-  /** Empty when all is well. */
+  /** What keeps a node from starting. Empty when all is well. */
   readonly damage: readonly DamageReport[];
+  /** Damage to what no node needs: snapshots older than one that is whole. */
+  readonly warnings: readonly DamageReport[];
 }
 
 /**
  * Looks into a data folder, without a lock and without a change. Damage is collected, not thrown.
- * @throws ClusterError DATA_DIR_MISSING when there is no data folder, DATA_DIR_FORMAT.
+ * @throws ClusterError DATA_DIR_MISSING when there is no data folder, DATA_DIR_FORMAT, DATA_DIR_UNUSABLE
+ *   when it may not be read, DISK_FAILED.
  */
 export async function inspect(disk: Disk, directory: string): Promise<DataFolderReport> {
+  try {
+    return await look(disk, directory);
+  } catch (error) {
+    throw inspectFailure(directory, error);
+  }
+}
+
+async function look(disk: Disk, directory: string): Promise<DataFolderReport> {
   await mustBeDataFolder(disk, directory);
   const folders = dataFolders(directory);
   const damage: DamageReport[] = [];
@@ -99,13 +107,13 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
     try {
       return await work();
     } catch (error) {
-      if (error instanceof ClusterError && error.code === 'DATA_DIR_FORMAT') throw error;
       damage.push(damageOf(error));
       return undefined;
     }
   };
   const identity = await attempt(() => readIdentity(disk, directory));
   const isIdentityRead = damage.length === 0;
+  const listed = (await attempt(() => snapshotsIn(disk, folders.snap))) ?? [];
   const testimony = await attempt(() => readWitness(disk, directory));
   let readable: LogReport | undefined;
   const scan = await attempt(() =>
@@ -116,31 +124,29 @@ export async function inspect(disk: Disk, directory: string): Promise<DataFolder
   if (scan !== undefined && isIdentityRead) {
     await attempt(async () => checkIdentity(directory, identity, scan.replay));
   }
-  const snapshots: SnapshotReport[] = [];
-  for (const name of await snapshotNames(disk, folders.snap)) {
-    const path = join(folders.snap, name);
-    const report = await attempt(() => readSnapshotReport(disk, path, name));
-    if (report !== undefined) snapshots.push(report);
-  }
-  const base = scan?.replay.base.index ?? 0;
-  if (base > 0 && !snapshots.some((snapshot) => snapshot.index >= base)) {
-    const what = `the log begins behind entry ${base}, and no whole snapshot that reaches as far is here`;
-    damage.push(damageOf(corrupt(folders.snap, undefined, what)));
-  }
+  const found = await inspectSnapshots(disk, folders.snap, listed, scan?.replay.finish());
+  damage.push(...found.damage);
+  const unneeded = { segments: scan?.obsolete ?? [], snapshots: found.notInstalled };
   return {
     directory,
     identity,
     log: scan === undefined ? readable : reportOf(scan.replay, true, scan),
-    snapshots,
+    witness: testimony === undefined ? undefined : witnessOf(testimony),
+    snapshots: found.snapshots,
     facts: (await attempt(() => listFacts(disk, folders.facts, damage))) ?? [],
-    leftovers: (await attempt(() => listLeftovers(disk, directory, scan?.obsolete ?? []))) ?? [],
+    leftovers: (await attempt(() => listLeftovers(disk, directory, unneeded))) ?? [],
     damage,
+    warnings: found.warnings,
   };
 }
 
 async function mustBeDataFolder(disk: Disk, directory: string): Promise<void> {
   const { wal } = dataFolders(directory);
-  const found = await disk.info(directory).catch(() => undefined);
+  const found = await disk.info(directory).catch((error: unknown) => {
+    // The path leads through a file.
+    if (error instanceof DiskError && error.fault === 'not-a-directory') return undefined;
+    throw error;
+  });
   if (found?.kind === 'directory') {
     for (const path of [join(directory, IDENTITY_FILE), wal]) {
       if ((await disk.info(path)) !== undefined) return;
@@ -201,19 +207,34 @@ function reportOf(replay: LogReplay, isWhole: boolean, scan?: LogScan): LogRepor
     entries: last - base,
     usedBytes: segments.reduce((sum, segment) => sum + segment.end, 0),
     hardState: replay.hardState,
-    terms: replay.runs.filter(({ index }) => index <= last),
+    terms: termsBetween(replay.runs, base, last),
     segments: segments.map((segment, at) => ({
       path: segment.path,
       sequence: segment.sequence,
       usedBytes: segment.end,
       segmentBytes: segment.segmentBytes,
-      records: segment.table.count,
       ...rangeOf(segments, at, base, last),
     })),
     torn: scan?.torn,
     isSealed: scan?.isSealed === true,
     isWhole,
   };
+}
+
+/** Of the entries behind `base`, up to `last`. */
+function termsBetween(
+  runs: readonly TermRun[],
+  base: LogIndex,
+  last: LogIndex,
+): readonly TermRun[] {
+  const terms = new TermRuns();
+  for (const { index, term } of runs) if (index <= last) terms.add(index, term);
+  terms.dropThrough(base, last);
+  return terms.list;
+}
+
+function witnessOf({ reach }: Testimony): WitnessReport {
+  return { segment: reach.sequence, offset: reach.end };
 }
 
 /** The first entry that lies in any of them. */
@@ -228,63 +249,12 @@ function rangeOf(
   at: number,
   base: LogIndex,
   last: LogIndex,
-): { readonly firstIndex?: LogIndex; readonly lastIndex?: LogIndex } {
+): Pick<SegmentReport, 'records' | 'firstIndex' | 'lastIndex'> {
   const { table } = segments[at]!; // `at` is one of them
-  if (table.count === 0) return {};
+  if (table.count === 0) return { records: 0 };
   const next = segments.slice(at + 1).find((segment) => segment.table.count > 0);
   const lastIndex = next === undefined ? last : next.table.first(0) - 1;
   const firstIndex = Math.max(table.first(0), base + 1);
-  return firstIndex > lastIndex ? {} : { firstIndex, lastIndex };
-}
-
-async function snapshotNames(disk: Disk, directory: string): Promise<readonly string[]> {
-  if ((await disk.info(directory)) === undefined) return [];
-  const files = await listSnapshots(disk, directory);
-  return files.filter((file) => !file.isPart).map((file) => file.name);
-}
-
-/** Reads the whole file. `undefined`: its owner has removed it meanwhile. */
-async function readSnapshotReport(
-  disk: Disk,
-  path: string,
-  name: string,
-): Promise<SnapshotReport | undefined> {
-  try {
-    const file = await disk.open(path, 'read');
-    try {
-      const bytes = await file.size();
-      const source = sourceOf(file, path, bytes);
-      const { meta, sections } = await readLayout(source);
-      const checksum = await checksumOf(source);
-      if (!name.startsWith(snapshotStem({ ...meta, checksum }))) {
-        const whole = await wholePrefix(source);
-        const what = `the file's checksum is ${hex32(checksum)}, which is not what its name says`;
-        throw corrupt(path, whole.bytes, what, SNAPSHOT_ADVICE);
-      }
-      return {
-        ...meta,
-        bytes,
-        checksum,
-        file: path,
-        sections: sections.map((section) => ({ name: section.name, bytes: section.bytes })),
-      };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if ((await disk.info(path)) === undefined) return undefined;
-    throw error;
-  }
-}
-
-async function checksumOf(source: {
-  read(position: number, length: number): Promise<Uint8Array>;
-}): Promise<number> {
-  let checksum = 0;
-  for (let position = 0; ; ) {
-    const chunk = await source.read(position, STORAGE_READ_BYTES);
-    if (chunk.length === 0) return checksum;
-    checksum = crc32(chunk, checksum);
-    position += chunk.length;
-  }
+  if (firstIndex > lastIndex) return { records: 0 };
+  return { records: table.count - table.find(firstIndex), firstIndex, lastIndex };
 }

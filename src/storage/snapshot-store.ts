@@ -18,7 +18,7 @@ import type { LogIndex, Snapshot } from '../raft/index.ts';
 import { type Disk, DiskError, type Logger } from '../world/index.ts';
 import { hex32 } from './bytes.ts';
 import { decodeSnapshotDescriptor } from './descriptor.ts';
-import type { LogMemory } from './log-memory.ts';
+import type { LogMemory, LogPosition } from './log-memory.ts';
 import { PartialSnapshot, sourceOf, transferFailed } from './partial-snapshot.ts';
 import { TEMPORARY_SUFFIX } from './segment-files.ts';
 import type { SnapshotMeta } from './snapshot-format.ts';
@@ -37,7 +37,7 @@ const SUFFIX = '.snap';
 const PART_SUFFIX = '.part';
 const NAME = /^([0-9]{16})-([0-9]{16})-([0-9a-f]{8})\.(snap|part)$/;
 
-interface FoundFile {
+export interface SnapshotFile {
   readonly name: string;
   readonly index: LogIndex;
   readonly term: number;
@@ -78,7 +78,7 @@ export class SnapshotStore {
     for (const file of await listSnapshots(disk, directory)) {
       if (file.isPart) continue;
       const isOlder = file.index < log.base.index;
-      if (!isOlder && !log.matches(file)) {
+      if (!isInstalled(log, file)) {
         strangers.push(file.name);
         continue;
       }
@@ -285,7 +285,7 @@ export class SnapshotStore {
       (file) => file.isPart && !this.#receiving.has(file.name),
     );
     const kept = idle.slice(0, SNAPSHOT_PARTS_KEPT);
-    const drop = async (files: readonly FoundFile[]): Promise<void> => {
+    const drop = async (files: readonly SnapshotFile[]): Promise<void> => {
       for (const file of files) await disk.remove(join(directory, file.name));
     };
     await drop(idle.slice(SNAPSHOT_PARTS_KEPT));
@@ -320,8 +320,16 @@ function complete(stored: StoredSnapshot): SnapshotReceiver {
   };
 }
 
+/** Whether the log says that the snapshot was in force once, or is. */
+export function isInstalled(log: LogMemory, file: LogPosition): boolean {
+  return file.index < log.base.index || log.matches(file);
+}
+
 /** All snapshot files of a folder, newest first. */
-export async function listSnapshots(disk: Disk, directory: string): Promise<readonly FoundFile[]> {
+export async function listSnapshots(
+  disk: Disk,
+  directory: string,
+): Promise<readonly SnapshotFile[]> {
   const found = (await disk.list(directory)).flatMap((info) => {
     const match = NAME.exec(info.name);
     if (match === null || info.kind !== 'file') return [];
@@ -344,7 +352,7 @@ export async function listSnapshots(disk: Disk, directory: string): Promise<read
 async function describeFile(
   disk: Disk,
   directory: string,
-  file: FoundFile,
+  file: SnapshotFile,
 ): Promise<StoredSnapshot> {
   const path = join(directory, file.name);
   const source = await openSource(disk, path);

@@ -64,6 +64,18 @@ export function openFailure(directory: string, error: unknown): ClusterError {
   return diskFailure(`open the data folder ${directory}`, error);
 }
 
+/** While a folder is being looked into, by whoever. */
+export function inspectFailure(directory: string, error: unknown): ClusterError {
+  if (error instanceof DiskError && error.fault === 'denied') {
+    return new ClusterError(
+      'DATA_DIR_UNUSABLE',
+      `the data folder ${directory} may not be read: ${error.message}. Look into it as the user that the node runs as`,
+      { details: { directory, path: error.path }, cause: error },
+    );
+  }
+  return diskFailure(`look into the data folder ${directory}`, error);
+}
+
 const UNUSABLE: ReadonlySet<string> = new Set([
   'denied',
   'read-only',

@@ -37,8 +37,8 @@ import { judgeTail, readPadded, type TailSource } from './tail.ts';
 const START_READ_BYTES = 4096;
 
 /**
- * The last record of a log, begun and not finished when the power went: nobody was told that it was
- * durable.
+ * The last record of a log, begun and not finished when the power went. Nobody was told that it was durable,
+ * as far as the witness knows, who may lag a second behind.
  */
 export interface TornTail {
   readonly path: string;

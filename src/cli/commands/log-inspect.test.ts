@@ -91,11 +91,12 @@ describe('quorate log inspect', () => {
       '  hard state  term 2, vote raft id 3, commit 2',
       '  terms       1 from 1, 2 from 4',
       '  end         closed in good order',
+      expect.stringMatching(/^ {2}witness {5}durable up to offset \d+ of segment 3$/),
       '                members 7 B, state 10 B',
       '  incarnations  {"1": "0123456789abcdef"}',
       'No damage found.',
     ]) {
-      expect(out.split('\n')).toContain(line);
+      expect(out.split('\n')).toContainEqual(line);
     }
     expect(out).toMatch(/ +0000000001.wal +1 to 3 +1 record +\d+ B of 2.0 KiB\n/);
     expect(out).toMatch(/entry 2 \(term 1\), \d+ B: voters node-1, raft id 2, raft id 3\n/);
@@ -203,6 +204,40 @@ describe('quorate log inspect', () => {
     expect(code).toBe(8);
     expect(out).toMatch(new RegExp(`! damaged: ${snap} at offset \\d+: `));
     expect(out).toContain(`! damaged: ${fact} at offset 20: `);
+  });
+
+  it('an older snapshot that is damaged keeps no node from starting: exit code 0', async () => {
+    const storage = await filled();
+    await save(storage, 3);
+    await storage.close();
+    const [older, newest] = readdirSync(join(folder, 'data', 'snap'))
+      .sort()
+      .map((name) => join(folder, 'data', 'snap', name));
+    flip(older!, 300);
+    const { code, out } = await quorate('data');
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`! damaged, but not needed: ${older} at offset \\d+: `));
+    expect(out).not.toContain('No damage found');
+    flip(older!, 300);
+    flip(newest!, 300);
+    expect(await quorate('data')).toMatchObject({ code: 8 });
+  });
+
+  it('says one thing to do where the log does not reach back to a whole snapshot', async () => {
+    const storage = await filled();
+    await save(storage, 4, 2);
+    await storage.compact(4);
+    await storage.close();
+    const newest = readdirSync(join(folder, 'data', 'snap'))
+      .sort()
+      .at(-1);
+    flip(join(folder, 'data', 'snap', newest!), 300);
+    const { code, out } = await quorate('data');
+    expect(code).toBe(8);
+    expect(out.match(/! damaged: /g)).toHaveLength(2);
+    expect(out.match(/what to do: /g)).toHaveLength(1);
+    expect(out).toMatch(/what to do: Nothing was changed\. Remove this member/);
+    expect(out).not.toContain('Move the file away');
   });
 
   it('ends with the code that a node would end with: quarantined, removed', async () => {

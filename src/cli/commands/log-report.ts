@@ -4,6 +4,7 @@
  */
 import type { Entry } from '../../raft/index.ts';
 import type {
+  DamageReport,
   DataFolderReport,
   FactReport,
   LogReport,
@@ -70,7 +71,7 @@ function identityLines({ report, holder }: FolderView): string[] {
   return lines;
 }
 
-function logLines(log: LogReport, { names }: FolderView): string[] {
+function logLines(log: LogReport, { names, report }: FolderView): string[] {
   const { firstIndex, lastIndex, lastTerm, hardState, terms, segments } = log;
   const title =
     log.entries === 0
@@ -89,6 +90,11 @@ function logLines(log: LogReport, { names }: FolderView): string[] {
     );
   }
   lines.push(row('end', endOf(log)));
+  const { witness } = report;
+  if (witness !== undefined) {
+    const where = `offset ${count(witness.offset)} of segment ${witness.segment}`;
+    lines.push(row('witness', `durable up to ${where}`));
+  }
   const files = segments.reduce((sum, segment) => sum + segment.segmentBytes, 0);
   const used = `${bytes(log.usedBytes)} used of ${bytes(files)}`;
   lines.push(row('segments', `${plural(segments.length, 'file', 'files')}, ${used}`));
@@ -111,7 +117,7 @@ function endOf({ torn, isSealed, isWhole }: LogReport): string {
   if (torn !== undefined) {
     return (
       `unfinished: ${bytes(torn.bytes)} at offset ${count(torn.offset)} of ${baseName(torn.path)} (${torn.how}); ` +
-      'nobody was told that they are durable, and the next start leaves them behind'
+      'the next start leaves them behind'
     );
   }
   return isSealed ? 'closed in good order' : 'whole, but not closed (a node runs on it, or died)';
@@ -160,16 +166,25 @@ function leftoverLines({ leftovers, directory }: DataFolderReport): string[] {
   return ['', 'other files', ...tableLines(rows, 2)];
 }
 
+function placeOf({ path, offset }: DamageReport): string {
+  if (path === undefined) return '';
+  return `${path}${offset === undefined ? '' : ` at offset ${offset}`}: `;
+}
+
 /** What speaks against starting a node on it, and what to do. */
 function verdictLines({ report, color }: FolderView): string[] {
   const paint = (code: number, text: string): string =>
     color ? `\u001b[${code}m${text}\u001b[0m` : text;
   const lines: string[] = [];
-  const { damage } = report;
-  for (const { path, offset, what, advice } of damage) {
-    const where =
-      path === undefined ? '' : `${path}${offset === undefined ? '' : ` at offset ${offset}`}: `;
-    lines.push(paint(31, `! damaged: ${where}${what}`));
+  const { damage, warnings } = report;
+  for (const one of warnings) {
+    lines.push(
+      paint(33, `! damaged, but not needed: ${placeOf(one)}${one.what}`),
+      '  what to do: nothing; a newer snapshot is whole.',
+    );
+  }
+  for (const { advice, ...one } of damage) {
+    lines.push(paint(31, `! damaged: ${placeOf(one)}${one.what}`));
     if (advice !== undefined && damage.every((one) => one.advice === advice)) continue;
     if (advice !== undefined) lines.push(`  what to do: ${advice}.`);
   }
