@@ -55,6 +55,8 @@ export const READS_WAITING_MAX: number = 65_536;
 export const FRAME_BYTES_MAX: number = 8 * MIB;
 /** Bytes handed to the kernel on the message connection and not taken yet: a heartbeat waits behind no more. */
 export const KERNEL_BYTES_OUTSTANDING_MAX: number = 256 * KIB;
+/** Regular bytes written to one peer in one turn of the loop: a millisecond or two, for which all others wait. */
+export const LINK_TURN_BYTES_MAX: number = 1 * MIB;
 /** Bytes queued for one peer; beyond it messages are dropped, and the core told. */
 export const PEER_QUEUE_BYTES_MAX: number = 32 * MIB;
 /** One piece of a bulk transfer. */

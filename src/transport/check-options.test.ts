@@ -8,6 +8,12 @@ it.each([
   [{ bulkBytesPerSecond: 0 }, 'transport.bulkBytesPerSecond is 0'],
   [{ bulkBytesPerSecond: '9' }, 'transport.bulkBytesPerSecond is "9"'],
   [{ deadAfterMs: 0 }, 'transport.deadAfterMs is 0'],
+  [
+    { pingIntervalMs: 2_000, deadAfterMs: 3_999 },
+    'transport.deadAfterMs is 3999: give at least twice transport.pingIntervalMs, which is 2000',
+  ],
+  [{ pingIntervalMs: 1_501 }, 'transport.deadAfterMs is 3000: give at least twice'],
+  [{ deadAfterMs: 1_999 }, 'transport.pingIntervalMs, which is 1000'],
   [{ bulkWindowBytes: 1.5 }, 'transport.bulkWindowBytes is 1.5: give a whole number above 0'],
   [{ backoff: { jitter: 1 } }, 'transport.backoff.jitter is 1'],
   [{ backoff: { multiplier: 0.5 } }, 'transport.backoff.multiplier is 0.5'],
@@ -30,4 +36,5 @@ it('what is left out, or undefined, has its default', () => {
   const options = { pingIntervalMs: undefined, backoff: { maxMs: undefined } } as never;
   expect(resolveOptions(options)).toEqual(TRANSPORT_DEFAULTS);
   expect(resolveOptions({ deadAfterMs: 9_000 }).deadAfterMs).toBe(9_000);
+  expect(resolveOptions({ pingIntervalMs: 1_500 }).pingIntervalMs).toBe(1_500);
 });

@@ -6,6 +6,8 @@
  * like a broken network.
  */
 import { badField, checkFields } from '../given.ts';
+import { PEER_PING_MS, PEER_SILENCE_MS_MAX } from '../limits.ts';
+import type { TransportOptions } from './options.ts';
 
 interface Rule {
   readonly holds: (value: number) => boolean;
@@ -47,6 +49,7 @@ export function checkTransportOptions(options: unknown): void {
   checkFields('transport', options, FIELDS, 'CONFIG_INVALID', 'transport.');
   const given = options as Record<string, unknown>;
   checkNumbers(given, OWN, 'transport.');
+  checkSilence(given);
   for (const [group, rules] of Object.entries(GROUPS)) {
     const value = given[group];
     if (value === undefined) continue;
@@ -54,6 +57,14 @@ export function checkTransportOptions(options: unknown): void {
     checkFields(path, value, new Set(Object.keys(rules)), 'CONFIG_INVALID', `${path}.`);
     checkNumbers(value as Record<string, unknown>, rules, `${path}.`);
   }
+}
+
+/** One ping that is lost or late must not end a connection on which nothing else is said. */
+function checkSilence(given: Pick<TransportOptions, 'pingIntervalMs' | 'deadAfterMs'>): void {
+  const { pingIntervalMs = PEER_PING_MS, deadAfterMs = PEER_SILENCE_MS_MAX } = given;
+  if (deadAfterMs >= 2 * pingIntervalMs) return;
+  const words = `at least twice transport.pingIntervalMs, which is ${pingIntervalMs}`;
+  throw badField('transport.deadAfterMs', deadAfterMs, words, 'CONFIG_INVALID');
 }
 
 function checkNumbers(given: Record<string, unknown>, rules: Rules, path: string): void {

@@ -5,6 +5,9 @@
  * Writing: at most KERNEL_BYTES_OUTSTANDING_MAX is handed over beyond what the kernel has taken, in
  * pieces of at most FRAGMENT_BYTES_MAX, urgent frames first. So a heartbeat waits behind that much at
  * most. All pieces that fit go out as one vectored write. There is one writer, this one (SD-15).
+ * A kernel that takes everything at once would keep us writing, and everybody else waiting, until the
+ * queue is empty: after LINK_TURN_BYTES_MAX the rest goes in the next turn of the loop, urgent frames
+ * excepted.
  *
  * Life: a side that wrote nothing for `pingIntervalMs` writes a ping; nobody answers it. A side that
  * heard nothing for `deadAfterMs` drops the connection (SD-16), after making sure that the silence was
@@ -12,7 +15,12 @@
  * silence too, after FRAME_PIECE_MS_MAX. If only one direction is dead, the side that hears nothing drops it,
  * and the other learns of it through the direction that works.
  */
-import { FRAME_PIECE_MS_MAX, KERNEL_BYTES_OUTSTANDING_MAX } from '../limits.ts';
+import {
+  FRAGMENT_BYTES_MAX,
+  FRAME_PIECE_MS_MAX,
+  KERNEL_BYTES_OUTSTANDING_MAX,
+  LINK_TURN_BYTES_MAX,
+} from '../limits.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
 import { encodeFrame, FRAME_HEADER_BYTES, FrameReader, FrameType } from './frame.ts';
@@ -58,7 +66,9 @@ export class Link {
   readonly #pieceWatchdog: Watchdog;
   readonly #rollCall: RollCall;
   #pingTimer: Timer | undefined;
-  #hasWritten = false;
+  #wroteMs: number;
+  /** It wrote as much as one turn may; the next one has been asked for. */
+  #isTurnOver = false;
   #isOpen = true;
   #reason: 'closed' | 'timeout' = 'closed';
 
@@ -68,6 +78,7 @@ export class Link {
     this.nonce = parts.nonce;
     this.isDialedByUs = parts.isDialedByUs;
     this.sinceMs = parts.clock.now();
+    this.#wroteMs = this.sinceMs;
     this.#channel = parts.channel;
     this.#queue = parts.queue;
     this.#watchdog = new Watchdog(parts.clock, parts.deadAfterMs, (silentMs) =>
@@ -79,7 +90,7 @@ export class Link {
     this.#rollCall = new RollCall({
       clock: parts.clock,
       ask: (question) => {
-        this.#channel.write(encodeFrame(FrameType.Question, 0, [question]));
+        this.#send(encodeFrame(FrameType.Question, 0, [question]));
       },
       silent: (silentMs) => this.#silent('no answer came', silentMs),
     });
@@ -107,23 +118,43 @@ export class Link {
     this.pump();
   }
 
-  /** Writes what waits, as far as the kernel's share goes. */
+  /** Writes what waits, as far as the kernel's share and that of this turn go. */
   pump(): void {
-    const connection = this.#channel.connection;
-    while (this.isOpen && !this.#queue.isEmpty) {
-      const roomBytes = KERNEL_BYTES_OUTSTANDING_MAX - connection.queuedBytes;
-      if (roomBytes < PIECE_BYTES_MIN) return;
+    const leftBytes = this.#write(this.#isTurnOver ? 0 : LINK_TURN_BYTES_MAX);
+    if (this.#isTurnOver || leftBytes > 0 || this.#queue.isEmpty) return;
+    this.#isTurnOver = true;
+    this.#parts.clock.soon(() => {
+      this.#isTurnOver = false;
+      this.pump();
+    });
+  }
+
+  /** Writes what must not wait until `pump` has written to others: urgent frames; all, if it is little. */
+  pumpFirst(): void {
+    if (this.#queue.bytes <= FRAGMENT_BYTES_MAX) this.pump();
+    else this.#write(0);
+  }
+
+  /** Urgent frames, and others up to `bytesMax` in all; answers what is left of those. */
+  #write(bytesMax: number): number {
+    const queue = this.#queue;
+    let leftBytes = bytesMax;
+    const waits = (): boolean => (leftBytes > 0 ? !queue.isEmpty : queue.hasUrgent);
+    while (this.isOpen && waits()) {
+      const roomBytes = KERNEL_BYTES_OUTSTANDING_MAX - this.#channel.connection.queuedBytes;
+      if (roomBytes < PIECE_BYTES_MIN) break;
       const chunks: Uint8Array[] = [];
       let taken = 0;
-      while (roomBytes - taken >= PIECE_BYTES_MIN) {
-        const piece = this.#queue.take(chunks, roomBytes - taken - FRAME_HEADER_BYTES);
+      while (roomBytes - taken >= PIECE_BYTES_MIN && waits()) {
+        const piece = queue.take(chunks, roomBytes - taken - FRAME_HEADER_BYTES);
         if (piece === undefined) break;
         taken += piece.bytes;
+        leftBytes -= piece.bytes;
         if (piece.isFirst) this.sentFrames += 1;
       }
-      this.#hasWritten = true;
-      this.#channel.write(chunks);
+      this.#send(chunks);
     }
+    return leftBytes;
   }
 
   /** Whether the process at the other end lives. After `gone` the connection is not open any more. */
@@ -144,13 +175,20 @@ export class Link {
     this.#channel.destroy(new Error(text));
   }
 
-  #armPing(): void {
-    this.#pingTimer = this.#parts.clock.after(this.#parts.pingIntervalMs, () => {
+  #send(chunks: readonly Uint8Array[]): void {
+    this.#wroteMs = this.#parts.clock.now();
+    this.#channel.write(chunks);
+  }
+
+  /** While bytes wait for the kernel a ping would only wait behind them. */
+  #armPing(delayMs: number = this.#parts.pingIntervalMs): void {
+    const { clock, pingIntervalMs } = this.#parts;
+    this.#pingTimer = clock.after(delayMs, () => {
       if (!this.isOpen) return;
-      const isIdle = !this.#hasWritten && this.#channel.connection.queuedBytes === 0;
-      if (isIdle) this.#channel.write(encodeFrame(FrameType.Ping, 0, []));
-      this.#hasWritten = false;
-      this.#armPing();
+      const restMs = this.#wroteMs + pingIntervalMs - clock.now();
+      const isIdle = restMs <= 0 && this.#channel.connection.queuedBytes === 0;
+      if (isIdle) this.#send(encodeFrame(FrameType.Ping, 0, []));
+      this.#armPing(restMs > 0 ? restMs : pingIntervalMs);
     });
   }
 
@@ -183,7 +221,7 @@ export class Link {
   #answer(question: Uint8Array): void {
     if (!isQuestion(question)) return;
     if (this.#channel.connection.queuedBytes > KERNEL_BYTES_OUTSTANDING_MAX) return;
-    this.#channel.write(encodeFrame(FrameType.Answer, 0, [question]));
+    this.#send(encodeFrame(FrameType.Answer, 0, [question]));
   }
 
   #close(error: Error | undefined): void {

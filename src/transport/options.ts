@@ -16,7 +16,7 @@ export interface TransportOptions {
   readonly handshakeTimeoutMs?: number;
   /** A side that has sent nothing for so long sends a ping. */
   readonly pingIntervalMs?: number;
-  /** A connection on which nothing arrived for so long is dead. At least twice the ping interval. */
+  /** A connection on which nothing arrived for so long is dead. Refused below twice the ping interval. */
   readonly deadAfterMs?: number;
   readonly backoff?: BackoffOptions;
   readonly breaker?: CircuitBreakerOptions;

@@ -149,6 +149,11 @@ export class RemotePeer {
     this.#link?.pump();
   }
 
+  /** What must not wait until `flush` was called for others. */
+  flushFirst(): void {
+    this.#link?.pumpFirst();
+  }
+
   status(): PeerStatus {
     return {
       raftId: this.raftId,

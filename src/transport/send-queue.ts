@@ -144,6 +144,10 @@ export class SendQueue {
     return this.#urgent.length + this.#regular.length === 0 && this.#current === undefined;
   }
 
+  get hasUrgent(): boolean {
+    return this.#urgent.length > 0;
+  }
+
   pushMessage(message: Message): Queued {
     const size = LENGTH_BYTES + messageSize(message);
     if (size > FRAME_BYTES_MAX) return 'oversized';

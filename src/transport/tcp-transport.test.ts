@@ -3,7 +3,6 @@
  * order of events, or on faults in the right moment. What the real network does: see loopback.test.ts.
  */
 import { describe, expect, it } from 'vitest';
-
 import { PEER_QUEUE_BYTES_MAX, TWIN_SILENCE_MS_MAX } from '../limits.ts';
 import { MessageType } from '../raft/index.ts';
 import { append, connected, heartbeat, pair, peer, send, world } from './transport.fixture.ts';
@@ -342,110 +341,5 @@ describe('what arrives', () => {
     await w.clock.advance(10);
     expect(a.log).toEqual(['unreachable 2 overflow']);
     expect(b.messages.map(({ message }) => message.type)).toEqual([MessageType.Heartbeat]);
-  });
-});
-
-describe('proof of life', () => {
-  it('an idle connection lives', async () => {
-    const w = world();
-    const [a, b] = await pair(w);
-    const before = [...a.log, ...b.log];
-    await w.clock.advance(60_000);
-    expect([...a.log, ...b.log]).toEqual(before);
-  });
-
-  it('a host that lost its power is noticed within the time given', async () => {
-    const w = world();
-    const [a] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
-    await w.clock.advance(4_000);
-    w.network.powerOff('n2');
-    expect(await w.clock.until(() => a.log.includes('unreachable 2 timeout'), 3_100)).toBe(true);
-    expect(connected(a)).toBe(false);
-  });
-
-  it('a link that is dead in one direction ends on both sides', async () => {
-    const w = world();
-    const [a, b] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
-    w.network.cut('n1', 'n2');
-    await w.clock.advance(3_200);
-    expect([connected(a), connected(b)]).toEqual([false, false]);
-    expect(b.log.at(-1)).toContain('unreachable 1 timeout');
-    w.network.heal('n1', 'n2');
-    await w.clock.advance(7_000);
-    expect([connected(a), connected(b)]).toEqual([true, true]);
-  });
-
-  it('a pause of this process is not taken for the silence of the others', async () => {
-    const w = world();
-    const [a, b] = await pair(w, { pingIntervalMs: 1_000, deadAfterMs: 3_000 });
-    const before = [...a.log, ...b.log];
-    await w.clock.block(30_000);
-    await w.clock.advance(10_000);
-    expect([...a.log, ...b.log]).toEqual(before);
-  });
-});
-
-describe('start and stop', () => {
-  it('S-52 stop ends everything, tells nothing more, and leaves no timer', async () => {
-    const w = world();
-    const [a, b] = await pair(w);
-    a.transport.addPeer(peer(3));
-    await w.clock.advance(10);
-    const before = [...a.log];
-    const stopped = Promise.all([a.transport.stop(), a.transport.stop(), b.transport.stop()]);
-    await w.clock.advance(10);
-    await stopped;
-    await w.clock.advance(10_000);
-    expect(a.log).toEqual(before);
-    expect(w.clock.waiting).toBe(0);
-    expect(w.network.connections('n1', 'n2')).toBe(0);
-  });
-
-  it('stop is bounded when a connection never closes', async () => {
-    const w = world();
-    const [a] = await pair(w);
-    w.network.crash('n1');
-    let isStopped = false;
-    void a.transport.stop().then(() => {
-      isStopped = true;
-    });
-    await w.clock.advance(1_100);
-    expect(isStopped).toBe(true);
-  });
-
-  it('stop before start is fine; a send after stop is dropped', async () => {
-    const w = world();
-    const a = w.node(1);
-    a.transport.addPeer(peer(2));
-    await a.transport.stop();
-    a.transport.send(heartbeat(1, 2));
-    expect(a.transport.sendFrame(2, 1, [])).toBe(false);
-    await expect(a.start()).rejects.toThrow('can be started once');
-  });
-
-  it('an address that is taken is an error by name', async () => {
-    const w = world();
-    const [a, b] = [w.node(1), w.node(1)];
-    await a.start();
-    await expect(b.start()).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
-  });
-
-  it('S-45, S-46, S-47, S-48, S-49 peers: unknown, removed, added twice, impossible', async () => {
-    const w = world();
-    const [a, b] = await pair(w);
-    a.transport.addPeer(peer(2));
-    expect(a.status.length).toBe(1);
-    expect(() => a.transport.send(heartbeat(1, 9))).toThrow('no peer with raft id 9');
-    expect(() => a.transport.sendFrame(9, 1, [])).toThrow('no peer with raft id 9');
-    for (const address of ['nowhere', 'h:0', 'h:65536', ':1', 'a b:1', 'h:1:2', '[::1:5']) {
-      expect(() => a.transport.addPeer({ ...peer(3), address }), address).toThrow('host:port');
-    }
-    a.transport.removePeer(2);
-    a.transport.removePeer(2);
-    a.transport.removePeer(9);
-    expect(() => a.transport.send(heartbeat(1, 2))).toThrow('no peer with raft id 2');
-    await w.clock.advance(2);
-    expect(b.log).toContain('unreachable 1 closed');
-    expect(a.log).toEqual(['connected 2']);
   });
 });

@@ -210,6 +210,7 @@ export class TcpTransport implements Transport {
   }
 
   flush(): void {
+    for (const peer of this.#dirty) peer.flushFirst();
     for (const peer of this.#dirty) peer.flush();
     this.#dirty.clear();
   }
