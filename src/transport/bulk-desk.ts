@@ -110,7 +110,6 @@ export class BulkDesk {
       ?.receiver.abort(new Error('a newer transfer from the same node began'));
     const receiver = new BulkReceiver({
       wire: new BulkWire(channel, clock, options.bulkProgressTimeoutMs),
-      clock,
       windowBytes: options.bulkWindowBytes,
       finishTimeoutMs: options.bulkFinishTimeoutMs,
       open: (message) => events.bulk(raftId, message),

@@ -8,7 +8,6 @@
 import { ClusterError } from '../errors.ts';
 import type { Message } from '../raft/index.ts';
 import { viewOf } from '../views.ts';
-import type { Clock } from '../world/index.ts';
 import { type BulkWire, POSITION_BYTES, positionBytes, readPosition } from './bulk-wire.ts';
 import { FrameType } from './frame.ts';
 import { decodeMessage } from './message-codec.ts';
@@ -19,7 +18,6 @@ const ERROR_CHARS_MAX = 500;
 
 export interface BulkReceiverParts {
   readonly wire: BulkWire;
-  readonly clock: Clock;
   readonly windowBytes: number;
   readonly finishTimeoutMs: number;
   /** Asks the node. */
@@ -169,7 +167,7 @@ export class BulkReceiver {
   async #finish(sink: BulkSink): Promise<void> {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
-    const limit = this.#parts.clock.after(this.#parts.finishTimeoutMs, () => {
+    const limit = this.#wire.after(this.#parts.finishTimeoutMs, () => {
       this.#wire.fail(new Error('making it durable takes too long'));
     });
     try {

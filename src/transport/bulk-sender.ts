@@ -85,7 +85,7 @@ export class BulkSender {
       const nowMs = this.#clock.now();
       const waitMs = this.#readyMs - nowMs;
       this.#readyMs = Math.max(nowMs, this.#readyMs) + (length / rate) * 1_000;
-      if (waitMs > 0) await new Promise<void>((done) => this.#clock.after(waitMs, done));
+      if (waitMs > 0) await new Promise<void>((done) => this.#wire.after(waitMs, done));
     }
     return await source.read(position, length);
   }

@@ -37,6 +37,7 @@ export class BulkWire {
   #handle: BulkFrameHandler = () => {};
   #onEnd: (error: Error) => void = () => {};
   #workingTimer: Timer | undefined;
+  #ownTimer: Timer | undefined;
   #error: Error | undefined;
   #isEnded = false;
   #wake: (() => void) | undefined;
@@ -81,6 +82,12 @@ export class BulkWire {
   /** It is not the other side's turn. */
   expectNothing(): void {
     this.#watchdog.stop();
+  }
+
+  /** Runs `callback` after that time, unless the transfer ends before. One at a time. */
+  after(delayMs: number, callback: () => void): Timer {
+    this.#ownTimer = this.#clock.after(delayMs, callback);
+    return this.#ownTimer;
   }
 
   /** While `work` lasts, the other side is told that we live. */
@@ -130,6 +137,7 @@ export class BulkWire {
     this.#isEnded = true;
     this.#watchdog.stop();
     this.#workingTimer?.cancel();
+    this.#ownTimer?.cancel();
     this.#wake?.();
   }
 
