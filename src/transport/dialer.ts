@@ -11,7 +11,8 @@
  * - Connecting and handshake together have one deadline (HANDSHAKE_MS_MAX), so nothing that hangs
  *   here, a name server, a black hole or our own `admit`, keeps the next attempt from being made.
  * - Who is told `duplicate` (see remote-peer.ts) and does not know the connection named gives it a
- *   moment to appear, and says in its next hello that it is lost.
+ *   moment to appear, and says in its next hello that it is lost. That ends it, if both sides keep to
+ *   the rule: who is told so again and again takes it for a failure.
  */
 import { type Address, NetworkError, type Timer } from '../world/index.ts';
 import { Backoff } from './backoff.ts';
@@ -24,6 +25,8 @@ import type { UnreachableReason } from './types.ts';
 
 /** Whoever is told of a connection that it does not know gives that one time to appear. */
 const DUPLICATE_RETRY_MS = 100;
+/** After so many in a row no such connection will appear: the answer is a failure like others. */
+const DUPLICATES_MAX = 10;
 /** A connection that lived no longer did not work. */
 const WORKING_LINK_MS = 1_000;
 /** Doublings after which any backoff has reached its cap. */
@@ -62,6 +65,8 @@ export class Dialer {
   #retry: Timer | undefined;
   /** A connection that the other side holds and that we know nothing of. */
   #lost: string | undefined;
+  /** Answers in a row that another connection counts. */
+  #duplicates = 0;
   /** Connections in a row that broke soon. */
   #shortLived = 0;
 
@@ -127,6 +132,7 @@ export class Dialer {
   connected(): void {
     this.reset();
     this.#lost = undefined;
+    this.#duplicates = 0;
   }
 
   /** It broke. */
@@ -170,8 +176,11 @@ export class Dialer {
     if (attempt.calledOff.signal.aborted || this.#attempt !== attempt) return;
     this.#attempt = undefined;
     if (!this.#context.isRunning) return;
-    if (error instanceof Refusal && error.refusal === 'duplicate') {
-      this.#heardDuplicate(error.holding);
+    const isDuplicate = error instanceof Refusal && error.refusal === 'duplicate';
+    this.#duplicates = isDuplicate ? this.#duplicates + 1 : 0;
+    if (isDuplicate && !this.#host.knows(error.holding)) this.#lost = error.holding;
+    if (isDuplicate && this.#duplicates <= DUPLICATES_MAX) {
+      this.#waitForOther();
       return;
     }
     this.#breaker.recordFailure();
@@ -180,9 +189,8 @@ export class Dialer {
   }
 
   /** The other side prefers a connection that we have, or are about to have, or have lost. */
-  #heardDuplicate(holding: string | undefined): void {
+  #waitForOther(): void {
     this.#breaker.recordSuccess();
-    if (!this.#host.knows(holding)) this.#lost = holding;
     if (!this.#host.isLinked()) this.#retryAfter(DUPLICATE_RETRY_MS);
   }
 
