@@ -10,8 +10,10 @@ import { childPrograms } from '../../test/house/child-program.ts';
 import { TWIN_SILENCE_MS_MAX, TWIN_VERDICT_MS_MAX } from '../limits.ts';
 import { MessageType, makeMessage } from '../raft/index.ts';
 import { realClock, realNetwork, realRandom } from '../world/index.ts';
+import { positionBytes } from './bulk-wire.ts';
 import { encodeFrame, FrameType } from './frame.ts';
 import { encodeHandshake, HandshakeType } from './handshake-codec.ts';
+import { encodeMessage } from './message-codec.ts';
 import {
   connected,
   heartbeat,
@@ -118,6 +120,59 @@ describe('a second process on the same data folder, or on a copy of it', () => {
     await w.clock.advance(20);
     expect([connected(b), copy.state.isClosed]).toEqual([true, true]);
     expect(a.complaints).toEqual(['node n2 is another process now']);
+  });
+
+  it('a transfer that it begins while another process connects does not come about', async () => {
+    const w = world();
+    const a = w.node(1);
+    const asked: number[] = [];
+    a.bulk = async (from) => {
+      asked.push(from);
+      throw new Error('not expected');
+    };
+    await a.start();
+    const copy = await stranger(w);
+    const hello = helloTo(a, { purpose: 'bulk' });
+    copy.connection.write([encodeHandshake(hello)]);
+    await w.clock.advance(5);
+    const b = w.node(2);
+    await b.start();
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(20);
+    expect([connected(b), copy.state.isClosed]).toEqual([true, false]);
+    copy.connection.write([encodeHandshake({ type: HandshakeType.Confirm, nonce: hello.nonce })]);
+    const offer = makeMessage({ type: MessageType.Snap, to: 1, from: 2 });
+    const parts = [positionBytes(1), encodeMessage(offer)];
+    copy.connection.write(encodeFrame(FrameType.BulkOffer, 0, parts));
+    await w.clock.advance(20);
+    expect([copy.state.isClosed, asked]).toEqual([true, []]);
+  });
+
+  it('a transfer to what a dead process left behind ends once the next process is connected', async () => {
+    const w = world();
+    const [a, b] = await pair(w);
+    b.bulk = async () => ({
+      received: 0,
+      write: () => new Promise(() => {}),
+      finish: async () => {},
+      abort: () => {},
+    });
+    let failure = '';
+    const offer = makeMessage({ type: MessageType.Snap, to: 2, from: 1 });
+    a.transport
+      .sendBulk(offer, { bytes: 10, read: async () => new Uint8Array(10) })
+      .catch((error: Error) => {
+        failure = error.message;
+      });
+    await w.clock.advance(20);
+    w.network.powerOff('n2');
+    w.network.powerOn('n2');
+    const again = w.node(2);
+    await again.start();
+    again.transport.addPeer(peer(1));
+    const isEnded = (): boolean => failure !== '';
+    expect(await w.clock.until(isEnded, TWIN_SILENCE_MS_MAX + 100)).toBe(true);
+    expect(failure).toBe('the transfer to node n2 failed: node n2 is another process now');
   });
 
   it('of two that start at once exactly one is connected, and the other one is told', async () => {
