@@ -8,6 +8,7 @@ import { open } from '../sim/rigs/storage-rig.ts';
 import type { MemoryDisk } from '../sim/world/memory-disk.ts';
 import { ClusterError } from '../src/errors.ts';
 import type { DiskStorage } from '../src/storage/index.ts';
+import { attemptAdmitted, attemptTransfer, frameScript, transferScript } from './admitted.ts';
 import { attemptInputs, attemptOne, inputOf } from './attempts.ts';
 import { codecSubject, codecTarget } from './codec.ts';
 import { FuzzDice } from './dice.ts';
@@ -63,6 +64,17 @@ describe('a short run', () => {
       expect(same.length, format.name).toBeLessThan(25);
     }
   });
+
+  it('gets behind the handshake: transfers are finished, broken off, and never begun', async () => {
+    const ends = new Map<string | undefined, number>();
+    for (let input = 0; input < 60; input++) {
+      const end = await attemptTransfer(transferScript(new FuzzDice(SEED, input)));
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+      // Throws when the stranger is not let in.
+      await attemptAdmitted(frameScript(new FuzzDice(SEED, input)));
+    }
+    for (const end of ['finish', 'abort', undefined]) expect(ends.get(end)).toBeGreaterThan(5);
+  }, 60_000);
 
   it('of a target that does not exist is refused by name', () => {
     expect(() => targetOf('disk')).toThrow(/there are: codec, storage, transport/);

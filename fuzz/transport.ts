@@ -4,23 +4,18 @@
  * touched; and a member whose line is whole again is connected again.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type RigNode, rigNode, seededRandom } from '../sim/rigs/transport-rig.ts';
-import { ManualClock } from '../sim/world/manual-clock.ts';
-import { MemoryNetwork } from '../sim/world/memory-network.ts';
 import { ClusterError } from '../src/errors.ts';
 import { MessageType, makeMessage } from '../src/raft/index.ts';
 import { FrameReader } from '../src/transport/frame.ts';
 import { decodeHandshake, encodeHandshake } from '../src/transport/handshake-codec.ts';
-import type { Connection, Network } from '../src/world/index.ts';
+import { attemptAdmitted, attemptTransfer, frameScript, transferScript } from './admitted.ts';
 import type { FuzzDice } from './dice.ts';
 import { joined } from './mutate.ts';
 import { frameBytes, handshakeBytes, strangerBytes } from './streams.ts';
 import { randomEdits, tampering } from './tampering.ts';
 import type { FuzzSubject, FuzzTarget } from './target.ts';
+import { HUNG_UP_MS, isConnected, Stranger, Wire } from './wire-rig.ts';
 
-const OPTIONS = { handshakeTimeoutMs: 500, pingIntervalMs: 300, deadAfterMs: 1_000 };
-/** A handshake that hangs, then a connection that says nothing, and something to spare. */
-const HUNG_UP_MS = 2_500;
 /** Backoff, breaker and a few dials. */
 const AGAIN_MS = 20_000;
 /** What the stream of a member is damaged in: its handshake and its first frames. */
@@ -72,84 +67,6 @@ function attemptHandshake(input: Uint8Array): void {
 }
 
 // ---- whole nodes --------------------------------------------------------------------------------
-
-class Wire {
-  readonly clock = new ManualClock();
-  readonly network = new MemoryNetwork(this.clock, { latencyMs: 1 });
-  readonly one: RigNode = this.node(1);
-  readonly two: RigNode = this.node(2);
-
-  node(id: number, network: Network = this.network.host(`n${id}`)): RigNode {
-    const random = seededRandom(id);
-    return rigNode(id, { network, clock: this.clock, random, options: OPTIONS });
-  }
-
-  async start(): Promise<void> {
-    await Promise.all([this.one.start(), this.two.start()]);
-    this.introduce(this.one, 2);
-    this.introduce(this.two, 1);
-    await this.clock.advance(30);
-    if (!isConnected(this.one, 2)) throw new Error('nodes 1 and 2 do not connect');
-  }
-
-  introduce(node: RigNode, id: number): void {
-    node.transport.addPeer({ raftId: id, nodeId: `n${id}`, address: `n${id}:7000` });
-  }
-
-  /** A message each way arrives, over the connection that was there all the time. */
-  async checkUnharmed(): Promise<void> {
-    await this.talk(this.one, this.two);
-    await this.talk(this.two, this.one);
-    for (const node of [this.one, this.two]) {
-      const other = node === this.one ? 2 : 1;
-      const told = node.log.filter((line) => line.split(' ')[1] === String(other));
-      if (told.length === 1) continue;
-      throw new Error(`node ${node.id} lost its connection: ${node.log.join(', ')}`);
-    }
-  }
-
-  async talk(from: RigNode, to: RigNode): Promise<void> {
-    const before = to.messages.length;
-    const message = makeMessage({ type: MessageType.Heartbeat, to: to.id, from: from.id, term: 1 });
-    from.transport.send(message);
-    from.transport.flush();
-    await this.clock.advance(10);
-    const arrived = to.messages.slice(before).filter((each) => each.from === from.id);
-    if (arrived.length !== 1) throw new Error(`${from.id} told ${to.id} ${arrived.length} times`);
-  }
-
-  async stop(nodes: readonly RigNode[]): Promise<void> {
-    const stopped = Promise.all(nodes.map((node) => node.transport.stop()));
-    await this.clock.advance(2_000);
-    await stopped;
-    if (this.clock.waiting > 0) throw new Error(`${this.clock.waiting} timers are left over`);
-  }
-}
-
-function isConnected(node: RigNode, id: number): boolean {
-  return node.status.some(({ raftId, connected }) => raftId === id && connected);
-}
-
-/** A connection that says `bytes`, in chunks, whatever it hears. */
-class Stranger {
-  isClosed = false;
-  heardBytes = 0;
-
-  speak(connection: Connection, bytes: Uint8Array, chunkBytes: number): void {
-    connection.attach({
-      data: (chunk) => {
-        this.heardBytes += chunk.length;
-      },
-      drain: () => {},
-      close: () => {
-        this.isClosed = true;
-      },
-    });
-    for (let at = 0; at < bytes.length; at += chunkBytes) {
-      connection.write([bytes.slice(at, at + chunkBytes)]);
-    }
-  }
-}
 
 async function attemptStranger(input: Uint8Array): Promise<void> {
   const wire = new Wire();
@@ -239,18 +156,20 @@ interface Way {
   /** How many of a hundred inputs go this way: whole nodes cost a thousand times a reader. */
   readonly percent: number;
   readonly make: (dice: FuzzDice) => Uint8Array;
-  readonly attempt: (input: Uint8Array) => void | Promise<void>;
+  readonly attempt: (input: Uint8Array) => unknown;
 }
 
 const chunked = (dice: FuzzDice, bytes: Uint8Array): Uint8Array =>
   joined(Uint8Array.of(dice.pick([0, 1, 255, dice.below(256)])), bytes);
 
 const WAYS: readonly Way[] = [
-  { percent: 45, make: (dice) => chunked(dice, frameBytes(dice)), attempt: attemptFrames },
-  { percent: 45, make: handshakeBytes, attempt: attemptHandshake },
+  { percent: 43, make: (dice) => chunked(dice, frameBytes(dice)), attempt: attemptFrames },
+  { percent: 43, make: handshakeBytes, attempt: attemptHandshake },
   { percent: 4, make: (dice) => chunked(dice, strangerBytes(dice)), attempt: attemptStranger },
   { percent: 2, make: (dice) => chunked(dice, strangerBytes(dice)), attempt: attemptAnswer },
   { percent: 4, make: (dice) => randomEdits(dice, TAMPERED_BYTES), attempt: attemptMember },
+  { percent: 2, make: frameScript, attempt: attemptAdmitted },
+  { percent: 2, make: transferScript, attempt: attemptTransfer },
 ];
 
 function generate(dice: FuzzDice): Uint8Array {
@@ -267,6 +186,8 @@ export const transportTarget: FuzzTarget = {
   title: 'noise, damaged handshakes and frames on the port of a node',
   prepare: async (): Promise<FuzzSubject> => ({
     generate,
-    attempt: (input) => WAYS[(input[0] ?? 0) % WAYS.length]!.attempt(input.slice(1)),
+    attempt: async (input) => {
+      await WAYS[(input[0] ?? 0) % WAYS.length]!.attempt(input.slice(1));
+    },
   }),
 };
