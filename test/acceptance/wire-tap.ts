@@ -81,13 +81,18 @@ export function onLastConnection(heartbeats: readonly Heartbeat[]): readonly Hea
   return heartbeats.filter(([, , , connection]) => connection === last);
 }
 
-/** And from the last one to `endMs`: heartbeats that stopped leave no gap between two of them. */
-export function gapsUntil(endMs: number, heartbeats: readonly Heartbeat[]): number[] {
-  const last = heartbeats.at(-1);
-  return last === undefined ? [] : [...gapsOf(heartbeats), endMs - last[2]];
+/** Heartbeats in order, and the time in which they were looked for. */
+export interface Stretch {
+  readonly beginMs: number;
+  readonly endMs: number;
+  readonly heartbeats: readonly Heartbeat[];
 }
 
-/** Times between one heartbeat and the next, in ms. */
-export function gapsOf(heartbeats: readonly Heartbeat[]): number[] {
-  return heartbeats.slice(1).map(([, , atMs], i) => atMs - (heartbeats[i]?.[2] ?? atMs));
+/**
+ * Times between one heartbeat and the next, in ms, and from the edges of the stretch to the first and
+ * the last one: heartbeats that stopped, or never began, leave no gap between two of them.
+ */
+export function gapsOf({ beginMs, endMs, heartbeats }: Stretch): number[] {
+  const edges = [...heartbeats.map(([, , atMs]) => atMs), endMs];
+  return edges.map((atMs, i) => atMs - (edges[i - 1] ?? beginMs));
 }
