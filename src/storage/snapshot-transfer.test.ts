@@ -19,6 +19,7 @@ import type { SnapshotReader, Storage, StoredSnapshot } from './types.ts';
 
 const CHUNK = 100_000;
 const MIB = 1024 * 1024;
+const LINE_CHARS = 1_000;
 
 function snapshotFiles(disk: MemoryDisk): string[] {
   return disk
@@ -33,9 +34,10 @@ async function leaderWith(
   bytes = 1_500_000,
 ): Promise<[MemoryStorage, StoredSnapshot]> {
   const leader = new MemoryStorage();
-  let text = '';
-  for (let line = 0; text.length < bytes; line++) text += `line ${line} of ${index}\n`;
-  return [leader, await save(leader, index, 1, text)];
+  const lines = Array.from({ length: Math.ceil(bytes / LINE_CHARS) }, (_, line) =>
+    `line ${line} of ${index}`.padEnd(LINE_CHARS, '.'),
+  );
+  return [leader, await save(leader, index, 1, lines.join(''))];
 }
 
 /** Sends chunks up to the `count`-th, then the line breaks. */
@@ -174,10 +176,10 @@ describe('room on the disk', () => {
   it('a transfer takes that of an earlier one which nobody goes on with', async () => {
     const disk = new MemoryDisk();
     const storage = await open(disk);
-    const [gone, begun] = await leaderWith(100, 20 * MIB);
-    await sendPart(await gone.openSnapshot(begun), storage, begun, 100);
-    const [leader, stored] = await leaderWith(200, 20 * MIB);
-    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    const [gone, begun] = await leaderWith(100, 12 * MIB);
+    await sendPart(await gone.openSnapshot(begun), storage, begun, 60);
+    const [leader, stored] = await leaderWith(200, 12 * MIB);
+    disk.capacityBytes = 15 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
     expect(await transfer(leader, storage, stored, MIB)).toEqual(stored);
     expect(snapshotFiles(disk).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
@@ -185,10 +187,10 @@ describe('room on the disk', () => {
   it('a transfer that would not fit even so leaves the earlier one as it is', async () => {
     const disk = new MemoryDisk();
     const storage = await open(disk);
-    const [gone, begun] = await leaderWith(100, 20 * MIB);
-    const sent = await sendPart(await gone.openSnapshot(begun), storage, begun, 100);
-    const [, stored] = await leaderWith(200, 30 * MIB);
-    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    const [gone, begun] = await leaderWith(100, 12 * MIB);
+    const sent = await sendPart(await gone.openSnapshot(begun), storage, begun, 60);
+    const [, stored] = await leaderWith(200, 16 * MIB);
+    disk.capacityBytes = 15 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
     await expect(storage.receiveSnapshot(snapshotOf(stored))).rejects.toMatchObject({
       code: 'DISK_FULL',
     });
@@ -200,12 +202,12 @@ describe('room on the disk', () => {
   it('a snapshot of this node takes that of a transfer which it has overtaken', async () => {
     const disk = new MemoryDisk();
     const storage = await open(disk);
-    const [leader, begun] = await leaderWith(100, 20 * MIB);
+    const [leader, begun] = await leaderWith(100, 12 * MIB);
     await sendPart(await leader.openSnapshot(begun), storage, begun, 200);
     const entries = Array.from({ length: 110 }, (_, at) => entry(at + 1, 1));
     await storage.append({ entries });
-    disk.capacityBytes = 25 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
-    const stored = await save(storage, 110, 1, 'x'.repeat(15 * MIB));
+    disk.capacityBytes = 15 * MIB + SNAPSHOT_ROOM_LEFT_BYTES;
+    const stored = await save(storage, 110, 1, 'x'.repeat(9 * MIB));
     expect(storage.newestSnapshot).toEqual(stored);
   });
 
