@@ -171,7 +171,7 @@ export const STORAGE_READ_BYTES: number = 1 * MIB;
 export const LOG_CACHE_BYTES: number = 8 * MIB;
 /** Entries read back for slow followers, apart from the recent ones, so that they evict each other only. */
 export const LOG_READ_CACHE_BYTES: number = 4 * MIB;
-/** Newest snapshots kept: a second one, should the newest turn out to be unreadable. */
+/** Newest snapshots kept: the second for its transfers, and a reserve if the log reaches back to it. */
 export const SNAPSHOTS_KEPT: number = 2;
 /** Data of one checksummed frame inside a snapshot file. */
 export const SNAPSHOT_FRAME_BYTES: number = 256 * KIB;

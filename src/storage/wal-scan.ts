@@ -1,6 +1,7 @@
 /**
- * Reads the log of a data folder from its first segment to its last, each byte once, in large reads and
- * bounded memory, and changes nothing: opening acts on what this found, and an inspection only tells.
+ * Reads the log of a data folder from its first segment to its last, in large reads and bounded memory, and
+ * changes nothing: opening acts on what this found, and an inspection only tells. Each byte is read once, but
+ * for what was read ahead of the log's end, which is read again for the judgement of the tail.
  *
  * Segments but the last must be whole up to the place where the next one says that they end. The last
  * may end in a torn record (see tail.ts). Names that do not form an unbroken row to the newest segment
