@@ -2,10 +2,10 @@
  * Who is let in, tried on the table of members alone. The rule: of two that claim to be one member, no
  * node that counts its vote talks to any but the one that the log names.
  */
-import { describe, expect, it } from 'vitest';
-import { EMPTY_CONF_STATE } from '../raft/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { EMPTY_CONF_STATE, NONE } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
-import { Admission } from './admission.ts';
+import { Admission, type PeerIdentity } from './admission.ts';
 import { type MemberRecord, MemberTable } from './members.ts';
 
 const N1: MemberRecord = { raftId: 1, nodeId: 'n1', address: 'n1:1' };
@@ -20,6 +20,10 @@ async function rig(): Promise<{ storage: MemoryStorage; members: MemberTable }> 
   const members = new MemberTable();
   members.restore(5, { ...EMPTY_CONF_STATE, voters: [1], learners: [4] }, [N1, N4]);
   return { storage, members };
+}
+
+function recordOf(raftId: number): MemberRecord {
+  return { raftId, nodeId: `n${raftId}`, address: `n${raftId}:1` };
 }
 
 function promote(members: MemberTable, incarnation: string): void {
@@ -70,10 +74,8 @@ describe('admission', () => {
     const admission = new Admission(storage, members);
     let introductions = 0;
     admission.onIntroduced = () => introductions++;
-    const [n5, n6] = [5, 6].map((id) => ({ raftId: id, nodeId: `n${id}`, address: `n${id}:1` }));
-    for (const member of [n5, n6, n6]) {
-      await admission.admit({ ...(member as MemberRecord), incarnation: ONE });
-    }
+    const [n5, n6] = [recordOf(5), recordOf(6)];
+    for (const member of [n5, n6, n6]) await admission.admit({ ...member, incarnation: ONE });
     expect(introductions).toBe(2);
     expect(members.contacts()).toEqual([N1, N4, n5, n6]);
     expect(members.records()).toEqual([N1, N4]);
@@ -83,7 +85,7 @@ describe('admission', () => {
     members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
     members.change({ ...EMPTY_CONF_STATE, voters: [1, 4], learners: [6] }, n6);
     expect(members.contacts()).toEqual([N1, N4, n6]);
-    const gone = admission.admit({ ...(n5 as MemberRecord), incarnation: ONE });
+    const gone = admission.admit({ ...n5, incarnation: ONE });
     await expect(gone).rejects.toMatchObject({ code: 'MEMBER_REMOVED' });
   });
 
@@ -106,6 +108,147 @@ describe('admission', () => {
     const again = new MemberTable();
     again.restore(members.nextRaftId, EMPTY_CONF_STATE, [N1], members);
     expect([first, second].map((id) => again.wasRemoved(id))).toEqual([false, false]);
+  });
+
+  describe('guests, who are let in on their own word', () => {
+    const guest = (raftId: number, nodeId = `n${raftId}`): PeerIdentity => {
+      return { ...recordOf(raftId), nodeId, incarnation: ONE };
+    };
+
+    it('leave nothing on the disk, and are refused as too many beyond a bound', async () => {
+      const { storage, members } = await rig();
+      const admission = new Admission(storage, members);
+      const [first, ...others] = Array.from({ length: 64 }, (_, i) => guest(1_000_000 + i));
+      for (const peer of [first as PeerIdentity, ...others]) await admission.admit(peer);
+      await expect(admission.admit(guest(5))).rejects.toMatchObject({ code: 'OVERLOADED' });
+      expect(await storage.readFact('incarnations')).toBeUndefined();
+      admission.forget(1_000_000);
+      await admission.admit(guest(5));
+      expect(members.introducedOf(5)?.nodeId).toBe('n5');
+      expect(members.introducedOf(1_000_000)).toBeUndefined();
+    });
+
+    it('are not needed by a voter that has a leader, but for the leader itself', async () => {
+      for (const [leader, isVoter, isLetIn] of [
+        [NONE, true, true],
+        [1, true, false],
+        [4, true, false],
+        [5, true, true],
+        [4, false, true],
+      ] as const) {
+        const { storage, members } = await rig();
+        const voters = isVoter ? [1, 4] : [4];
+        members.restore(5, { ...EMPTY_CONF_STATE, voters, learners: [] }, [N1, N4]);
+        const admission = new Admission(storage, members);
+        admission.leaderId = () => leader;
+        const admitted = admission.admit(guest(5));
+        if (isLetIn) await admitted;
+        else await expect(admitted).rejects.toMatchObject({ code: 'MEMBER_UNKNOWN' });
+        expect(admission.isGuest(5)).toBe(isLetIn);
+      }
+    });
+
+    it('are none where the log minted the id for that node: it comes to a leader, too, and is noted', async () => {
+      const { storage, members } = await rig();
+      const admission = new Admission(storage, members);
+      admission.leaderId = () => 1;
+      expect(members.mint('n5')).toBe(5);
+      await admission.admit(guest(5));
+      expect([admission.isGuest(5), admission.hasSeen(5)]).toEqual([false, true]);
+      const wiped = new Admission(storage, members);
+      await wiped.load();
+      const other = wiped.admit({ ...guest(5), incarnation: OTHER });
+      await expect(other).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+    });
+
+    it('spoil no id for the node that gets it', async () => {
+      const { storage, members } = await rig();
+      const admission = new Admission(storage, members);
+      await admission.admit(guest(5, 'stranger'));
+      expect(members.mint('n5')).toBe(5);
+      members.change({ ...EMPTY_CONF_STATE, voters: [1], learners: [4, 5] }, recordOf(5));
+      admission.settle();
+      await admission.admit({ ...guest(5), incarnation: OTHER });
+      expect(admission.incarnationOf(5)).toBe(OTHER);
+    });
+
+    it('are held to what they came with: in memory, and on the disk once the log names them', async () => {
+      const { storage, members } = await rig();
+      const admission = new Admission(storage, members);
+      await admission.admit(guest(5));
+      const wiped = { ...guest(5), incarnation: OTHER };
+      await expect(admission.admit(wiped)).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+      members.mint('n5');
+      members.change({ ...EMPTY_CONF_STATE, voters: [1], learners: [4, 5] }, recordOf(5));
+      admission.settle();
+      expect(admission.isGuest(5)).toBe(false);
+      await admission.admit(guest(5));
+      const restarted = new Admission(storage, members);
+      await restarted.load();
+      for (const it of [admission, restarted]) {
+        await expect(it.admit(wiped)).rejects.toMatchObject({ code: 'MEMBER_WIPED' });
+      }
+    });
+
+    it('say where they are to be dialed, or they could not be given up', async () => {
+      const { storage, members } = await rig();
+      const nowhere = new Admission(storage, members).admit({ ...guest(5), address: 'nowhere' });
+      await expect(nowhere).rejects.toMatchObject({ code: 'PEER_ADDRESS_INVALID' });
+      expect(members.introducedOf(5)).toBeUndefined();
+    });
+  });
+
+  describe('what is written', () => {
+    const MEMBERS = [2, 3, 4].map(recordOf);
+
+    async function slowDisk(): Promise<{
+      admission: Admission;
+      writes: { text: string; settle: (error?: Error) => void }[];
+    }> {
+      const { storage, members } = await rig();
+      members.restore(5, { ...EMPTY_CONF_STATE, voters: [1, 2, 3, 4] }, [N1, ...MEMBERS]);
+      const writes: { text: string; settle: (error?: Error) => void }[] = [];
+      storage.writeFact = (_name, bytes) =>
+        new Promise((resolve, reject) => {
+          const settle = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+          writes.push({ text: Buffer.from(bytes).toString(), settle });
+        });
+      return { admission: new Admission(storage, members), writes };
+    }
+
+    it('is one file at a time, all who wait share the next, and who is known waits for none', async () => {
+      const { admission, writes } = await slowDisk();
+      const come = (id: number): Promise<void> => {
+        return admission.admit({ ...recordOf(id), incarnation: ONE });
+      };
+      const first = come(2);
+      await vi.waitFor(() => expect(writes.length).toBe(1));
+      const both = Promise.all([come(3), come(4)]);
+      expect(writes.length).toBe(1);
+      writes[0]?.settle();
+      await first;
+      await vi.waitFor(() => expect(writes.length).toBe(2));
+      expect(JSON.parse(writes[1]?.text ?? '').incarnations).toEqual(
+        [2, 3, 4].map((id) => [id, ONE]),
+      );
+      await come(2);
+      writes[1]?.settle();
+      await both;
+      expect(writes.length).toBe(2);
+    });
+
+    it('is tried anew when it failed: nobody is let in on what is not durable', async () => {
+      const { admission, writes } = await slowDisk();
+      const n2 = { ...recordOf(2), incarnation: ONE };
+      const failed = admission.admit(n2);
+      await vi.waitFor(() => expect(writes.length).toBe(1));
+      writes[0]?.settle(new Error('EIO'));
+      await expect(failed).rejects.toThrow('EIO');
+      const again = admission.admit(n2);
+      await vi.waitFor(() => expect(writes.length).toBe(2));
+      writes[1]?.settle();
+      await again;
+    });
   });
 
   describe('founders', () => {

@@ -17,14 +17,18 @@
  * and neither is let in.
  *
  * Who is not in the table may be in the log of the others: a node that was away has missed who came, and one
- * of those may lead. So an id that was not minted yet, as far as this node knows, is let in and talked to:
- * else its log could never come here. That gives it no say. It is counted in no election and for no commit
- * before the log names it; and what makes a leader of it are the votes of those who do know it. An id that
- * never was a member's has none, and a configuration of its own that names nobody.
+ * of those may lead. So while it knows no leader, an id that was not minted yet, as far as this node knows, is
+ * let in and talked to: else its log could never come here. That gives it no say. It is counted in no election
+ * and for no commit before the log names it; and what makes a leader of it are the votes of those who do know
+ * it. An id that never was a member's has none, and a configuration of its own that names nobody.
+ *
+ * Anybody can claim such an id. So a guest like that leaves no trace: what it came with is held in memory,
+ * until it goes (`forget`) or the log names it (`settle`), and there is a bound on how many there are.
  */
 import { ClusterError } from '../errors.ts';
-import type { ConfChangeV2, RaftId } from '../raft/index.ts';
+import { type ConfChangeV2, NONE, type RaftId } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
+import { parseAddress } from '../transport/index.ts';
 import { readFact, writeFact } from './facts.ts';
 import { type Founder, isNamed, type MemberRecord, type MemberTable } from './members.ts';
 import { addVoterChange } from './membership-changes.ts';
@@ -48,12 +52,20 @@ export function promotionOf(member: MemberRecord, admission: Admission): ConfCha
 export class Admission {
   readonly #storage: Storage;
   readonly #members: MemberTable;
+  /** Of members, and of those who were announced: by the log that minted their ids, or by an invitation. */
   readonly #incarnations = new Map<RaftId, string>();
-  /** Writes one after the other: each holds everything that is known by then. */
-  #written: Promise<void> = Promise.resolve();
+  /** Let in on their own word. */
+  readonly #guests = new Map<RaftId, PeerIdentity>();
+  /** What of `#incarnations` is on the disk. */
+  #durable: ReadonlyMap<RaftId, string> = new Map();
+  #writing: Promise<void> = Promise.resolve();
+  /** Begins when `#writing` is done, and holds everything that is known by then. */
+  #nextWrite: Promise<void> | undefined;
 
   /** Somebody called whom this node did not know. */
   onIntroduced: () => void = () => undefined;
+  /** Who leads, as far as this node knows; `NONE`: nobody. */
+  leaderId: () => RaftId = () => NONE;
 
   constructor(storage: Storage, members: MemberTable) {
     this.#storage = storage;
@@ -70,6 +82,7 @@ export class Admission {
     for (const [raftId, incarnation] of known as [RaftId, string][]) {
       this.#incarnations.set(raftId, incarnation);
     }
+    this.#durable = new Map(this.#incarnations);
   }
 
   /** Whether the member has ever come with a data folder. */
@@ -106,15 +119,41 @@ export class Admission {
     return true;
   }
 
-  /** Durable when it resolves. @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED. */
+  /** Whether it was let in on its own word, and the log does not name it yet. */
+  isGuest(raftId: RaftId): boolean {
+    return this.#guests.has(raftId);
+  }
+
+  /** The guest has gone. */
+  forget(raftId: RaftId): void {
+    if (this.#guests.delete(raftId)) this.#members.dismiss(raftId);
+  }
+
+  /** The log has come further: it may name guests as members, or give their ids to others. */
+  settle(): void {
+    for (const { raftId, nodeId, incarnation } of this.#guests.values()) {
+      if (this.#members.introducedOf(raftId) !== undefined) continue;
+      this.#guests.delete(raftId);
+      if (this.#recordOf(raftId)?.nodeId !== nodeId || this.#incarnations.has(raftId)) continue;
+      this.#incarnations.set(raftId, incarnation);
+      // What fails is written with the next one. Its vote is named in the log, by its data folder.
+      void this.#write().catch(() => undefined);
+    }
+  }
+
+  /**
+   * What is known of a member by then is durable when it resolves.
+   * @throws ClusterError MEMBER_UNKNOWN, MEMBER_REMOVED, MEMBER_WIPED; for a guest also OVERLOADED,
+   *   PEER_ADDRESS_INVALID.
+   */
   async admit(peer: PeerIdentity): Promise<void> {
     this.#checkMember(peer);
     this.#checkIncarnation(peer);
-    if (this.#incarnations.get(peer.raftId) !== peer.incarnation) {
-      this.#incarnations.set(peer.raftId, peer.incarnation);
-      this.#written = this.#written.then(() => this.#write());
-    }
-    await this.#written;
+    const { raftId, incarnation } = peer;
+    if (this.#guests.has(raftId)) return;
+    if (this.#durable.get(raftId) === incarnation) return;
+    this.#incarnations.set(raftId, incarnation);
+    await this.#write();
     // Meanwhile the log may have named another one.
     this.#checkIncarnation(peer);
   }
@@ -131,8 +170,8 @@ export class Admission {
   #checkIncarnation({ raftId, nodeId, incarnation }: PeerIdentity): void {
     const member = this.#recordOf(raftId);
     const named = member?.incarnation;
-    const names =
-      named === undefined ? [this.#incarnations.get(raftId), member?.firstSeen] : [named];
+    const seen = this.#incarnations.get(raftId) ?? this.#guests.get(raftId)?.incarnation;
+    const names = named === undefined ? [seen, member?.firstSeen] : [named];
     const known = names.find((name) => name !== undefined && name !== incarnation);
     if (known === undefined) return;
     throw new ClusterError(
@@ -145,18 +184,42 @@ export class Admission {
   }
 
   /** Any member of the cluster may be the leader that brings the log, also one that came since. */
-  #introduce({ raftId, nodeId, address }: PeerIdentity): void {
-    if (this.#members.contacts().some((contact) => contact.raftId === raftId)) return;
-    this.#members.introduce({ raftId, nodeId, address });
+  #introduce({ raftId, nodeId, incarnation, address }: PeerIdentity): void {
+    const isMinted = this.#members.isMintedFor(raftId, nodeId);
+    if (!isMinted) parseAddress(address);
+    if (!this.#members.introduce({ raftId, nodeId, address })) {
+      throw new ClusterError(
+        'OVERLOADED',
+        `node ${nodeId} (raft id ${raftId}) is not known here, and neither are many others that are ` +
+          'connected and say that they are members: find out who they are',
+        { details: { nodeId, raftId } },
+      );
+    }
+    if (isMinted) this.#guests.delete(raftId);
+    else this.#guests.set(raftId, { raftId, nodeId, incarnation, address });
     this.onIntroduced();
+  }
+
+  /**
+   * A node that joins knows no members yet, and has nothing that a stranger could spoil. Others need nobody
+   * whom they do not know while they have a leader: it brings the log, which names all. Only one that
+   * votes gives up a leader of whom it hears nothing more, so only of such a one does that hold.
+   */
+  #mayBeNeeded({ raftId, nodeId }: PeerIdentity): boolean {
+    if (this.#members.isEmpty || this.#members.isMintedFor(raftId, nodeId)) return true;
+    if (!this.#members.mayBeNewer(raftId, nodeId)) return false;
+    const leader = this.leaderId();
+    if (leader === NONE || leader === raftId) return true;
+    const self = this.#storage.identity?.raftId;
+    return self === undefined || (leader !== self && !this.#votes(self));
   }
 
   #checkMember(peer: PeerIdentity): void {
     const { raftId, nodeId } = peer;
-    const member = this.#recordOf(raftId);
+    const member = this.#recordOf(raftId) ?? this.#members.introducedOf(raftId);
     if (member?.nodeId === nodeId) return;
-    // A node that joins knows no members yet, and has nothing that a stranger could spoil.
-    if (this.#members.isEmpty || this.#members.mayBeNewer(raftId, nodeId)) {
+    const isFree = member === undefined || this.#members.isMintedFor(raftId, nodeId);
+    if (isFree && this.#mayBeNeeded(peer)) {
       this.#introduce(peer);
       return;
     }
@@ -178,7 +241,21 @@ export class Admission {
     );
   }
 
-  async #write(): Promise<void> {
-    await writeFact(this.#storage, FACT, { incarnations: [...this.#incarnations] });
+  /** Resolves when all that is known now is durable. One write at a time; all who wait share the next. */
+  #write(): Promise<void> {
+    this.#nextWrite ??= this.#writing
+      .catch(() => undefined)
+      .then(() => {
+        this.#writing = this.#writeNow();
+        this.#nextWrite = undefined;
+        return this.#writing;
+      });
+    return this.#nextWrite;
+  }
+
+  async #writeNow(): Promise<void> {
+    const known = new Map(this.#incarnations);
+    await writeFact(this.#storage, FACT, { incarnations: [...known] });
+    this.#durable = known;
   }
 }

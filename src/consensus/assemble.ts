@@ -99,6 +99,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
     },
   });
   parts.admission.onIntroduced = () => neighbours.sync();
+  parts.admission.leaderId = () => loop.leaderId;
   const promotion = newPromotion(parts, core, loop);
   const settling = newSettling(parts, core, loop);
   const live: Live = {

@@ -126,7 +126,12 @@ export class MemberTable {
    */
   mayBeNewer(raftId: RaftId, nodeId: string): boolean {
     if (this.#byRaftId.has(raftId)) return false;
-    return raftId >= this.#nextRaftId || this.#minted.get(raftId) === nodeId;
+    return raftId >= this.#nextRaftId || this.isMintedFor(raftId, nodeId);
+  }
+
+  /** Whether the id was minted for that node, which is not in yet. */
+  isMintedFor(raftId: RaftId, nodeId: string): boolean {
+    return this.#minted.get(raftId) === nodeId;
   }
 
   mint(nodeId: string): RaftId {
@@ -139,9 +144,20 @@ export class MemberTable {
     return raftId;
   }
 
-  /** Somebody to talk to until the log says who is who. */
-  introduce(record: MemberRecord): void {
-    if (this.#introduced.size < INTRODUCED_MAX) this.#introduced.set(record.raftId, record);
+  /** Somebody to talk to until the log says who is who. False: there are too many of those. */
+  introduce(record: MemberRecord): boolean {
+    const hasRoom = this.#introduced.size < INTRODUCED_MAX || this.#introduced.has(record.raftId);
+    if (hasRoom) this.#introduced.set(record.raftId, record);
+    return hasRoom;
+  }
+
+  introducedOf(raftId: RaftId): MemberRecord | undefined {
+    return this.#introduced.get(raftId);
+  }
+
+  /** It is gone, and may introduce itself again. */
+  dismiss(raftId: RaftId): void {
+    this.#introduced.delete(raftId);
   }
 
   /** Whom to be connected with: the members, those that leave, and those that may be newer. */

@@ -1,8 +1,13 @@
-/** When refusals of this node by name end it. */
+/** When refusals of this node by name end it, and when it gives up those who introduced themselves. */
 import { describe, expect, it } from 'vitest';
 
+import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { ClusterError } from '../errors.ts';
-import type { RaftId } from '../raft/index.ts';
+import { EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
+import { MemoryStorage } from '../storage/index.ts';
+import { type Peer, parseAddress } from '../transport/index.ts';
+import { Admission } from './admission.ts';
+import { type MemberRecord, MemberTable } from './members.ts';
 import { Neighbours, type NeighboursHost } from './neighbours.ts';
 
 function node(
@@ -83,5 +88,71 @@ describe('a node that is refused', () => {
     expect(ends).toEqual([]);
     neighbours.refused(2, refusal('twin'));
     expect(ends).toEqual(['MEMBER_TWIN']);
+  });
+});
+
+describe('a node that was away', () => {
+  function rig(records: readonly MemberRecord[]) {
+    const clock = new ManualClock();
+    const members = new MemberTable();
+    const confState = { ...EMPTY_CONF_STATE, voters: records.map(({ raftId }) => raftId) };
+    members.restore(5, confState, records);
+    const admission = new Admission(new MemoryStorage(), members);
+    const [added, connected] = [new Set<RaftId>(), new Set<RaftId>()];
+    const complaints: string[] = [];
+    const nobody = { peerLost: () => undefined };
+    const transport = {
+      addPeer: ({ raftId, address }: Peer) => {
+        parseAddress(address);
+        added.add(raftId);
+      },
+      removePeer: (raftId: RaftId) => added.delete(raftId),
+      status: () => [...added].map((raftId) => ({ raftId, connected: connected.has(raftId) })),
+    };
+    const neighbours = new Neighbours({
+      self: 1,
+      clock,
+      members,
+      admission,
+      transport,
+      config: { cluster: { members: [] } },
+      proposals: { forwarded: nobody },
+      leaderCalls: nobody,
+      logger: { error: (event: string) => complaints.push(event) },
+      reportUnreachable: () => undefined,
+    } as unknown as NeighboursHost);
+    admission.onIntroduced = () => neighbours.sync();
+    const come = (raftId: RaftId): Promise<void> => {
+      return admission.admit({
+        raftId,
+        nodeId: `n${raftId}`,
+        address: `n${raftId}:1`,
+        incarnation: 'a',
+      });
+    };
+    return { clock, members, neighbours, added, connected, complaints, come };
+  }
+
+  it('gives up who introduced itself and can not be reached, and keeps who comes back', async () => {
+    const { clock, members, neighbours, added, connected, come } = rig([]);
+    for (const raftId of [7, 8]) {
+      await come(raftId);
+      connected.add(raftId);
+    }
+    for (const raftId of [7, 8]) {
+      connected.delete(raftId);
+      neighbours.unreachable(raftId, 'closed');
+    }
+    await come(8);
+    connected.add(8);
+    await clock.advance(200);
+    expect([[...added], members.contacts().map(({ raftId }) => raftId)]).toEqual([[8], [8]]);
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('complains once of an address in the log that can not be dialed', () => {
+    const { neighbours, complaints } = rig([{ raftId: 2, nodeId: 'n2', address: 'nowhere' }]);
+    for (let times = 0; times < 3; times++) neighbours.sync();
+    expect(complaints).toEqual(['peer.addressInvalid']);
   });
 });

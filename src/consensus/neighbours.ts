@@ -46,6 +46,8 @@ export class Neighbours {
   readonly #leaving = new Map<RaftId, Timer>();
   /** Members that were there at the start. */
   #atStart: ReadonlySet<RaftId> | undefined;
+  /** Addresses of the log that nobody can dial; each was complained of once. */
+  readonly #unusable = new Map<RaftId, string>();
 
   constructor(host: NeighboursHost) {
     this.#host = host;
@@ -54,6 +56,7 @@ export class Neighbours {
   /** The members are others now, or are known for the first time. */
   sync(): void {
     const { self, config, members, admission, transport } = this.#host;
+    admission.settle();
     const configured = new Map(config.cluster.members.map((m) => [m.nodeId, m.address]));
     const records = members.contacts();
     const present = new Set(records.map(({ raftId }) => raftId));
@@ -73,9 +76,11 @@ export class Neighbours {
   /** What it has answered already may still arrive: what is lost after that is lost. */
   #partLater(raftId: RaftId): void {
     if (this.#leaving.has(raftId)) return;
-    const { clock, members, transport, proposals, leaderCalls } = this.#host;
+    const { clock, members, admission, transport, proposals, leaderCalls } = this.#host;
     const timer = clock.after(LEAVING_MS, () => {
       this.#leaving.delete(raftId);
+      const isConnected = transport.status().some((it) => it.raftId === raftId && it.connected);
+      if (!isConnected) admission.forget(raftId);
       if (members.contacts().some((contact) => contact.raftId === raftId)) return;
       transport.removePeer(raftId);
       proposals.forwarded.peerLost(raftId);
@@ -95,6 +100,8 @@ export class Neighbours {
       this.#host.transport.addPeer(peer);
     } catch (error) {
       if (!(error instanceof ClusterError) || error.code !== 'PEER_ADDRESS_INVALID') throw error;
+      if (this.#unusable.get(peer.raftId) === peer.address) return;
+      this.#unusable.set(peer.raftId, peer.address);
       this.#host.logger.error('peer.addressInvalid', { ...peer, error: error.message });
     }
   }
@@ -105,8 +112,9 @@ export class Neighbours {
   }
 
   unreachable(peer: RaftId, reason: UnreachableReason): void {
-    const { proposals, leaderCalls, succession } = this.#host;
+    const { admission, proposals, leaderCalls, succession } = this.#host;
     this.#host.reportUnreachable(peer);
+    if (admission.isGuest(peer)) this.#partLater(peer);
     if (reason !== 'overflow') {
       proposals.forwarded.peerLost(peer);
       leaderCalls.peerLost(peer);
