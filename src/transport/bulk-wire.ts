@@ -15,6 +15,7 @@
  * in memory. A connection of its own means that TCP's order never puts a heartbeat behind a snapshot.
  */
 import { ClusterError } from '../errors.ts';
+import { FRAME_PIECE_MS_MAX } from '../limits.ts';
 import { asBuffer } from '../views.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
@@ -33,6 +34,8 @@ export class BulkWire {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #watchdog: Watchdog;
+  /** Of whole pieces: bytes that drip in are no progress. */
+  readonly #pieceWatchdog: Watchdog;
   readonly #reader = new FrameReader();
   #handle: BulkFrameHandler = () => {};
   #onEnd: (error: Error) => void = () => {};
@@ -48,6 +51,10 @@ export class BulkWire {
     this.#timeoutMs = timeoutMs;
     this.#watchdog = new Watchdog(clock, timeoutMs, () => {
       this.fail(new Error(`no progress for ${timeoutMs} ms`));
+    });
+    this.#pieceWatchdog = new Watchdog(clock, FRAME_PIECE_MS_MAX, (silentMs) => {
+      const text = `no piece of a frame was completed for ${Math.round(silentMs)} ms`;
+      this.fail(new Error(text));
     });
   }
 
@@ -76,12 +83,15 @@ export class BulkWire {
 
   /** The other side is to be heard from, from now on. */
   expect(): void {
-    if (!this.#isEnded) this.#watchdog.start();
+    if (this.#isEnded) return;
+    this.#watchdog.start();
+    this.#pieceWatchdog.start();
   }
 
   /** It is not the other side's turn. */
   expectNothing(): void {
     this.#watchdog.stop();
+    this.#pieceWatchdog.stop();
   }
 
   /** Runs `callback` after that time, unless the transfer ends before. One at a time. */
@@ -135,7 +145,7 @@ export class BulkWire {
 
   #end(): void {
     this.#isEnded = true;
-    this.#watchdog.stop();
+    this.expectNothing();
     this.#workingTimer?.cancel();
     this.#ownTimer?.cancel();
     this.#wake?.();
@@ -153,12 +163,14 @@ export class BulkWire {
   #data(chunk: Uint8Array): void {
     if (this.#isEnded) return;
     this.#watchdog.heard();
+    const before = this.#reader.pieces;
     try {
       this.#reader.push(chunk, (type, _kind, payload) => {
         const bytes = asBuffer(payload);
         if (type !== FrameType.BulkWorking) this.#handle(type, bytes);
         return !this.#isEnded;
       });
+      if (this.#reader.pieces > before) this.#pieceWatchdog.heard();
     } catch (error) {
       this.fail(error as Error);
     }

@@ -6,13 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { type RigNode, rigNode, seededRandom } from '../../sim/rigs/transport-rig.ts';
 import { ManualClock } from '../../sim/world/manual-clock.ts';
 import { MemoryNetwork } from '../../sim/world/memory-network.ts';
-import { BULK_CHUNK_BYTES } from '../limits.ts';
+import { BULK_CHUNK_BYTES, FRAME_PIECE_MS_MAX } from '../limits.ts';
 import { type Message, MessageType, makeMessage } from '../raft/index.ts';
 import { positionBytes } from './bulk-wire.ts';
 import { encodeFrame, FrameType } from './frame.ts';
 import { encodeHandshake, HandshakeType } from './handshake-codec.ts';
 import type { TransportOptions } from './options.ts';
-import { helloTo, stranger, world } from './transport.fixture.ts';
+import { helloTo, peer, type Stranger, stranger, type World, world } from './transport.fixture.ts';
 import type { BulkSink, BulkSource } from './types.ts';
 
 const snapshot: Message = makeMessage({
@@ -444,21 +444,44 @@ describe('bulk', () => {
     expect(a.status[0]?.connected).toBe(true);
   });
 
-  it('an offer that can not be read ends it, and is told', async () => {
-    const w = world();
+  /** A connection on which node 2, which is a peer but can not be reached, begins to send bulk. */
+  async function bulkOf2(w: World): Promise<{ node: RigNode; them: Stranger; waiting: number }> {
     const node = w.node(1);
     await node.start();
-    const before = w.clock.waiting;
+    node.transport.addPeer({ ...peer(2), address: 'n9:7000' });
+    await w.clock.advance(5);
+    const { waiting } = w.clock;
     const them = await stranger(w);
     const hello = helloTo(node, { purpose: 'bulk' });
     them.connection.write([encodeHandshake(hello)]);
     await w.clock.advance(5);
     const { nonce } = hello;
     them.connection.write([encodeHandshake({ type: HandshakeType.Confirm, nonce })]);
+    return { node, them, waiting };
+  }
+
+  it('an offer that can not be read ends it, and is told', async () => {
+    const w = world();
+    const { node, them, waiting } = await bulkOf2(w);
     const noMessage = Buffer.alloc(9, 0xff);
     them.connection.write(encodeFrame(FrameType.BulkOffer, 0, [positionBytes(10), noMessage]));
     await w.clock.advance(5);
     expect(them.state.isClosed).toBe(true);
-    expect([node.warnings, w.clock.waiting]).toEqual([['bulk.receive-failed'], before]);
+    expect([node.warnings.at(-1), w.clock.waiting]).toEqual(['bulk.receive-failed', waiting]);
+  });
+
+  it('a frame that drips in ends it: bytes that complete nothing are no progress', async () => {
+    const w = world();
+    const { node, them } = await bulkOf2(w);
+    const bytes = Buffer.concat(encodeFrame(FrameType.BulkOffer, 0, [Buffer.alloc(5_000)]));
+    const endMs = w.clock.now() + FRAME_PIECE_MS_MAX;
+    for (let at = 0; w.clock.now() < endMs - 1_000; at++) {
+      them.connection.write([bytes.subarray(at, at + 1)]);
+      await w.clock.advance(1_000);
+    }
+    expect(them.state.isClosed).toBe(false);
+    await w.clock.advance(1_500);
+    expect(them.state.isClosed).toBe(true);
+    expect(node.complaints.join()).toContain('no piece of a frame was completed');
   });
 });
