@@ -63,16 +63,16 @@ export class PeerContext {
     return channel;
   }
 
-  /** `outlive` comes before the node is asked: a twin is no news for it. */
+  /** The node is asked before `outlive`: who lost its data is no twin of the one that is connected. */
   handshakeParts(
     outlive: (theirs: Identity) => Promise<void>,
     timeoutMs: number = this.options.handshakeTimeoutMs,
   ): HandshakeParts {
     const { clock, own, events } = this;
     const admit = async (theirs: Identity): Promise<void> => {
-      await outlive(theirs);
       const { raftId, nodeId, incarnation, address } = theirs;
       await events.admit({ raftId, nodeId, incarnation, address });
+      await outlive(theirs);
     };
     return { clock, own, timeoutMs, admit };
   }
