@@ -8,16 +8,21 @@
  * When all places are taken, the newcomer takes the place of the oldest one that has not yet shown a
  * hello that fits. Turning newcomers away instead would let a hundred silent connections lock the
  * peers out; like this a peer, whose hello comes within a round trip, is only in danger when a whole
- * set of places is dialed anew within that time. Whoever has shown a fitting hello keeps its place.
+ * set of places is dialed anew within that time. Whoever has shown a fitting hello of a peer that was added
+ * keeps its place; of one that nobody added, anybody can make such a hello. Who gets no place, or loses it,
+ * is told that we are busy, if that still reaches it.
  *
- * Who is refused is told why, and so is our log, once until that node is let in.
+ * A connection for bulk is for peers that were added, and each may have one that is not confirmed.
+ *
+ * Who is refused is told why, and so is our log, once until that node is let in; those whom nobody added
+ * choose their names themselves, and are told apart by where they come from.
  */
 import { ClusterError } from '../errors.ts';
 import { HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX } from '../limits.ts';
 import type { Connection } from '../world/index.ts';
 import type { Channel } from './channel.ts';
-import { acceptHandshake, type Established, Refusal } from './handshake.ts';
-import type { Hello, Identity } from './handshake-codec.ts';
+import { acceptHandshake, type Established, Refusal, refuse } from './handshake.ts';
+import { encodeHandshake, HandshakeType, type Hello, type Identity } from './handshake-codec.ts';
 import type { PeerContext } from './peer-context.ts';
 import type { Incoming, RemotePeer } from './remote-peer.ts';
 
@@ -28,8 +33,10 @@ const REFUSALS_KEPT = 256;
 interface Guest {
   readonly channel: Channel;
   readonly host: string;
-  /** It has shown a hello that fits, and was not refused. */
+  /** It has shown a hello that fits, of a peer that was added, and was not refused. */
   isExpected: boolean;
+  /** Whose bulk it is for, when it has shown such a hello. */
+  bulkOf: RemotePeer | undefined;
 }
 
 export interface DoorkeeperParts {
@@ -56,11 +63,15 @@ export class Doorkeeper {
     let guest: Guest | undefined;
     const channel = context.open(connection, () => this.#leave(guest));
     const host = hostOf(channel.remote);
-    if (!context.isRunning || !this.#makeRoom(host)) {
+    if (!context.isRunning) {
       channel.destroy();
       return;
     }
-    guest = { channel, host, isExpected: false };
+    if (!this.#makeRoom(host)) {
+      turnAway(channel);
+      return;
+    }
+    guest = { channel, host, isExpected: false, bulkOf: undefined };
     this.#guests.add(guest);
     void this.#handshake(guest);
   }
@@ -70,7 +81,7 @@ export class Doorkeeper {
     const fromHost = [...this.#guests].filter((guest) => guest.host === host);
     const isHostFull = fromHost.length >= HANDSHAKES_PER_ADDRESS_MAX;
     if (!isHostFull && this.#guests.size < HANDSHAKES_MAX) return true;
-    this.#logOnce(`${host} full`, 'peer.handshakes-full', {
+    this.#logOnce(fullKey(host), 'peer.handshakes-full', {
       address: host,
       pending: this.#guests.size,
       error:
@@ -81,15 +92,26 @@ export class Doorkeeper {
     const oldest = crowd.find((guest) => !guest.isExpected);
     if (oldest === undefined) return false;
     this.#leave(oldest);
-    oldest.channel.destroy(new Error('its place was given to a newer connection'));
+    turnAway(oldest.channel);
     return true;
+  }
+
+  /** @throws Refusal. */
+  #beginBulk(guest: Guest, peer: RemotePeer): void {
+    if (!peer.isAdded) {
+      throw refuse('unknown-node', `node ${peer.nodeId} sends bulk, but is no peer of this one`);
+    }
+    for (const earlier of this.#guests) {
+      if (earlier.bulkOf === peer) earlier.channel.destroy(new Error('a newer one came'));
+    }
+    guest.bulkOf = peer;
   }
 
   #leave(guest: Guest | undefined): void {
     if (guest === undefined || !this.#guests.delete(guest)) return;
     // The crowd is gone: the next one is news again.
     const isLast = ![...this.#guests].some(({ host }) => host === guest.host);
-    if (isLast) this.#logged.delete(`${guest.host} full`);
+    if (isLast) this.#logged.delete(fullKey(guest.host));
   }
 
   async #handshake(guest: Guest): Promise<void> {
@@ -106,12 +128,13 @@ export class Doorkeeper {
         (hello) => {
           peer = this.#parts.peerOf(hello.identity);
           peer.checkCaller(hello.identity);
-          if (hello.purpose !== 'bulk') {
+          if (hello.purpose === 'bulk') this.#beginBulk(guest, peer);
+          else {
             peer.judge(hello);
             incoming = { channel, hello };
             peer.beginIncoming(incoming);
           }
-          guest.isExpected = true;
+          guest.isExpected = peer.isAdded;
         },
         () => {
           if (incoming !== undefined) peer?.rejudge(incoming);
@@ -135,10 +158,11 @@ export class Doorkeeper {
     peer: RemotePeer | undefined,
     incoming: Incoming | undefined,
   ): void {
-    this.#forget(established.theirs);
+    if (peer?.isAdded === true) this.#forget(peer, channel);
     if (established.hello.purpose === 'bulk') {
-      if (peer?.isOtherThan(established.theirs) === true) channel.destroy();
-      else this.#parts.bulk(channel, established);
+      const isWanted = peer?.isAdded === true && !peer.isOtherThan(established.theirs);
+      if (isWanted) this.#parts.bulk(channel, established);
+      else channel.destroy();
     } else if (peer !== undefined && incoming !== undefined) {
       peer.acceptIncoming(incoming, established);
     }
@@ -149,7 +173,7 @@ export class Doorkeeper {
     if (error instanceof Refusal && error.refusal === 'duplicate') return;
     peer?.noteIncomingError(error);
     const refusal = error instanceof Refusal ? error.refusal : undefined;
-    const from = peer?.nodeId ?? hostOf(channel.remote);
+    const from = peer?.isAdded === true ? peer.nodeId : hostOf(channel.remote);
     const fields = { peer: peer?.nodeId, address: channel.remote, error: error.message };
     if (refusal === undefined && !(error instanceof ClusterError)) {
       this.#parts.context.logger.debug('peer.handshake-broken', fields);
@@ -170,11 +194,26 @@ export class Doorkeeper {
   }
 
   /** It is let in: what it is refused for next is news again. */
-  #forget(identity: Identity): void {
+  #forget({ nodeId }: RemotePeer, { remote }: Channel): void {
+    const prefixes = [`${nodeId} `, `${hostOf(remote)} `];
     for (const key of this.#logged) {
-      if (key.startsWith(`${identity.nodeId} `)) this.#logged.delete(key);
+      if (prefixes.some((prefix) => key.startsWith(prefix))) this.#logged.delete(key);
     }
   }
+}
+
+/** There is no place for it. Not waited for: a place to wait in is what there is none of. */
+function turnAway(channel: Channel): void {
+  const text = 'too many connections have not said who they are';
+  channel.write([
+    encodeHandshake({ type: HandshakeType.Refuse, code: 'busy', text, holding: undefined }),
+  ]);
+  channel.destroy(new Error('its place was given to a newer connection'));
+}
+
+/** Begins with no name of a node. */
+function fullKey(host: string): string {
+  return `: ${host}`;
 }
 
 function hostOf(remote: string): string {

@@ -67,6 +67,7 @@ function refusalOf(error: unknown): Refusal {
     MEMBER_WIPED: 'incarnation',
     MEMBER_UNKNOWN: 'unknown-node',
     MEMBER_REMOVED: 'removed',
+    OVERLOADED: 'busy',
   };
   const code = error instanceof ClusterError ? codes[error.code] : undefined;
   return refuse(code ?? 'rejected', text);

@@ -16,7 +16,12 @@ import {
   HANDSHAKES_PER_ADDRESS_MAX,
 } from '../limits.ts';
 import { encodeFrame, FrameType, OutFrame } from './frame.ts';
-import { decodeHandshake, encodeHandshake, HandshakeType } from './handshake-codec.ts';
+import {
+  decodeHandshake,
+  encodeHandshake,
+  HandshakeType,
+  type Identity,
+} from './handshake-codec.ts';
 import {
   connected,
   heartbeat,
@@ -256,7 +261,8 @@ const REFUSALS: readonly {
     admit: new ClusterError('MEMBER_UNKNOWN', 'n2 is no member: add it first'),
     says: ['n2 is no member: add it first'],
   },
-  { code: 'rejected', admit: new ClusterError('OVERLOADED', 'come later'), says: ['come later'] },
+  { code: 'rejected', admit: new ClusterError('DISK_FULL', 'no room'), says: ['no room'] },
+  { code: 'busy', admit: new ClusterError('OVERLOADED', 'come later'), says: ['come later'] },
 ];
 
 describe('a refusal is named on both sides', () => {
@@ -415,7 +421,7 @@ describe('what strangers can cost', () => {
     expect(open(refused)).toBe(0);
   });
 
-  it('who showed a hello that fits is not pushed out by those who are silent', async () => {
+  it('who showed a hello that fits, of a peer, is not pushed out by those who are silent', async () => {
     const w = world();
     const a = w.node(1);
     let admit = (): void => {};
@@ -424,6 +430,7 @@ describe('what strangers can cost', () => {
         admit = resolve;
       });
     await a.start();
+    a.transport.addPeer({ ...peer(2), address: 'n9:7000' });
     const first = await stranger(w);
     first.connection.write([encodeHandshake(helloTo(a))]);
     await w.clock.advance(5);
@@ -433,6 +440,66 @@ describe('what strangers can cost', () => {
     await w.clock.advance(5);
     const answer = decodeHandshake(Buffer.concat(first.heard))?.message;
     expect(answer?.type).toBe(HandshakeType.Accept);
+  });
+
+  it('fitting hellos of nobody’s peers hold no place against a peer', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    a.transport.addPeer({ ...peer(2), address: 'n9:7000' });
+    for (let at = 0; at < HANDSHAKES_MAX; at++) {
+      const them = await stranger(w, `x${at % 4}`);
+      them.connection.write([encodeHandshake(helloTo(a, { identity: nobody(a, 9_000 + at) }))]);
+    }
+    const b = w.node(2);
+    await b.start();
+    b.transport.addPeer(peer(1));
+    await w.clock.advance(20);
+    expect(connected(b)).toBe(true);
+  });
+
+  it('who finds no place, or loses it, is told that we are busy', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    const [oldest] = await crowd(w, HANDSHAKES_PER_ADDRESS_MAX + 1, () => 'x');
+    const answer = decodeHandshake(Buffer.concat(oldest?.heard ?? []))?.message;
+    expect(answer).toMatchObject({ type: HandshakeType.Refuse, code: 'busy' });
+    expect(oldest?.state.isClosed).toBe(true);
+  });
+
+  it('bulk is taken from peers only, and of each only one is waited for', async () => {
+    const w = world();
+    const a = w.node(1);
+    await a.start();
+    const dial = async (identity: Identity): Promise<Stranger> => {
+      const them = await stranger(w);
+      them.connection.write([encodeHandshake(helloTo(a, { purpose: 'bulk', identity }))]);
+      await w.clock.advance(5);
+      return them;
+    };
+    const strange = await dial(nobody(a, 9_000));
+    const answer = decodeHandshake(Buffer.concat(strange.heard))?.message;
+    expect(answer).toMatchObject({ type: HandshakeType.Refuse, code: 'unknown-node' });
+    a.transport.addPeer({ ...peer(2), address: 'n9:7000' });
+    const { identity } = helloTo(a);
+    const [first, second] = [await dial(identity), await dial(identity)];
+    expect([first.state.isClosed, second.state.isClosed]).toEqual([true, false]);
+  });
+
+  it('names that a stranger makes up are logged once for where it comes from', async () => {
+    const w = world();
+    const a = w.node(1);
+    a.admit = async () => {
+      throw new ClusterError('MEMBER_UNKNOWN', 'no member');
+    };
+    await a.start();
+    for (let at = 0; at < 10; at++) {
+      const them = await stranger(w);
+      them.connection.write([encodeHandshake(helloTo(a, { identity: nobody(a, 9_000 + at) }))]);
+      await w.clock.advance(5);
+    }
+    expect(a.warnings).toEqual(['peer.refused unknown-node']);
   });
 
   it('garbage and silence leave no timer and no connection behind', async () => {
@@ -521,6 +588,12 @@ describe('what strangers can cost', () => {
     expect([connected(a), connected(b), b.messages.length]).toEqual([true, true, 1]);
   });
 });
+
+/** A node of the same cluster that nobody added. */
+function nobody(node: RigNode, raftId: number): Identity {
+  const session = raftId.toString(16).padStart(32, '0');
+  return { ...helloTo(node).identity, nodeId: `stranger-${raftId}`, raftId, session };
+}
 
 /** A good header of a piece that never comes. */
 function headerOf(length: number, total: number): Buffer {
