@@ -225,6 +225,8 @@ export const TWIN_VERDICT_MS_MAX: number = 3_000;
 export const FRAME_PIECE_MS_MAX: number = 30_000;
 /** Connected nodes that nobody added as peers. A cluster is small; more than this is a mistake. */
 export const PEERS_NOT_ADDED_MAX: number = 64;
+/** Nodes that the log does not name yet and that this node talks to. A cluster has fewer members. */
+export const PEERS_INTRODUCED_MAX: number = 64;
 /** How long `stop` of a transport waits for the connections that it destroyed. */
 export const TRANSPORT_STOP_MS_MAX: number = 1_000;
 

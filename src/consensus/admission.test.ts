@@ -3,6 +3,7 @@
  * node that counts its vote talks to any but the one that the log names.
  */
 import { describe, expect, it, vi } from 'vitest';
+import { PEERS_INTRODUCED_MAX } from '../limits.ts';
 import { EMPTY_CONF_STATE, NONE } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import { Admission, type PeerIdentity } from './admission.ts';
@@ -118,7 +119,9 @@ describe('admission', () => {
     it('leave nothing on the disk, and are refused as too many beyond a bound', async () => {
       const { storage, members } = await rig();
       const admission = new Admission(storage, members);
-      const [first, ...others] = Array.from({ length: 64 }, (_, i) => guest(1_000_000 + i));
+      const [first, ...others] = Array.from({ length: PEERS_INTRODUCED_MAX }, (_, i) =>
+        guest(1_000_000 + i),
+      );
       for (const peer of [first as PeerIdentity, ...others]) await admission.admit(peer);
       await expect(admission.admit(guest(5))).rejects.toMatchObject({ code: 'OVERLOADED' });
       expect(await storage.readFact('incarnations')).toBeUndefined();

@@ -15,7 +15,7 @@
  */
 import { assert } from '../errors.ts';
 import { badField } from '../given.ts';
-import { NODE_ID_CHARS_MAX } from '../limits.ts';
+import { NODE_ID_CHARS_MAX, PEERS_INTRODUCED_MAX } from '../limits.ts';
 import { type ConfState, EMPTY_CONF_STATE, type RaftId } from '../raft/index.ts';
 import type { Member } from './types.ts';
 
@@ -36,8 +36,6 @@ export type Founder = readonly [raftId: RaftId, incarnation: string];
 
 /** Ids that were minted and whose members are not in yet: more than that many additions at once are no use. */
 const MINTED_MAX = 64;
-/** Whom a node is introduced to; a cluster has fewer members. */
-const INTRODUCED_MAX = 64;
 
 /** Whether the log says which data folder is the member's. */
 export function isNamed({ incarnation, firstSeen }: MemberRecord): boolean {
@@ -146,7 +144,8 @@ export class MemberTable {
 
   /** Somebody to talk to until the log says who is who. False: there are too many of those. */
   introduce(record: MemberRecord): boolean {
-    const hasRoom = this.#introduced.size < INTRODUCED_MAX || this.#introduced.has(record.raftId);
+    const hasRoom =
+      this.#introduced.size < PEERS_INTRODUCED_MAX || this.#introduced.has(record.raftId);
     if (hasRoom) this.#introduced.set(record.raftId, record);
     return hasRoom;
   }
