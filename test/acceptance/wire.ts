@@ -10,11 +10,13 @@
  * - C: the stopped one goes on, 64 MiB behind, and catches up: heartbeats to it pass what it is sent, and
  *   those to the other one do not wait for it. The machine works harder than in A, so the gaps of C are
  *   not compared with A's, but with an election timeout.
- * - D: a flood of garbage on the leader's peer port: memory and file descriptors stay bounded, writes go
- *   on, nobody is elected, and links that are cut meanwhile come back.
+ * - D: a flood of garbage on the leader's peer port, some of it from nodes that know the cluster's name and
+ *   id: memory and file descriptors stay bounded, nothing of them is written and none becomes a peer, writes
+ *   go on at a share of the rate before, nobody is elected, and links that are cut meanwhile come back.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
 
 import { Cluster } from './cluster.ts';
 import type { Report } from './report.ts';
@@ -46,6 +48,11 @@ const FLOOD_CONNECTIONS = 500;
 const FLOOD_DIALS_PER_SECOND = 400;
 /** On a machine that is slow at dialing, too; with fewer it is no flood. */
 const FLOOD_CONNECTED_PER_SECOND_MIN = 50;
+/** Of the rate before: the flood is made on the same machine, and takes its share of the processors. */
+const FLOOD_WRITES_SHARE_MIN = 0.25;
+const CALM_SECONDS = 2;
+/** In the log: it was let in, or dialed. */
+const STRANGER_AS_PEER = /^.*(peer\.connected|peer\.unreachable).*stranger-.*$/m;
 const FLOOD_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
@@ -208,6 +215,10 @@ async function flooded(scene: Scene): Promise<void> {
   report.section(`D, garbage for the peer port of the leader, ${leader}`);
   const before = (await cluster.report(leader)) as { term: number; clusterId?: string } | undefined;
   if (!before?.clusterId) throw new Error(`${leader} does not say which cluster it is of`);
+  const factsBefore = facts(cluster, leader);
+  const writtenCalm = load.written;
+  await pause(CALM_SECONDS * 1_000);
+  const calmRate = (load.written - writtenCalm) / CALM_SECONDS;
   const memoryBefore = memory(cluster, leader);
   const filesBefore = files(cluster, leader);
   const flood = new Flood({
@@ -236,7 +247,9 @@ async function flooded(scene: Scene): Promise<void> {
   clearInterval(watch);
   flood.stop();
   header(report);
-  row(report, `D to ${other}`, gaps(seen, leader, other));
+  const found = gaps(seen, leader, other);
+  row(report, `D to ${other}`, found);
+  noLongGap(report, other, found);
   report.check(
     peak.memory - memoryBefore <= FLOOD_GROWTH_BYTES_MAX,
     `memory of ${leader} grew by at most ${FLOOD_GROWTH_BYTES_MAX / MIB} MiB`,
@@ -251,7 +264,15 @@ async function flooded(scene: Scene): Promise<void> {
     'all descriptors were given back',
     `${filesBefore} before, ${peak.files} at most, ${filesAfter} after`,
   );
-  report.check(written > 0, 'writes went on', `${Math.round(written / seconds)} a second`);
+  report.check(
+    written / seconds >= calmRate * FLOOD_WRITES_SHARE_MIN,
+    `writes went on at ${FLOOD_WRITES_SHARE_MIN * 100} % at least of the rate before`,
+    `${Math.round(written / seconds)} a second, ${Math.round(calmRate)} before`,
+  );
+  const factsAfter = facts(cluster, leader);
+  report.check(factsAfter === factsBefore, `${leader} wrote nothing about strangers`, factsAfter);
+  const strangers = cluster.logTail(leader, Number.POSITIVE_INFINITY).match(STRANGER_AS_PEER);
+  report.check(strangers === null, `${leader} made no peers of strangers`, strangers?.[0] ?? '');
   const errors = load.errors.slice(errorsBefore);
   report.check(errors.length === 0, 'no write failed', errors[0] ?? '');
   await sameTerm(scene, before.term, 'no election during the flood');
@@ -345,6 +366,14 @@ function memory(cluster: Cluster, id: string): number {
 
 function files(cluster: Cluster, id: string): number {
   return readdirSync(`/proc/${cluster.process(id)?.pid}/fd`).length;
+}
+
+/** Files of what the node must not forget, with their sizes. */
+function facts(cluster: Cluster, id: string): string {
+  const folder = join(cluster.node(id).folder, 'data', 'facts');
+  return readdirSync(folder)
+    .map((name) => `${name} ${statSync(join(folder, name)).size} bytes`)
+    .join(', ');
 }
 
 function mib(bytes: number): string {
