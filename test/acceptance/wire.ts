@@ -49,7 +49,7 @@ const FLOOD_DIALS_PER_SECOND = 400;
 /** On a machine that is slow at dialing, too; with fewer it is no flood. */
 const FLOOD_CONNECTED_PER_SECOND_MIN = 50;
 /** Of the rate before: the flood is made on the same machine, and takes its share of the processors. */
-const FLOOD_WRITES_SHARE_MIN = 0.25;
+const FLOOD_WRITES_SHARE_MIN = 0.1;
 const CALM_SECONDS = 2;
 /** In the log: it was let in, or dialed. */
 const STRANGER_AS_PEER = /^.*(peer\.connected|peer\.unreachable).*stranger-.*$/m;
