@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { badField, checkFields, shown } from './given.ts';
+import { badField, checkFields, shown, textOf } from './given.ts';
 
 describe('what was given', () => {
   it('is shown as it was written, and cut', () => {
@@ -19,6 +19,24 @@ describe('what was given', () => {
     ];
     for (const [value, words] of cases) expect(shown(value)).toBe(words);
     expect(shown('a'.repeat(1_000)).length).toBeLessThan(80);
+  });
+
+  it('is told in its own words when it was thrown, and never throws again', () => {
+    const silent = Object.defineProperty(new Error(), 'message', {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    const cases: [unknown, string][] = [
+      [new TypeError('x is odd'), 'x is odd'],
+      ['text', 'text'],
+      [undefined, 'undefined'],
+      [Symbol('s'), 'Symbol(s)'],
+      [Object.create(null), 'something without a text form'],
+      [{ toString: null, valueOf: null }, 'something without a text form'],
+      [silent, 'something without a text form'],
+    ];
+    for (const [thrown, words] of cases) expect(textOf(thrown)).toBe(words);
   });
 
   it('is named with its field and what to give instead', () => {

@@ -1,10 +1,10 @@
 /**
- * What a caller handed in, in words: the value as he wrote it, and names that are not known with the one
- * that was probably meant.
+ * What a caller handed in, in words: the value as he wrote it, names that are not known with the one that
+ * was probably meant, and what his code threw.
  *
  * The rule it protects: a message about bad input shows what was given. Types alone do not find the line
  * that is wrong. What may go wrong: values are anything at all, also what throws when it is looked at;
- * nothing here calls into them but to read own keys.
+ * nothing here calls into them but to read own keys, and, of what was thrown, its text.
  */
 import { ClusterError, type ErrorCode } from './errors.ts';
 import { nearestName } from './near-names.ts';
@@ -32,6 +32,15 @@ export function shown(value: unknown): string {
       return 'an object';
     default:
       return String(value);
+  }
+}
+
+/** What was thrown, in words: an error's message, else the value as text. Never throws itself. */
+export function textOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.message}` : String(thrown);
+  } catch {
+    return 'something without a text form';
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { NodeStatus } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
+import { textOf } from '../given.ts';
 import { READY_CHECK_MS_MAX, READY_LAG_ENTRIES_MAX } from '../limits.ts';
 import { describeQuorum, quorumFacts } from './explain.ts';
 import type { HealthAnswer, ReadinessAnswer } from './types.ts';
@@ -59,7 +60,7 @@ export async function readinessOf(engine: Engine, draining: boolean): Promise<Re
     try {
       await engine.readBarrier({ timeoutMs: READY_CHECK_MS_MAX });
     } catch (error) {
-      reasons.push(`a linearizable read fails: ${error instanceof Error ? error.message : error}`);
+      reasons.push(`a linearizable read fails: ${textOf(error)}`);
     }
   }
   return { ready: reasons.length === 0, leader: before.leader?.nodeId, reasons };

@@ -7,6 +7,7 @@
  * on for others at once, so that a confused node can not pile up work on the leader.
  */
 import { ClusterError, ERROR_CODES, type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { LEADER_CALLS_MAX } from '../limits.ts';
 import type { LogIndex, RaftId } from '../raft/index.ts';
 import { FrameKind } from './forwarding.ts';
@@ -178,7 +179,7 @@ function describe(error: unknown): NonNullable<Answer['error']> {
   if (error instanceof ClusterError) {
     return { code: error.code, message: error.message, details: error.details };
   }
-  return { code: 'INTERNAL', message: String(error), details: {} };
+  return { code: 'INTERNAL', message: textOf(error), details: {} };
 }
 
 function isCall(call: unknown): call is LeaderCall {

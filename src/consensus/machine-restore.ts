@@ -10,6 +10,7 @@
  * the machine asked for a section that the snapshot does not have: then that is what the error is about.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import type { LogIndex } from '../raft/index.ts';
 import type { SnapshotReader } from '../storage/index.ts';
 import type { StateMachine } from './types.ts';
@@ -35,7 +36,7 @@ export async function restoreMachine(
     const lacks = missing.length === 0 ? '' : ` (it has no section ${missing.join(', ')})`;
     const message =
       `the state machine can not restore the snapshot at index ${index}${lacks}: ` +
-      `${error instanceof Error ? error.message : String(error)}. Most likely it was written by ` +
+      `${textOf(error)}. Most likely it was written by ` +
       'another state machine, or by another version of this one, in the same data folder: give ' +
       'each machine a folder of its own, or start the one that belongs to this folder';
     throw new ClusterError('STATE_MACHINE_FAILED', message, {

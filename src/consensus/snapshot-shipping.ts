@@ -20,6 +20,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { BULK_CHUNK_BYTES, SNAPSHOT_LOG_HELD_BYTES_MIN } from '../limits.ts';
 import {
   type ConfState,
@@ -186,7 +187,7 @@ export class SnapshotShipping {
     const { logger } = this.#host;
     if (shipment === undefined) return;
     const closed = shipment.reader.close().catch((error: unknown) => {
-      logger.warn('snapshot.closeFailed', { error: String(error) });
+      logger.warn('snapshot.closeFailed', { error: textOf(error) });
     });
     this.#track(closed);
   }
@@ -232,7 +233,7 @@ export class SnapshotShipping {
   async #failed(receiver: Receiver, track: Track, error: unknown): Promise<void> {
     const { to, shipment } = receiver;
     const fields = { to, index: shipment?.stored.index, fromByte: track.from, toByte: track.end };
-    this.#host.logger.warn('snapshot.sendFailed', { ...fields, error: String(error) });
+    this.#host.logger.warn('snapshot.sendFailed', { ...fields, error: textOf(error) });
     const wentOn = track.from !== undefined && track.from > receiver.resumedAt;
     receiver.resumedAt = Math.max(receiver.resumedAt, track.from ?? -1);
     receiver.failures = wentOn ? 0 : receiver.failures + 1;
@@ -306,7 +307,7 @@ export class SnapshotShipping {
       if (at === stored.bytes && checksum === stored.checksum) return false;
       what = `${at} of ${stored.bytes} bytes, which fail their checksum`;
     } catch (error) {
-      what = String(error);
+      what = textOf(error);
     }
     logger.error('snapshot.damaged', { index: stored.index, what, then: 'a fresh one is taken' });
     return true;

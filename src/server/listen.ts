@@ -4,6 +4,7 @@
  */
 import type { AddressInfo, Server } from 'node:net';
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 
 export interface DoorAddress {
   readonly host: string;
@@ -34,7 +35,7 @@ export function listenError(error: unknown, at: DoorAddress, door: string): Clus
       { details, cause: error },
     );
   }
-  const why = error instanceof Error ? error.message : String(error);
+  const why = textOf(error);
   const advice = code === 'EACCES' ? '; ports below 1024 need privileges, choose a higher one' : '';
   return new ClusterError('ADDRESS_INVALID', `${where} can not be listened on: ${why}${advice}`, {
     details,

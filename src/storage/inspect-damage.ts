@@ -1,5 +1,6 @@
 /** Damage as an inspection tells of it: taken apart, so that a person sees place, fault and advice. */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { DiskError } from '../world/index.ts';
 
 /** Something that is not as it was written. */
@@ -16,7 +17,7 @@ export interface DamageReport {
 export function damageOf(error: unknown): DamageReport {
   if (error instanceof DiskError && error.fault === 'denied') throw error;
   if (error instanceof ClusterError && error.code === 'DATA_DIR_FORMAT') throw error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   if (!(error instanceof ClusterError)) return { message, what: message };
   const { path, offset, what, advice } = error.details;
   return {

@@ -15,6 +15,7 @@
  * append that really finds the disk full says so.
  */
 import { join } from 'node:path';
+import { textOf } from '../given.ts';
 import {
   WAL_FILL_RECORD_BYTES_MAX,
   WAL_FILL_STEP_BYTES,
@@ -194,7 +195,7 @@ export class SegmentFiles {
       }
       return prepared;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = textOf(error);
       const bytes = this.#filledBytes;
       this.#options.logger.warn('storage.segment-not-prepared', { sequence, bytes, error: text });
       if (prepared !== undefined) await this.#drop(prepared);
@@ -218,7 +219,7 @@ export class SegmentFiles {
       await prepared.file.close();
       await this.#options.disk.remove(prepared.path);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = textOf(error);
       this.#options.logger.warn('storage.temporary-file-left', {
         path: prepared.path,
         error: text,

@@ -7,6 +7,7 @@
  * because after a failed sync nobody knows what is on the disk (NASTY 39).
  */
 import { ClusterError, type ErrorCode } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { DiskError } from '../world/index.ts';
 
 /** `offset`: where the bytes stop making sense; `undefined` when it is the file or folder as a whole. */
@@ -31,7 +32,7 @@ const REPLACE_NODE: string =
 export function diskFailure(doing: string, error: unknown): ClusterError {
   if (error instanceof ClusterError) return error;
   const path = error instanceof DiskError ? error.path : undefined;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const full = error instanceof DiskError && error.fault === 'full';
   const advice = full
     ? 'Free space (or raise the quota), then start the node again; nothing was acknowledged meanwhile'

@@ -4,6 +4,7 @@
  * takes the place of the older one, which its sender can only have given up.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import type { Message, RaftId } from '../raft/index.ts';
 import { BulkReceiver } from './bulk-receiver.ts';
 import { BulkSender } from './bulk-sender.ts';
@@ -153,7 +154,7 @@ export class BulkDesk {
 }
 
 function failed(peer: RemotePeer, cause: unknown): ClusterError {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = textOf(cause);
   return new ClusterError(
     'TRANSFER_FAILED',
     `the transfer to node ${peer.nodeId} failed: ${text}`,

@@ -6,6 +6,7 @@
  * connection that breaks then leaves the sender in doubt, not the receiver.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import type { Message } from '../raft/index.ts';
 import { viewOf } from '../views.ts';
 import { type BulkWire, POSITION_BYTES, positionBytes, readPosition } from './bulk-wire.ts';
@@ -218,7 +219,7 @@ export class BulkReceiver {
 }
 
 function errorBytes(error: unknown): Buffer {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   return Buffer.from((text === '' ? 'unknown error' : text).slice(0, ERROR_CHARS_MAX));
 }
 

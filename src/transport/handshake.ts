@@ -13,6 +13,7 @@
  * does) is cut off by the same deadline: it must not keep the peer from being tried again.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { HANDSHAKE_BYTES_MAX, HANDSHAKE_LINGER_MS, HANDSHAKE_REST_BYTES_MAX } from '../limits.ts';
 import type { Clock, Timer } from '../world/index.ts';
 import type { Channel } from './channel.ts';
@@ -62,7 +63,7 @@ export function refuse(code: RefusalCode, text: string, holding?: string): Refus
 /** What `admit` threw, as a refusal that the other side understands. */
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const codes: Readonly<Record<string, RefusalCode>> = {
     MEMBER_WIPED: 'incarnation',
     MEMBER_UNKNOWN: 'unknown-node',

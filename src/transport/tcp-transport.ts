@@ -13,6 +13,7 @@
  * `flush`, it is called when the present event has been handled: a lone acknowledgement waits for nobody.
  */
 import { assert, ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { PEERS_NOT_ADDED_MAX, TRANSPORT_STOP_MS_MAX } from '../limits.ts';
 import type { Message, RaftId } from '../raft/index.ts';
 import {
@@ -294,7 +295,7 @@ export class TcpTransport implements Transport {
 
 function listenError(address: Address, error: unknown): ClusterError {
   const isInUse = error instanceof NetworkError && error.fault === 'address-in-use';
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   return new ClusterError(isInUse ? 'ADDRESS_IN_USE' : 'ADDRESS_INVALID', text, {
     details: { address: formatAddress(address) },
     cause: error,

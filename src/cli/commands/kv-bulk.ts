@@ -13,6 +13,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { QuorateClient } from '../../client/index.ts';
 import { ClusterError } from '../../errors.ts';
+import { textOf } from '../../given.ts';
 import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import type { ImportFlags, KvFlags } from '../flags.ts';
 import { durationText, Progress } from '../kv/progress.ts';
@@ -109,7 +110,7 @@ class Import {
       if (skipInvalid !== true) throw error;
       this.#skipped++;
       this.#progress.end();
-      tell(this.#terminal, `skipped: ${error instanceof Error ? error.message : error}`);
+      tell(this.#terminal, `skipped: ${textOf(error)}`);
       return undefined;
     }
   }
