@@ -143,7 +143,8 @@ export const ERROR_CODES = {
   },
   STATE_MACHINE_FAILED: {
     retryable: 'no',
-    meaning: 'The state machine threw what is no rejection; applying has stopped.',
+    meaning:
+      'The state machine threw or answered what it must not; at apply and restore that ends the node.',
   },
   STATE_DIVERGED: {
     retryable: 'no',
@@ -192,7 +193,8 @@ export const ERROR_CODES = {
   CLIENT_CLOSED: { retryable: 'no', meaning: 'The client was closed by its owner.' },
   INTERNAL: {
     retryable: 'unknown-outcome',
-    meaning: 'An unexpected fault inside the node: a bug; its log has the details.',
+    meaning:
+      'An unexpected fault inside the node, or in a part of one’s own: a bug; its log has the details.',
   },
 } as const;
 

@@ -61,6 +61,7 @@ export function assemble(parts: NodeParts, identity: Identity): Live {
   const stateHashes = newStateHashes(parts, core.id, (to, claim) => loop.sendStateClaim(to, claim));
   const notices = new CommitNotices({
     clock: parts.world.clock,
+    guard: (input) => loop.guard(input),
     term: () => core.term,
     send: (message) => unlessUnknownPeer(() => parts.transport.send(message)),
     flush: () => parts.transport.flush(),

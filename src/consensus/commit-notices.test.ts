@@ -12,8 +12,12 @@ class Bench {
   readonly clock = new ManualClock();
   readonly sent: string[] = [];
   term = 3;
+  takesPart = true;
   readonly notices = new CommitNotices({
     clock: this.clock,
+    guard: (input) => {
+      if (this.takesPart) input();
+    },
     term: () => this.term,
     send: (message) => this.sent.push(nameOf(message)),
     flush: () => this.sent.push('flush'),
@@ -90,6 +94,14 @@ describe('commit notices', () => {
     bench.notice(2, 5);
     bench.term = 4;
     bench.notices.release(2);
+    await bench.clock.advance(COMMIT_NOTICE_MS);
+    expect(bench.sent).toEqual([]);
+  });
+
+  it('are sent under the guard of the node when their time has come: not after its end', async () => {
+    const bench = new Bench();
+    bench.notice(2, 5);
+    bench.takesPart = false;
     await bench.clock.advance(COMMIT_NOTICE_MS);
     expect(bench.sent).toEqual([]);
   });

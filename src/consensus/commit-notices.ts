@@ -19,6 +19,8 @@ import type { Clock, Timer } from '../world/index.ts';
 
 export interface CommitNoticesHost {
   readonly clock: Clock;
+  /** Does what a timer has come for; what it throws ends the node. */
+  guard(input: () => void): void;
   term(): Term;
   send(message: Message): void;
   /** What was sent is to leave now. */
@@ -69,7 +71,9 @@ export class CommitNotices {
 
   #hold(message: Message): void {
     this.#held.set(message.to, message);
-    this.#timer ??= this.#host.clock.after(COMMIT_NOTICE_MS, () => this.#due());
+    this.#timer ??= this.#host.clock.after(COMMIT_NOTICE_MS, () =>
+      this.#host.guard(() => this.#due()),
+    );
   }
 
   #due(): void {

@@ -3,15 +3,29 @@
  * that the node itself reads as what it does.
  */
 import { ClusterError, type ErrorCode } from '../errors.ts';
+import { textOf } from '../given.ts';
 import type { Identity } from '../storage/index.ts';
 import type { MemberRecord } from './members.ts';
-import type { RequestId } from './types.ts';
+import type { RequestId, StateMachine } from './types.ts';
 
-/** What ends a node's part: an error of ours as it is, anything else as a bug of the state machine. */
+/** What ends a node's part: an error of ours as it is, anything else as a bug, here or in a part of one's own. */
 export function toFailure(cause: unknown): ClusterError {
+  return named('INTERNAL', 'an unexpected fault', cause);
+}
+
+/** What a call of the storage ended with: an error of ours as it is, anything else as a fault of the disk. */
+export function storageFailure(cause: unknown): ClusterError {
+  return named('DISK_FAILED', 'the storage failed', cause);
+}
+
+/** What the state machine threw in that call: an error of ours as it is, anything else as a bug of it. */
+export function machineFailure(call: keyof StateMachine, cause: unknown): ClusterError {
+  return named('STATE_MACHINE_FAILED', `${call} of the state machine threw`, cause);
+}
+
+function named(code: ErrorCode, what: string, cause: unknown): ClusterError {
   if (cause instanceof ClusterError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new ClusterError('STATE_MACHINE_FAILED', message, { cause });
+  return new ClusterError(code, `${what}: ${textOf(cause)}`, { cause });
 }
 
 const REFUSALS: Readonly<Record<string, ErrorCode>> = {
@@ -79,7 +93,7 @@ export function checkNotAborted(signal: AbortSignal | undefined): void {
 
 /** The error for one who gave up while something was on its way. */
 export function abandoned(signal: AbortSignal): ClusterError {
-  const message = 'the caller gave up waiting; a proposal may still take effect';
+  const message = 'the caller gave up waiting; what was begun may still take effect';
   return new ClusterError('ABORTED', message, { cause: signal.reason });
 }
 

@@ -10,6 +10,7 @@
  * @module quorate/consensus
  */
 export { type ConfigFieldNames, TUNING_FIELDS, validateConfig } from './check-config.ts';
+export { validateMachine } from './check-parts.ts';
 export { CompactResult, resultLength, writeResult } from './compact-result.ts';
 export {
   type ClusterConfig,
@@ -19,7 +20,6 @@ export {
   type RaftNodeConfig,
 } from './config.ts';
 export { foundingClusterId } from './founding.ts';
-export { validateMachine } from './machine-results.ts';
 export type { RaftNodeParts } from './node-parts.ts';
 export { RaftNode } from './raft-node.ts';
 export * from './types.ts';

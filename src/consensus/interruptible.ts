@@ -5,6 +5,7 @@
  * may also take his time, for the sake of others (snapshots.ts).
  */
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
+import { storageFailure } from './complaints.ts';
 
 /** Throws, or rejects, when nobody wants it any more. The next chunk waits for it. */
 type Check = () => void | Promise<void>;
@@ -16,9 +17,18 @@ export function interruptibleReader(
   return {
     section: (name) => {
       const chunks = reader.section(name);
-      return chunks === undefined ? undefined : interruptible(chunks, check);
+      return chunks === undefined ? undefined : stored(interruptible(chunks, check));
     },
   };
+}
+
+/** What fails while the machine reads them is not the machine's fault. */
+async function* stored(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw storageFailure(error);
+  }
 }
 
 export function interruptibleSections(

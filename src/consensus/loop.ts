@@ -35,6 +35,7 @@ import type { Transport } from '../transport/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import { applyEntries } from './applier.ts';
 import type { CommitNotices } from './commit-notices.ts';
+import { storageFailure } from './complaints.ts';
 import type { DiskWatch } from './disk-watch.ts';
 import { encodeAnswers, encodeProposals, FrameKind } from './forwarding.ts';
 import type { MembershipChanges } from './membership-changes.ts';
@@ -228,7 +229,7 @@ export class Loop {
         isDurable();
         this.#appended(message, requests, done);
       },
-      (error: unknown) => this.#host.fail(error),
+      (error: unknown) => this.#host.fail(storageFailure(error)),
     );
   }
 
@@ -254,16 +255,16 @@ export class Loop {
     snapshots.replacing();
     await storage.installSnapshot(snapshot, hardStateOf(message));
     await this.#host.restoreNewest();
-    if (!this.#host.takesPart()) return;
-    const { index, term } = snapshot.metadata;
-    this.#host.membersChanged();
-    snapshots.installed(index);
-    proposals.skippedTo(index);
-    changes.skippedTo(index);
-    reads.release();
-    logger.info('snapshot.installed', { index, term });
     // Whoever has an answer by this is told at the end of a turn.
-    this.askTurn();
+    this.guard(() => {
+      const { index, term } = snapshot.metadata;
+      this.#host.membersChanged();
+      snapshots.installed(index);
+      proposals.skippedTo(index);
+      changes.skippedTo(index);
+      reads.release();
+      logger.info('snapshot.installed', { index, term });
+    });
   }
 
   /** The state machine: synchronous, so that its response is stepped at once. */
@@ -295,7 +296,7 @@ export class Loop {
     this.#host.storage.load(lo, hi, this.#host.loadBytesMax).then(done, (error: unknown) => {
       // Compacted meanwhile: the core sees it when it asks again, and sends the snapshot instead.
       if (codeOf(error) === 'LOG_COMPACTED' || codeOf(error) === 'LOG_UNAVAILABLE') done();
-      else this.#host.fail(error);
+      else this.#host.fail(storageFailure(error));
     });
   }
 

@@ -18,6 +18,7 @@ import { RESULT_BYTES_MAX } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import type { SnapshotSection } from '../storage/index.ts';
 import { CompactResult } from './compact-result.ts';
+import { machineFailure } from './complaints.ts';
 import { NODE_CODES_FROM, NodeResultCode } from './sessions.ts';
 import type { CommandResult, StateMachine } from './types.ts';
 
@@ -75,6 +76,15 @@ function faultOf(answer: unknown): string | undefined {
   if (types.isUint8Array(bytes)) return undefined;
   const why = bytes === undefined ? ' (a copy of a result by a spread has none)' : '';
   return `one whose bytes are ${shown(bytes)}${why}`;
+}
+
+/** What the machine answers to a call. @throws ClusterError: its own, or STATE_MACHINE_FAILED. */
+export function askMachine<T>(call: keyof StateMachine, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    throw machineFailure(call, error);
+  }
 }
 
 /** Nobody waits for it; should it fail as well, that must not end the process. */
@@ -135,32 +145,33 @@ async function* checkedChunks(
   name: string,
   chunks: SnapshotSection['chunks'],
 ): AsyncIterable<Uint8Array> {
-  for await (const chunk of chunks) {
-    if (!types.isUint8Array(chunk)) {
-      throw new ClusterError(
-        'STATE_MACHINE_FAILED',
-        `section ${name} of the state machine's snapshot has a chunk that is ${shown(chunk)}: ` +
-          'it must be a Uint8Array',
-      );
+  try {
+    for await (const chunk of chunks) {
+      if (!types.isUint8Array(chunk)) {
+        throw new ClusterError(
+          'STATE_MACHINE_FAILED',
+          `section ${name} of the state machine's snapshot has a chunk that is ${shown(chunk)}: ` +
+            'it must be a Uint8Array',
+        );
+      }
+      yield chunk;
     }
-    yield chunk;
+  } catch (error) {
+    throw machineFailure('snapshot', error);
   }
 }
 
-const DUTIES = ['applyBatch', 'snapshot', 'restore'] as const satisfies (keyof StateMachine)[];
-
-/** That it is one at all. @throws ClusterError CONFIG_INVALID. */
-export function validateMachine(machine: unknown): void {
-  const given = (machine ?? {}) as Record<string, unknown>;
-  const missing = DUTIES.filter((name) => typeof given[name] !== 'function');
-  if (missing.length === 0) return;
-  const isSimple = typeof given['apply'] === 'function';
-  const hint = isSimple ? '; three functions become one by simpleMachine(...)' : '';
-  const without = typeof machine === 'object' && machine !== null;
-  const what = without ? `an object without ${missing.join(', ')}` : shown(machine);
+/**
+ * What the machine has against a command is thrown as it is. A promise would be told too late: the command is
+ * proposed by then. @throws ClusterError STATE_MACHINE_FAILED for one; what `check` throws.
+ */
+export function askCheck(machine: StateMachine, command: Uint8Array): void {
+  const answer: unknown = machine.check?.(command);
+  if (!(answer instanceof Promise)) return;
+  leaveAlone(answer);
   throw new ClusterError(
-    'CONFIG_INVALID',
-    `machine is ${what}: give a state machine with the functions ${DUTIES.join(', ')}${hint}`,
-    { details: { field: 'machine', missing } },
+    'STATE_MACHINE_FAILED',
+    'check of the state machine returned a promise: it must not be async, and throw at once what it has ' +
+      'against a command. Nothing was proposed',
   );
 }

@@ -9,7 +9,7 @@
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
 import { assemble, handOver, type Live, startTransport, stopTimers } from './assemble.ts';
-import { checkNotAborted, notLeader, toFailure } from './complaints.ts';
+import { checkNotAborted, notLeader, storageFailure, toFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { Departure } from './departure.ts';
@@ -151,7 +151,7 @@ export class NodeLife implements PartsOwner {
 
   /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
   async #open(): Promise<void> {
-    this.parts.storage.onFailure((error) => this.fail(error));
+    this.parts.storage.onFailure((error) => this.fail(storageFailure(error)));
     const { config, storage, replica, world } = this.parts;
     const identity = await foundOrCheck(config, storage, replica, world.random);
     this.#checkStillStarting();
@@ -257,10 +257,11 @@ export class NodeLife implements PartsOwner {
   /** A fault that can not be mended here: this node stops taking part, for good. */
   fail(cause: unknown): void {
     if (this.#phase === 'failed' || this.#phase === 'stopped') return;
+    // Before anything else: who proposes again at once, from within, is refused; and what throws on the
+    // way must not leave a node that goes on behind a command that it did not apply.
+    this.#phase = 'failed';
     const error = toFailure(cause);
     this.#failure = error;
-    // Before anybody is told: who proposes again at once, from within, is refused.
-    this.#phase = 'failed';
     // Its peers may have told it, and not the log.
     if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });

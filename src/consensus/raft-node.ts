@@ -15,10 +15,11 @@ import {
   NO_OPTIONS,
 } from './call-checks.ts';
 import { validateConfig } from './check-config.ts';
+import { validateParts } from './check-parts.ts';
 import { checkNotAborted, unlessAborted } from './complaints.ts';
 import { cloneConfig, type RaftNodeConfig } from './config.ts';
 import { CommandKind } from './envelope.ts';
-import { validateMachine } from './machine-results.ts';
+import { askCheck } from './machine-results.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { NodeLife } from './node-life.ts';
 import type { RaftNodeParts } from './node-parts.ts';
@@ -55,7 +56,7 @@ export class RaftNode implements AsyncDisposable {
   /** @throws ClusterError CONFIG_INVALID. */
   constructor(config: RaftNodeConfig, parts: RaftNodeParts) {
     validateConfig(config);
-    validateMachine(parts.machine);
+    validateParts(parts);
     this.#life = new NodeLife(cloneConfig(config), parts, (call, timeoutMs) =>
       this.#desk.perform(call, timeoutMs),
     );
@@ -149,7 +150,7 @@ export class RaftNode implements AsyncDisposable {
         { details: { bytes: command.length, max: commandBytesMax } },
       );
     }
-    machine.check?.(command);
+    askCheck(machine, command);
     this.#life.submit(CommandKind.Application, command, options, listener);
   }
 

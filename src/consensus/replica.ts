@@ -15,7 +15,7 @@ import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { resultLength, writeResult } from './compact-result.ts';
 import { CommandKind, PartCursor } from './envelope.ts';
 import { restoreMachine } from './machine-restore.ts';
-import { checkResults, checkSections } from './machine-results.ts';
+import { askMachine, checkResults, checkSections } from './machine-results.ts';
 import { type Founder, type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
@@ -134,7 +134,7 @@ export class Replica {
       name: NODE_SECTION,
       chunks: encodeNodeSection(state, this.sessions.records()),
     };
-    return [node, ...checkSections(this.#machine.snapshot())];
+    return [node, ...askMachine('snapshot', () => checkSections(this.#machine.snapshot()))];
   }
 
   /** Where it fails the state stays half restored, for good: the node is to end. */
@@ -196,8 +196,9 @@ export class Replica {
   #applyRun(run: Run, results: CommandResult[], entry: Entry): void {
     const { commands, places, requests } = run;
     const { index, term } = entry;
-    const given: unknown = this.#machine.applyBatch(commands, { index, term });
-    const answers = checkResults(given, commands.length, index);
+    const answers = askMachine('applyBatch', () =>
+      checkResults(this.#machine.applyBatch(commands, { index, term }), commands.length, index),
+    );
     for (let k = 0; k < commands.length; k++) {
       const result = answers[k] as CommandResult;
       results[places[k] as number] = result;

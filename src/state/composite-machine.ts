@@ -53,13 +53,13 @@ export class CompositeMachine implements StateMachine {
     }
   }
 
-  /** @throws ClusterError REQUEST_INVALID where no part has the tag; what the part has against it. */
-  check(command: Uint8Array): void {
+  /**
+   * Answers what the part does, so that the node finds a promise, which it refuses.
+   * @throws ClusterError REQUEST_INVALID where no part has the tag; what the part has against it.
+   */
+  check(command: Uint8Array): unknown {
     const part = this.#byTag.get(command[0] ?? 0);
-    if (part !== undefined) {
-      part.check?.(command);
-      return;
-    }
+    if (part !== undefined) return part.check?.(command);
     const tags = [...this.#byTag].map(([tag, { name }]) => `${tag} (${name})`).join(', ');
     const begins = command.length === 0 ? 'is empty' : `begins with tag ${command[0]}`;
     throw new ClusterError('REQUEST_INVALID', `the command ${begins}: the machines have ${tags}`, {
