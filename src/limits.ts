@@ -46,6 +46,11 @@ export const RESULT_BYTES_MAX: number = 8 * MIB - 4 * KIB;
 export const SNAPSHOT_CHEAP_BYTES: number = 16 * MIB;
 /** Log kept behind a snapshot, or for a follower that is sent one, at most: this, or the snapshot's size if that is more. */
 export const SNAPSHOT_LOG_HELD_BYTES_MIN: number = 256 * MIB;
+/**
+ * A snapshot that is being written and has not got on for so long is told of (`snapshotFailure`, a warning), as no
+ * log is freed meanwhile. Far longer than a chunk takes, of a state that is read from a busy disk, too.
+ */
+export const SNAPSHOT_SILENCE_MS_MAX: number = 30_000;
 /** Linearizable reads that wait at the same time; beyond it a read is refused as OVERLOADED. */
 export const READS_WAITING_MAX: number = 65_536;
 

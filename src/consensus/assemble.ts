@@ -2,6 +2,7 @@
  * Puts together what exists from a node's start on: the core over the stored log, the loop around it,
  * and those who listen to the transport. Wiring only; each part's rules stand in its own file.
  */
+import type { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, RawNode, StateType } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import { promotionOf } from './admission.ts';
@@ -173,9 +174,12 @@ function newSettling({ replica, logger }: NodeParts, core: RawNode, loop: Loop):
   });
 }
 
-/** Nothing that these parts have put off happens any more. */
-export function stopTimers({ succession, neighbours, notices, snapshots }: Live): void {
-  snapshots.interrupt();
+/** Nothing that these parts have put off happens any more, and nothing is waited for. */
+export function endLive(
+  { succession, neighbours, notices, snapshots }: Live,
+  why: ClusterError,
+): void {
+  snapshots.interrupt(why);
   succession.stop();
   neighbours.stop();
   notices.stop();

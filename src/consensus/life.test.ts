@@ -88,6 +88,66 @@ describe('start and stop', () => {
     await node.stop();
   });
 
+  it('a stop ends a start that hangs; should that go on later, what it opens is closed', async () => {
+    cluster = new TestCluster(1, { stopTimeoutMs: 20 });
+    const { node, transport, storage } = newNode();
+    const start = transport.start.bind(transport);
+    let goOn = (): void => undefined;
+    const isHanging = new Promise<void>((reached) => {
+      transport.start = async (local, events) => {
+        reached();
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        await start(local, events);
+      };
+    });
+    const starting = codeOf(node.start());
+    await isHanging;
+    await node.stop();
+    expect(await starting).toBe('NODE_STOPPED');
+    expect(node.phase).toBe('stopped');
+    expect(await codeOf(storage.readFact('x'))).toBe('STORAGE_CLOSED');
+    const stop = transport.stop.bind(transport);
+    const isClosed = new Promise<void>((closed) => {
+      transport.stop = async () => {
+        await stop();
+        closed();
+      };
+    });
+    goOn();
+    await isClosed;
+    expect(cluster.bus.endpoint(1)).toBeUndefined();
+    expect(node.phase).toBe('stopped');
+  });
+
+  it('a stop ends a start whose invitation never comes', async () => {
+    cluster = new TestCluster(1, { stopTimeoutMs: 20 });
+    const transport = cluster.bus.transport();
+    const config = { ...cluster.configOf('n2'), join: () => new Promise<never>(() => undefined) };
+    const parts = { world: cluster.world, storage: new MemoryStorage(), transport };
+    const node = new RaftNode(config, { ...parts, machine: new JournalMachine() });
+    const starting = codeOf(node.start());
+    await node.stop();
+    expect(await starting).toBe('NODE_STOPPED');
+  });
+
+  it('a fault ends a start that hangs, by its own name', async () => {
+    cluster = new TestCluster(1, { stopTimeoutMs: 20 });
+    const { node, machine, storage } = newNode();
+    let fail: (error: Error) => void = () => undefined;
+    storage.onFailure = (callback) => {
+      fail = callback;
+    };
+    machine.restore = () => {
+      fail(new ClusterError('DISK_FAILED', 'EIO'));
+      return new Promise(() => undefined);
+    };
+    expect(await codeOf(node.start())).toBe('DISK_FAILED');
+    await node.stop();
+    expect(await codeOf(storage.readFact('x'))).toBe('STORAGE_CLOSED');
+  });
+
   it('two stops are one; a stop before the start is final', async () => {
     cluster = new TestCluster(1);
     const { node } = newNode();

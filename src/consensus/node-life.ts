@@ -8,7 +8,7 @@
  */
 import { ClusterError } from '../errors.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
-import { assemble, handOver, type Live, startTransport, stopTimers } from './assemble.ts';
+import { assemble, endLive, handOver, type Live, startTransport } from './assemble.ts';
 import { checkNotAborted, notLeader, storageFailure, toFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
@@ -43,7 +43,7 @@ import type {
   ProposeResult,
   WaitOptions,
 } from './types.ts';
-import { isDoneWithin, Pauses } from './waiting.ts';
+import { Interruption, isDoneWithin, Pauses } from './waiting.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -63,6 +63,8 @@ export class NodeLife implements PartsOwner {
   #divergence: Divergence | undefined;
   #resolveFailed!: (error: Error) => void;
   #starting: Promise<void> | undefined;
+  /** Whoever waits for the start, which may hang in a part of one's own, is told when the node ends. */
+  readonly #end = new Interruption();
   #stopping: Promise<void> | undefined;
   readonly pauses: Pauses;
   /** The mark of quarantine is being written. */
@@ -140,13 +142,19 @@ export class NodeLife implements PartsOwner {
     this.#phase = 'starting';
     this.#starting = this.#open();
     try {
-      await this.#starting;
+      await this.#end.unless(this.#starting);
     } catch (error) {
       this.#shutDown(new ClusterError('NODE_STOPPED', `node ${this.nodeId} did not start`));
       if (this.#failure === undefined) this.#phase = 'stopped';
-      await Promise.allSettled([this.parts.transport.stop(), this.parts.storage.close()]);
-      throw error;
+      await this.#ends(this.#closeAfterStart(this.#starting));
+      throw this.#failure ?? error;
     }
+  }
+
+  /** What was opened by then is closed, also by a start that goes on long after its end. */
+  async #closeAfterStart(starting: Promise<void>): Promise<void> {
+    await starting.catch(() => undefined);
+    await Promise.allSettled([this.parts.transport.stop(), this.parts.storage.close()]);
   }
 
   /** The node takes part from its last step on; until then a fault or `stop` may end it at each. */
@@ -276,11 +284,12 @@ export class NodeLife implements PartsOwner {
     this.#ticker.stop();
     this.#deadlines.stop();
     this.pauses.end();
-    if (this.#live !== undefined) stopTimers(this.#live);
+    if (this.#live !== undefined) endLive(this.#live, error);
     this.#departure.stop();
     failCalls(this.parts, error);
     this.told.end();
     this.parts.observers.end();
+    this.#end.interrupt(error);
   }
 
   /** Takes a command to the log, wherever the leader is; see `RaftNode.submit`. */

@@ -143,6 +143,16 @@ describe('a fault of another part is not called one of the state machine', () =>
       message: 'the storage failed: a read failed',
     });
   });
+
+  it('a storage that can not write a snapshot', async () => {
+    await using stage = new Stage(1);
+    const { node, storage } = await stage.start('n1');
+    await node.propose(X);
+    storage.saveSnapshot = () => Promise.reject(Object.create(null));
+    expect(await codeOf(node.snapshot())).toBe('DISK_FAILED');
+    expect(node.status().snapshotFailure?.message).toContain('the storage failed');
+    expect(node.phase).toBe('running');
+  });
 });
 
 describe('a check that is async', () => {

@@ -41,6 +41,7 @@ import type {
   SessionId,
   WaitOptions,
 } from './types.ts';
+import { waitFor } from './waiting.ts';
 
 /**
  * A durable Raft node: the pure core, a storage, a transport and a state machine. It lives once:
@@ -95,7 +96,8 @@ export class RaftNode implements AsyncDisposable {
   /**
    * Founds, joins or opens the node's state, restores the state machine, and begins to take part.
    * @throws ClusterError DATA_DIR_MISMATCH, DATA_CORRUPT, ADDRESS_IN_USE, ADDRESS_INVALID, MEMBER_REMOVED,
-   * STATE_DIVERGED (the folder was quarantined), NODE_STOPPED.
+   * STATE_DIVERGED (the folder was quarantined), NODE_STOPPED: also where a part of one's own hangs in it, some
+   * time after `stop` was called.
    */
   async start(): Promise<void> {
     await this.#life.start();
@@ -307,10 +309,18 @@ export class RaftNode implements AsyncDisposable {
     loop.guard(() => core.campaign());
   }
 
-  /** Takes a snapshot of the applied state now. */
-  async snapshot(): Promise<void> {
+  /**
+   * Takes a snapshot of the applied state now, or waits for the one that is being written. A large state takes
+   * its time: `timeoutMs` has no default here. Rejects with the reason where it could not be written; with
+   * NODE_STOPPED or NODE_FAILED where the node ended before; with OUTCOME_UNKNOWN at the timeout, or ABORTED:
+   * then it is being written still.
+   */
+  async snapshot(options: WaitOptions = NO_OPTIONS): Promise<void> {
+    checkWaitOptions(options);
     this.#life.checkTakesPart();
-    await this.#life.started.snapshots.save();
+    checkNotAborted(options.signal);
+    const { parts, started } = this.#life;
+    await waitFor(parts.world.clock, started.snapshots.save(), options);
   }
 
   /**

@@ -1,7 +1,13 @@
 /** When snapshots are taken, on whole nodes; and that large ones hold up nobody who stops. */
 import { describe, expect, it } from 'vitest';
-import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
-import { SNAPSHOT_CHEAP_BYTES } from '../limits.ts';
+import {
+  JournalMachine,
+  TestCluster,
+  type TestNode,
+  text,
+  until,
+} from '../../sim/rigs/test-cluster.ts';
+import { SNAPSHOT_CHEAP_BYTES, SNAPSHOT_SILENCE_MS_MAX } from '../limits.ts';
 import type { Snapshot } from '../raft/index.ts';
 import {
   MemoryStorage,
@@ -11,6 +17,7 @@ import {
 } from '../storage/index.ts';
 import { nullLogger, realClock } from '../world/index.ts';
 import { interruptibleReader } from './interruptible.ts';
+import { codeOf } from './scenarios.fixture.ts';
 import { isSnapshotDue, type SnapshotHost, Snapshots } from './snapshots.ts';
 
 const MIB = 1024 * 1024;
@@ -123,34 +130,45 @@ describe('the log of the leader', () => {
   });
 });
 
+const TICK_MS = 100;
+
+/** The snapshots of a node that is not there. */
+function alone() {
+  const storage = new MemoryStorage();
+  storage.saveSnapshot = async (at) => ({ ...at, bytes: 1_000 }) as unknown as StoredSnapshot;
+  const replica = {
+    appliedIndex: 0,
+    appliedTerm: 1,
+    members: { confState: undefined },
+    capture: (): SnapshotSection[] => [],
+  };
+  const warned: string[] = [];
+  const host = {
+    clock: realClock(),
+    config: {
+      tickIntervalMs: TICK_MS,
+      snapshotIntervalEntries: 1e9,
+      snapshotIntervalBytes: 1e15,
+      snapshotCatchUpEntries: 5_000,
+    },
+    storage,
+    replica,
+    logger: { ...nullLogger, warn: (event: string) => void warned.push(event) },
+    isLeader: () => false,
+  };
+  return { snapshots: new Snapshots(host as unknown as SnapshotHost), host, warned };
+}
+
 describe('the log behind a snapshot', () => {
   it('is bounded by entries, and by bytes where these are large', async () => {
     for (const [entryBytes, firstKept] of [
       [100, 5_000],
       [MIB, 10_000 - 256],
     ] as const) {
-      const storage = new MemoryStorage();
+      const { snapshots, host } = alone();
+      const { storage, replica } = host;
       const freed: number[] = [];
       storage.compact = async (upTo) => void freed.push(upTo);
-      storage.saveSnapshot = async (at) => ({ ...at, bytes: 1_000 }) as unknown as StoredSnapshot;
-      const replica = {
-        appliedIndex: 0,
-        appliedTerm: 1,
-        members: { confState: undefined },
-        capture: () => [],
-      };
-      const snapshots = new Snapshots({
-        clock: realClock(),
-        config: {
-          snapshotIntervalEntries: 1e9,
-          snapshotIntervalBytes: 1e15,
-          snapshotCatchUpEntries: 5_000,
-        },
-        storage,
-        replica,
-        logger: nullLogger,
-        isLeader: () => false,
-      } as unknown as SnapshotHost);
       while (replica.appliedIndex < 10_000) {
         replica.appliedIndex++;
         snapshots.applied(entryBytes);
@@ -238,10 +256,104 @@ describe('a node that is stopped', () => {
       return new Promise(() => {});
     };
     const storage = (first.storage as MemoryStorage).crash();
-    void cluster.start('n1', storage, { machine }).catch(() => undefined);
+    const starting = codeOf(cluster.start('n1', storage, { machine }));
     await until('it hangs', () => isHanging);
     await cluster.nodes.get('n1')?.node.stop();
     expect(cluster.nodes.get('n1')?.node.phase).toBe('stopped');
+    expect(await starting).toBe('NODE_STOPPED');
+    expect(await codeOf(storage.readFact('x'))).toBe('STORAGE_CLOSED');
+  });
+});
+
+/** Its state is never told to the end, from when it is to hang. */
+class HangingMachine extends JournalMachine {
+  isHanging = false;
+
+  override snapshot(): readonly SnapshotSection[] {
+    if (!this.isHanging) return super.snapshot();
+    const chunks = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+    return [{ name: 'app.journal', chunks }];
+  }
+}
+
+describe('a snapshot that does not get on', () => {
+  async function hanging(cluster: TestCluster): Promise<TestNode> {
+    const machine = new HangingMachine();
+    const made = await cluster.start('n1', new MemoryStorage(), { machine });
+    await made.node.propose(text('x'));
+    machine.isHanging = true;
+    return made;
+  }
+
+  it('ends with the node, for all who wait, and lets go of the storage', async () => {
+    await using cluster = new TestCluster(1, { stopTimeoutMs: 60_000 });
+    const { node, storage } = await hanging(cluster);
+    const waiting = [codeOf(node.snapshot()), codeOf(node.snapshot({ timeoutMs: 1e9 }))];
+    await node.stop();
+    expect(await Promise.all(waiting)).toEqual(['NODE_STOPPED', 'NODE_STOPPED']);
+    expect(await codeOf(storage.readFact('x'))).toBe('STORAGE_CLOSED');
+    expect(await codeOf(node.snapshot())).toBe('NODE_STOPPED');
+  });
+
+  it('tells who waits that the node failed', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await hanging(cluster);
+    const waiting = codeOf(node.snapshot());
+    await codeOf(node.propose(text('bug')));
+    expect(await waiting).toBe('NODE_FAILED');
+  });
+
+  it('is waited for as long as the caller says', async () => {
+    await using cluster = new TestCluster(1);
+    const { node } = await hanging(cluster);
+    expect(await codeOf(node.snapshot({ timeoutMs: 1 }))).toBe('OUTCOME_UNKNOWN');
+    const patience = new AbortController();
+    const waiting = codeOf(node.snapshot({ signal: patience.signal }));
+    patience.abort();
+    expect(await waiting).toBe('ABORTED');
+    expect(await codeOf(node.snapshot({ signal: patience.signal }))).toBe('ABORTED');
+    expect(await codeOf(node.snapshot({ timeoutMs: -1 }))).toBe('REQUEST_INVALID');
+    expect(node.phase).toBe('running');
+  });
+
+  it('is told of after a while without a chunk, until one succeeds', async () => {
+    const { snapshots, host, warned } = alone();
+    let give: () => void = () => undefined;
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 2; i++) {
+        await new Promise<void>((resolve) => {
+          give = resolve;
+        });
+        yield text('chunk');
+      }
+    }
+    host.replica.capture = () => [{ name: 'app.journal', chunks: chunks() }];
+    let read = 0;
+    host.storage.saveSnapshot = async (at, sections) => {
+      for (const section of sections) for await (const _ of section.chunks) read++;
+      return { ...at, bytes: 1_000 } as unknown as StoredSnapshot;
+    };
+    host.replica.appliedIndex = 7;
+    const saving = snapshots.save();
+    const tickFor = (ms: number): void => {
+      for (let i = 0; i < ms / TICK_MS; i++) snapshots.tick();
+    };
+    tickFor(SNAPSHOT_SILENCE_MS_MAX - TICK_MS);
+    give();
+    await until('a chunk came', () => read === 1);
+    tickFor(SNAPSHOT_SILENCE_MS_MAX - TICK_MS);
+    expect(snapshots.failure).toBeUndefined();
+    tickFor(2 * SNAPSHOT_SILENCE_MS_MAX);
+    expect(snapshots.failure).toMatchObject({
+      index: 7,
+      message: expect.stringMatching(/has not got on for 30000 ms, and is waited for/),
+    });
+    expect(warned).toEqual(['snapshot.stalled']);
+    give();
+    await saving;
+    expect(snapshots.failure).toBeUndefined();
+    tickFor(2 * SNAPSHOT_SILENCE_MS_MAX);
+    expect(warned).toEqual(['snapshot.stalled']);
   });
 });
 

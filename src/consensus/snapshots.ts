@@ -8,16 +8,24 @@
  * Writing a large state takes seconds, of the processor and of the disk, and on all nodes at once. Unless
  * somebody waits for it, it is done at half the speed: after each step the node has as long for others.
  *
+ * One that gets no further (a section of the machine that hangs, a disk that does) is waited for, as nobody can
+ * tell it from one that is slow; but it is said, since no log is freed meanwhile.
+ *
  * A change of members takes no snapshot: it is in the log. Only a newcomer needs a snapshot that names
  * it, and if the newest does not, it is taken when the newcomer asks.
  */
 import { ClusterError } from '../errors.ts';
-import { SNAPSHOT_CHEAP_BYTES, SNAPSHOT_LOG_HELD_BYTES_MIN } from '../limits.ts';
+import {
+  SNAPSHOT_CHEAP_BYTES,
+  SNAPSHOT_LOG_HELD_BYTES_MIN,
+  SNAPSHOT_SILENCE_MS_MAX,
+} from '../limits.ts';
 import type { LogIndex, Message, PeerProgress, RaftId, Term } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { BulkSink, BulkSource } from '../transport/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import { AppliedBytes } from './applied-bytes.ts';
+import { storageFailure } from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { FOUNDING_INDEX } from './founding.ts';
 import { interruptibleSections } from './interruptible.ts';
@@ -25,7 +33,7 @@ import type { Replica } from './replica.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { SnapshotShipping } from './snapshot-shipping.ts';
 import type { SnapshotFailure } from './types.ts';
-import { HalfSpeed, Pauses } from './waiting.ts';
+import { HalfSpeed, Interruption, Pauses } from './waiting.ts';
 
 /**
  * Ticks after which a snapshot that could not be written is tried again. Each attempt writes the whole
@@ -61,6 +69,8 @@ export class Snapshots {
   readonly #shipping: SnapshotShipping;
   readonly #intake: SnapshotIntake;
   #saving: Promise<void> | undefined;
+  /** The one that is being written; for how long it has not got on. */
+  #writing: { readonly index: LogIndex; silentTicks: number } | undefined;
   /** Those between the steps of the one that is being written; over when somebody waits for it. */
   #pauses: Pauses;
   /** Since the newest snapshot. */
@@ -69,7 +79,8 @@ export class Snapshots {
   #lastIndex: LogIndex;
   /** A peer's snapshot is taking the place of the state: there is nothing whole to capture. */
   #isReplacing = false;
-  #isStopped = false;
+  /** The node takes no part any more. */
+  readonly #end = new Interruption();
   /** Ticks left until a snapshot may be tried again after one failed. */
   #restTicks = 0;
   #failure: SnapshotFailure | undefined;
@@ -110,9 +121,24 @@ export class Snapshots {
 
   tick(): void {
     this.#shipping.tick();
+    this.#watchWriting();
     if (this.#restTicks === 0) return;
     this.#restTicks--;
     this.#saveWhenDue();
+  }
+
+  #watchWriting(): void {
+    const writing = this.#writing;
+    if (writing === undefined) return;
+    const { config, logger } = this.#host;
+    writing.silentTicks++;
+    if (writing.silentTicks !== Math.ceil(SNAPSHOT_SILENCE_MS_MAX / config.tickIntervalMs)) return;
+    const { index } = writing;
+    const message =
+      `the snapshot has not got on for ${SNAPSHOT_SILENCE_MS_MAX} ms, and is waited for: a section of ` +
+      'the state machine gives no chunk and no end, or the disk takes none';
+    logger.warn('snapshot.stalled', { index, silentMs: SNAPSHOT_SILENCE_MS_MAX });
+    this.#failure = { message, index };
   }
 
   #saveWhenDue(): void {
@@ -139,11 +165,14 @@ export class Snapshots {
     this.#failure = undefined;
   }
 
-  /** Takes a snapshot now, or waits for the one under way. Rejects when it could not be written. */
+  /**
+   * Takes a snapshot now, or waits for the one under way. Rejects when it could not be written, or the node
+   * takes no part any more.
+   */
   save(): Promise<void> {
     const saving = this.#saveOnce();
     this.#pauses.end();
-    return saving;
+    return this.#end.unless(saving);
   }
 
   #saveOnce(): Promise<void> {
@@ -162,15 +191,14 @@ export class Snapshots {
     await this.save();
   }
 
-  /** The node takes no part any more: what is being written is given up. */
-  interrupt(): void {
-    this.#isStopped = true;
+  /** The node takes no part any more: what is being written is given up, and who waits for it is told. */
+  interrupt(why: ClusterError): void {
+    this.#end.interrupt(why);
     this.#pauses.end();
   }
 
-  /** Ends what is under way, and waits until nothing of it touches the disk any more. */
+  /** After `interrupt`: waits until nothing of what was under way touches the disk any more. */
   async settle(): Promise<void> {
-    this.interrupt();
     await Promise.all([this.#shipping.stop(), this.#intake.stop()]);
     await this.#saving?.catch(() => undefined);
     await this.#freeing?.catch(() => undefined);
@@ -185,14 +213,18 @@ export class Snapshots {
     try {
       await this.#write(index);
     } catch (error) {
-      if (!this.#isStopped) logger.warn('snapshot.failed', { index, error: String(error) });
+      const failure = storageFailure(error);
+      const { message } = failure;
+      if (!this.#end.isOver) logger.warn('snapshot.failed', { index, error: message });
       // An install has brought a newer one: then nothing is amiss.
       if (this.#lastIndex < index) {
         this.#bytesApplied += bytesApplied;
         this.#restTicks = RETRY_TICKS;
-        this.#failure = { message: messageOf(error), index };
+        this.#failure = { message, index };
       }
-      throw error;
+      throw failure;
+    } finally {
+      this.#writing = undefined;
     }
   }
 
@@ -200,20 +232,18 @@ export class Snapshots {
     const { clock, storage, replica, logger } = this.#host;
     const at = { index, term: replica.appliedTerm, confState: replica.members.confState };
     const pace = new HalfSpeed(clock, this.#pauses);
-    const sections = interruptibleSections(replica.capture(), async () => {
+    const writing = { index, silentTicks: 0 };
+    this.#writing = writing;
+    const step = async (): Promise<void> => {
+      writing.silentTicks = 0;
       await pace.afterStep();
-      this.#checkGoesOn();
-    });
+    };
+    const sections = interruptibleSections(replica.capture(), step, this.#end);
     const saved = await storage.saveSnapshot(at, sections);
     this.#lastIndex = Math.max(this.#lastIndex, index);
     this.#failure = undefined;
     logger.info('snapshot.saved', { index, bytes: saved.bytes });
     await this.#freeLog();
-  }
-
-  #checkGoesOn(): void {
-    if (!this.#isStopped) return;
-    throw new ClusterError('NODE_STOPPED', 'the node was stopped while it wrote a snapshot');
   }
 
   /** Frees the log behind the newest snapshot, but for what followers may still want. */
@@ -226,7 +256,7 @@ export class Snapshots {
 
   async #compact(): Promise<void> {
     const { config, storage } = this.#host;
-    if (this.#isStopped || this.#isReplacing || storage.failure !== undefined) return;
+    if (this.#end.isOver || this.#isReplacing || storage.failure !== undefined) return;
     // More log than the snapshot has bytes helps nobody: whoever needs it all is sent the snapshot.
     const keptBytes = Math.max(storage.newestSnapshot?.bytes ?? 0, SNAPSHOT_LOG_HELD_BYTES_MIN);
     const behind = Math.max(
@@ -248,10 +278,6 @@ export class Snapshots {
   receive(from: RaftId, message: Message): Promise<BulkSink> {
     return this.#intake.receive(from, message);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What happened since the newest snapshot, and how large that one is. */

@@ -220,7 +220,10 @@ export interface NodeStatus {
   readonly lastIndex: LogIndex;
   readonly durableIndex: LogIndex;
   readonly snapshotIndex: LogIndex;
-  /** The newest snapshot that was tried could not be taken; it is tried again. Its log is kept meanwhile. */
+  /**
+   * The newest snapshot that was tried could not be taken, and is tried again; or it has not got on for
+   * SNAPSHOT_SILENCE_MS_MAX, and is waited for. Its log is kept meanwhile.
+   */
   readonly snapshotFailure: SnapshotFailure | undefined;
   /** Rolling hash over every command and result up to `appliedIndex`, in hexadecimal. */
   readonly stateHash: string;

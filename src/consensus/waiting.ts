@@ -2,7 +2,10 @@
  * Waiting with an end. A condition that nobody announces is looked at now and then; work that may hang
  * (a disk, a state machine) is left to itself after a while.
  */
+import { ClusterError } from '../errors.ts';
 import type { Clock } from '../world/index.ts';
+import { unlessAborted } from './complaints.ts';
+import type { WaitOptions } from './types.ts';
 
 /** How often a condition is looked at, in ms. */
 const WATCH_INTERVAL_MS = 5;
@@ -69,6 +72,53 @@ export class HalfSpeed {
     if (workedMs < WORK_MS_MIN) return;
     await this.#pauses.pause(Math.min(workedMs, PAUSE_MS_MAX));
     this.#begunAt = this.#clock.now();
+  }
+}
+
+/** Ends waiting for work that may hang, for all who wait, at once. */
+export class Interruption {
+  readonly #waiting = new Set<(error: Error) => void>();
+  #error: Error | undefined;
+
+  get isOver(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** As the work ends; rejects at once when it is interrupted. Then nobody hears of the work any more. */
+  unless<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#error === undefined) this.#waiting.add(reject);
+      else reject(this.#error);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
+  }
+
+  /** From now on nothing is waited for any more. The first reason counts. */
+  interrupt(error: Error): void {
+    this.#error ??= error;
+    for (const reject of this.#waiting) reject(this.#error);
+    this.#waiting.clear();
+  }
+}
+
+/**
+ * Waits for work that goes on, whoever waits for it; with no `timeoutMs` until it ends. Leaves nothing behind.
+ * @throws ClusterError OUTCOME_UNKNOWN at the timeout, ABORTED; else as the work does.
+ */
+export async function waitFor<T>(
+  clock: Clock,
+  work: Promise<T>,
+  { signal, timeoutMs }: WaitOptions,
+): Promise<T> {
+  const patience = new Interruption();
+  const giveUp = (error: Error): void => patience.interrupt(error);
+  const late = (): ClusterError =>
+    new ClusterError('OUTCOME_UNKNOWN', `not done within ${timeoutMs} ms; it is gone on with`);
+  const timer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => giveUp(late()));
+  try {
+    return await unlessAborted(signal, patience.unless(work), giveUp);
+  } finally {
+    timer?.cancel();
   }
 }
 
