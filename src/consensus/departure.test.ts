@@ -4,8 +4,9 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../sim/world/manual-clock.ts';
-import type { ClusterError } from '../errors.ts';
+import { ClusterError } from '../errors.ts';
 import { EMPTY_CONF_STATE } from '../raft/index.ts';
+import type { Storage } from '../storage/index.ts';
 import { nullLogger } from '../world/index.ts';
 import { Departure, type DepartureHost } from './departure.ts';
 import { MemberTable } from './members.ts';
@@ -25,6 +26,7 @@ describe('N-5 a member that was removed', () => {
   let members: MemberTable;
   let clock: ManualClock;
   let departure: Departure;
+  let storage: Pick<Storage, 'writeFact'>;
   /** What befell it, in order. */
   let happened: string[];
 
@@ -40,9 +42,11 @@ describe('N-5 a member that was removed', () => {
     happened = [];
     const calls = { failAll: ({ code }: ClusterError) => void happened.push(code) };
     const none = { failAll: () => undefined };
+    storage = { writeFact: async (name) => void happened.push(`mark ${name}`) };
+    const warn = (event: string): void => void happened.push(event);
     departure = new Departure({
-      world: { clock, logger: nullLogger },
-      storage: { writeFact: async (name: string) => void happened.push(`mark ${name}`) },
+      world: { clock, logger: { ...nullLogger, warn } },
+      storage,
       replica: { members },
       takesPart: () => true,
       fail: ({ code }: ClusterError) => void happened.push(`ends ${code}`),
@@ -87,6 +91,13 @@ describe('N-5 a member that was removed', () => {
     const before = ms === 0 ? [] : ['NODE_FAILED'];
     expect(happened).toEqual([...before, 'mark removed', 'ends MEMBER_REMOVED']);
     expect(() => departure.checkIsWanted(IDENTITY)).toThrow(/was removed from cluster c/);
+  });
+
+  it('says so when it can not leave its mark', async () => {
+    storage.writeFact = () => Promise.reject(new ClusterError('DISK_FULL', 'no space left'));
+    departure.mark(IDENTITY);
+    await departure.marked;
+    expect(happened).toEqual(['member.notMarked']);
   });
 
   it('ends no more once it is stopped', async () => {

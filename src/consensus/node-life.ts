@@ -7,6 +7,7 @@
  * or by `stop` notices it.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
 import { assemble, endLive, handOver, type Live, startTransport } from './assemble.ts';
 import { checkNotAborted, notLeader, storageFailure, toFailure } from './complaints.ts';
@@ -50,7 +51,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 export class NodeLife implements PartsOwner {
   readonly parts: NodeParts;
   readonly told: ToldChanges = new ToldChanges();
-  /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
+  /** See `RaftNode.failed`. */
   readonly failed: Promise<Error>;
   readonly perform: (call: LeaderCall, timeoutMs: number) => Promise<unknown>;
   readonly #ticker: Ticker;
@@ -235,10 +236,14 @@ export class NodeLife implements PartsOwner {
 
   async #closeStorage(): Promise<void> {
     const { config, logger, storage } = this.parts;
-    const marked = [this.#marking, this.#departure.marked];
-    const settled = Promise.all([this.#live?.snapshots.settle(), ...marked]);
+    const settled = Promise.all([this.#live?.snapshots.settle(), this.#marked]);
     const isClosed = await this.#ends(settled.then(() => storage.close()));
     if (!isClosed) logger.warn('node.diskHangs', { waitedMs: config.stopTimeoutMs });
+  }
+
+  /** Resolves when no mark is being written. */
+  get #marked(): Promise<unknown> {
+    return Promise.all([this.#marking, this.#departure.marked]);
   }
 
   async #ends(work: Promise<unknown> | undefined): Promise<boolean> {
@@ -276,7 +281,8 @@ export class NodeLife implements PartsOwner {
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
     void this.parts.transport.stop().catch(() => undefined);
-    this.#resolveFailed(error);
+    // Who ends the process then must not take the mark with it.
+    void this.#ends(this.#marked).then(() => this.#resolveFailed(error));
   }
 
   /** Everybody who waits is told; nothing ticks any more. */
@@ -379,7 +385,10 @@ export class NodeLife implements PartsOwner {
     this.#divergence = divergence;
     logger.error('state.diverged', { verdict, ...divergence });
     if (verdict !== 'we-differ') return;
-    const mark = markQuarantined(storage, divergence).catch(() => undefined);
+    const mark = markQuarantined(storage, divergence).catch((error: unknown) => {
+      // Without it the folder may be started again, with what is wrong in it.
+      logger.error('state.notMarked', { error: textOf(error) });
+    });
     this.#marking = Promise.all([this.#marking, mark]);
     this.fail(stateDiverged(this.nodeId, divergence));
   }

@@ -51,7 +51,11 @@ export class RaftNode implements AsyncDisposable {
   readonly #life: NodeLife;
   readonly #desk: MembershipDesk;
 
-  /** Resolves with the reason when the node has stopped taking part for good; never on `stop`. */
+  /**
+   * Resolves with the reason when the node has stopped taking part for good; never on `stop`. What such a node
+   * leaves in its folder (of a quarantine, of its removal) is there by then, unless the disk takes longer than
+   * `stopTimeoutMs`.
+   */
   readonly failed: Promise<Error>;
 
   /** @throws ClusterError CONFIG_INVALID. */

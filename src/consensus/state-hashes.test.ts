@@ -4,10 +4,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { JournalMachine, TestCluster, text, until } from '../../sim/rigs/test-cluster.ts';
-import type { ClusterError } from '../errors.ts';
+import { ClusterError } from '../errors.ts';
 import { STATE_HASH_INTERVAL_ENTRIES } from '../limits.ts';
 import type { RaftId } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
+import { type Logger, nullLogger } from '../world/index.ts';
 import {
   decodeStateClaim,
   encodeStateClaim,
@@ -229,6 +230,51 @@ describe('a planted divergence', () => {
     await wrong.stop();
     const reopened = cluster.start('n3', storage.crash());
     await expect(reopened).rejects.toMatchObject({ code: 'STATE_DIVERGED' });
+  });
+
+  it.each([false, true])('is marked before anybody is told (disk full: %s)', async (isFull) => {
+    const happened: string[] = [];
+    const note = (event: string): void => void happened.push(event);
+    const logger: Logger = { ...nullLogger, error: note, child: () => logger };
+    await using cluster = new TestCluster(3, {}, logger);
+    await Promise.all(['n1', 'n2'].map((name) => cluster.start(name)));
+    const storage = new MemoryStorage();
+    const writeFact = storage.writeFact.bind(storage);
+    let goOn = (): void => undefined;
+    storage.writeFact = async (name, value) => {
+      if (name === 'quarantine') {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        if (isFull) throw new ClusterError('DISK_FULL', 'no space left');
+        note('marked');
+      }
+      await writeFact(name, value);
+    };
+    const { node: wrong } = await cluster.start('n3', storage, {
+      machine: new DriftingMachine(20),
+    });
+    const told = wrong.failed.then(() => note('told'));
+    await write(cluster, I + 10);
+    await until('it has failed', () => wrong.phase === 'failed');
+    await new Promise((resolve) => setImmediate(resolve));
+    goOn();
+    await told;
+    expect(happened.slice(-2)).toEqual([isFull ? 'state.notMarked' : 'marked', 'told']);
+  });
+
+  it('is told although the disk never answers', async () => {
+    await using cluster = new TestCluster(3, { stopTimeoutMs: 20 });
+    await Promise.all(['n1', 'n2'].map((name) => cluster.start(name)));
+    const storage = new MemoryStorage();
+    const writeFact = storage.writeFact.bind(storage);
+    storage.writeFact = (name, value) =>
+      name === 'quarantine' ? new Promise(() => undefined) : writeFact(name, value);
+    const { node: wrong } = await cluster.start('n3', storage, {
+      machine: new DriftingMachine(20),
+    });
+    await write(cluster, I + 10);
+    expect(await wrong.failed).toMatchObject({ code: 'STATE_DIVERGED' });
   });
 
   it('is said at once where the one who could decide it is away, and no more once all agree', async () => {
