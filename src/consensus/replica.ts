@@ -5,8 +5,10 @@
  * Applying is synchronous and deterministic; no clock, no randomness, no I/O in here. The same
  * entries in the same order give the same results and the same hash on every node.
  *
- * The hash is a rolling CRC-32 over every result's code and bytes, in order: two replicas that ever
- * answered differently differ in it from then on.
+ * The hash is a rolling CRC-32 over each entry's data and then every result's code and bytes, in order:
+ * two replicas that ever applied other bytes, or answered differently, differ in it from then on. The
+ * data is hashed before it is applied: a machine that writes into what it is given writes into the log
+ * in memory, and who is sent those bytes later has to show.
  */
 import { crc32 } from 'node:zlib';
 import { assert, ClusterError } from '../errors.ts';
@@ -163,6 +165,7 @@ export class Replica {
     });
     this.#appliedIndex = entry.index;
     this.#appliedTerm = entry.term;
+    this.#hash = crc32(entry.data, this.#hash);
   }
 
   /** Runs of application commands go to the state machine in one call. */

@@ -199,6 +199,19 @@ class DriftingMachine extends JournalMachine {
   }
 }
 
+/** Takes what it is given for its own, and writes into it a while later. */
+class OverwritingMachine extends JournalMachine {
+  readonly #kept: Uint8Array[] = [];
+
+  override applyBatch(commands: readonly Uint8Array[]): readonly CommandResult[] {
+    const results = super.applyBatch(commands);
+    this.#kept.push(...commands);
+    // Late enough that on a bus that hands over objects the other node has applied them, too.
+    while (this.#kept.length > 16) this.#kept.shift()?.fill(0x78);
+    return results;
+  }
+}
+
 /** Through whoever leads: the faulty node may do so, and end in the middle. */
 async function write(cluster: TestCluster, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
@@ -295,6 +308,17 @@ describe('a planted divergence', () => {
     expect(await leader.node.removeNode('n2')).toBe(true);
     await write(cluster, I);
     await until('all is well', () => node.status().divergence === undefined);
+  });
+
+  it('is found where other bytes were applied, though the answers are the same', async () => {
+    await using cluster = new TestCluster(3);
+    for (const name of ['n1', 'n2']) {
+      await cluster.start(name, new MemoryStorage(), { machine: new OverwritingMachine() });
+    }
+    await write(cluster, I + 10);
+    const { node: late, machine } = await cluster.start('n3');
+    expect(await late.failed).toMatchObject({ code: 'STATE_DIVERGED', details: { index: I } });
+    expect(machine.journal[0]).toBe('xxxxxxxxx');
   });
 
   it('where no majority agrees all say so, and nobody is thrown out', async () => {

@@ -1,7 +1,7 @@
 /**
- * Whether the nodes still agree on what the commands did. The state machine's determinism is its
+ * Whether the nodes still agree on what the commands were and did. The state machine's determinism is its
  * author's duty; a clock, a random number or an iteration order in it forks the state without a trace.
- * So each node tells the others, at fixed indexes, the rolling hash of all results up to there.
+ * So each node tells the others, at fixed indexes, the rolling hash of all commands and results up to there.
  *
  * The rule: whoever disagrees with a majority of the voters is wrong, and takes no further part. Where
  * no majority agrees, or not yet, nobody can know who is right; then every node says so, and goes on.
