@@ -28,6 +28,7 @@ export const ROOMS = [
 /** Files of src/ that belong to no room: the package's door on top of all, the ground below all. */
 export const TOP_FILES = ['index.ts'];
 export const GROUND_FILES = [
+  'abort-signals.ts',
   'given.ts',
   'near-names.ts',
   'limits.ts',

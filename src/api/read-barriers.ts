@@ -7,6 +7,7 @@
  * is closed in the microtask after its first read, which is when the door has handed over everything
  * that came in one piece. Reads of different deadlines do not share, so that no timer is needed here.
  */
+import { offAbort, onAbort } from '../abort-signals.ts';
 import type { ReadOptions } from '../consensus/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { ClusterError } from '../errors.ts';
@@ -92,7 +93,7 @@ function untilAborted(shared: Promise<void>, signal: AbortSignal): Promise<void>
       reject(new ClusterError('ABORTED', 'the caller gave up waiting', { retryable: 'yes' }));
     };
     if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-    shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    onAbort(signal, leave);
+    shared.then(resolve, reject).finally(() => offAbort(signal, leave));
   });
 }

@@ -8,6 +8,7 @@
  * changes.
  */
 import { performance } from 'node:perf_hooks';
+import { offAbort, onAbort } from '../abort-signals.ts';
 import { ClusterError } from '../errors.ts';
 import { CLIENT_BACKOFF_MS_MIN, WATCH_CREDIT_BYTES } from '../limits.ts';
 import { decodeWatchItem } from '../protocol/index.ts';
@@ -63,7 +64,7 @@ export class ClientWatch implements Watch {
     this.started.catch(() => {});
     this.#onAbort = () => this.end(new ClusterError('ABORTED', 'the watch was given up', READ));
     if (plan.signal?.aborted === true) this.#onAbort();
-    else plan.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    else if (plan.signal !== undefined) onAbort(plan.signal, this.#onAbort);
     this.#open();
   }
 
@@ -181,7 +182,7 @@ export class ClientWatch implements Watch {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#retry);
-    this.#plan.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#plan.signal !== undefined) offAbort(this.#plan.signal, this.#onAbort);
     this.#handle?.cancel();
     this.#plan.onEnded();
     this.#rejectStarted(error ?? new ClusterError('ABORTED', 'the watch was ended', READ));

@@ -4,6 +4,7 @@
  * and answers taken apart.
  */
 import { performance } from 'node:perf_hooks';
+import { offAbort, onAbort } from '../abort-signals.ts';
 import type { Invitation, RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import { RANGE_ITEMS_MAX, REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
@@ -130,8 +131,8 @@ class NetworkClient implements QuorateClient {
       const leave = (): void =>
         reject(new ClusterError('ABORTED', 'connecting was given up', { retryable: 'yes' }));
       if (signal.aborted) leave();
-      signal.addEventListener('abort', leave, { once: true });
-      connecting.catch(() => {}).finally(() => signal.removeEventListener('abort', leave));
+      onAbort(signal, leave);
+      connecting.catch(() => {}).finally(() => offAbort(signal, leave));
     });
     await Promise.race([connecting, aborted]);
   }

@@ -11,6 +11,7 @@
  * the header of its own request, reads its own answer, and carries its own place in the lists that hold it.
  */
 import type { Buffer } from 'node:buffer';
+import { offAbort, onAbort } from '../abort-signals.ts';
 import type { RequestId } from '../consensus/index.ts';
 import { ClusterError } from '../errors.ts';
 import type { Op, RequestHeader } from '../protocol/index.ts';
@@ -88,7 +89,7 @@ export class PendingCall<T = unknown> implements RequestHeader {
     });
     if (this.signal === undefined) return;
     this.#onAbort = () => this.abort();
-    this.signal.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(this.signal, this.#onAbort);
   }
 
   /** Whether another attempt can do no harm after one whose outcome is unknown. */
@@ -165,7 +166,9 @@ export class PendingCall<T = unknown> implements RequestHeader {
   #settle(certain: boolean, error?: ClusterError): boolean {
     if (this.isSettled) return false;
     this.isSettled = true;
-    if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.signal !== undefined && this.#onAbort !== undefined) {
+      offAbort(this.signal, this.#onAbort);
+    }
     this.onSettled?.(this, certain, error);
     return true;
   }

@@ -2,6 +2,7 @@
  * The node's errors that need more words than a line, and what is checked at its door. Kept apart so
  * that the node itself reads as what it does.
  */
+import { offAbort, onAbort } from '../abort-signals.ts';
 import { ClusterError, type ErrorCode } from '../errors.ts';
 import { textOf } from '../given.ts';
 import type { Identity } from '../storage/index.ts';
@@ -105,10 +106,10 @@ export async function unlessAborted<T>(
 ): Promise<T> {
   if (signal === undefined) return await promise;
   const listener = (): void => give(abandoned(signal));
-  signal.addEventListener('abort', listener, { once: true });
+  onAbort(signal, listener);
   try {
     return await promise;
   } finally {
-    signal.removeEventListener('abort', listener);
+    offAbort(signal, listener);
   }
 }

@@ -2,6 +2,7 @@
  * Listeners of `submit` that the node brings itself: one that keeps a promise, for `propose`, and one that
  * ends the wait when its caller's signal fires.
  */
+import { offAbort, onAbort } from '../abort-signals.ts';
 import type { LogIndex } from '../raft/index.ts';
 import { abandoned } from './complaints.ts';
 import type { LocalProposal } from './proposal.ts';
@@ -26,7 +27,7 @@ export function abandonOnAbort(
 ): void {
   const abort = (): void => proposals.abandon(proposal, abandoned(signal));
   proposal.listener = new SignedOff(proposal.listener, signal, abort);
-  signal.addEventListener('abort', abort, { once: true });
+  onAbort(signal, abort);
 }
 
 /** Hands on what it is told; nobody waits for the signal any more then. */
@@ -42,12 +43,12 @@ class SignedOff implements ProposalListener {
   }
 
   applied(index: LogIndex, result: CommandResult): void {
-    this.#signal.removeEventListener('abort', this.#abort);
+    offAbort(this.#signal, this.#abort);
     this.#listener.applied(index, result);
   }
 
   failed(error: Error): void {
-    this.#signal.removeEventListener('abort', this.#abort);
+    offAbort(this.#signal, this.#abort);
     this.#listener.failed(error);
   }
 }
