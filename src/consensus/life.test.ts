@@ -157,6 +157,26 @@ describe('start and stop', () => {
     expect(await codeOf(node.start())).toBe('NODE_STOPPED');
   });
 
+  it('a transport whose stop hangs, or fails, does not keep the node from stopping', async () => {
+    cluster = new TestCluster(1, { stopTimeoutMs: 50 });
+    const stops = [() => new Promise<void>(() => undefined), () => Promise.reject(new Error('no'))];
+    for (const stop of stops) {
+      const { node, transport, storage } = newNode();
+      const stopped = transport.stop.bind(transport);
+      let isClosed = false;
+      const close = storage.close.bind(storage);
+      storage.close = async () => {
+        isClosed = true;
+        await close();
+      };
+      await node.start();
+      transport.stop = stop;
+      await node.stop().catch(({ message }: Error) => expect(message).toBe('no'));
+      expect(isClosed).toBe(true);
+      await stopped();
+    }
+  });
+
   it('a disk that hangs does not keep the node from stopping', async () => {
     cluster = new TestCluster(1, { stopTimeoutMs: 20 });
     const { node, storage } = newNode();

@@ -229,8 +229,13 @@ export class NodeLife implements PartsOwner {
     // It sees that it was stopped, and closes what it has opened.
     const isStarted = await this.#ends(this.#starting?.catch(() => undefined));
     if (!isStarted) this.parts.logger.warn('node.startHangs', { phase: this.#phase });
-    await this.parts.transport.stop();
-    await this.#closeStorage();
+    try {
+      const isQuiet = await this.#ends(this.parts.transport.stop());
+      if (!isQuiet) this.parts.logger.warn('node.transportHangs', { phase: this.#phase });
+    } finally {
+      // Whatever became of the transport, the folder is let go of.
+      await this.#closeStorage();
+    }
     this.parts.logger.info('node.stopped');
   }
 
