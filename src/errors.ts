@@ -66,6 +66,11 @@ export const ERROR_CODES = {
     retryable: 'no',
     meaning: 'Stored data is damaged; the message names file and offset.',
   },
+  DATA_ROLLED_BACK: {
+    retryable: 'no',
+    meaning:
+      'The data folder is older than what this node has acknowledged; it can not take part again.',
+  },
   DISK_FULL: { retryable: 'no', meaning: 'The disk is full; the node has stopped taking part.' },
   DISK_FAILED: {
     retryable: 'no',

@@ -307,9 +307,9 @@ describe('ends', () => {
     }
   });
 
-  it('N-32 a disk that was put back excuses a broken rule in the life that finds it, and in no later one', () => {
+  it('N-32 a disk that was put back excuses that the node says so, and no broken rule', () => {
     const { n1 } = new Scene(new ExplainedEnds()).found();
-    n1.end('killed').suffer('roll-back').reopen(base).end('failed', failure('INVARIANT'));
+    n1.end('killed').suffer('roll-back').reopen(base).end('failed', failure('DATA_ROLLED_BACK'));
     const message = violationOf(() => n1.reopen(base).end('failed', failure('INVARIANT')));
     expect(message).toContain('ended by itself with INVARIANT');
   });

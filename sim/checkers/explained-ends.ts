@@ -1,8 +1,8 @@
 /**
  * No process ends by itself without a reason that somebody gave it: a node that fails names a code, and that
  * code must be excused by what was done to its machine (a disk that was made to fail, bits that were flipped,
- * sectors put in each other's place, a wipe, a removal). INVARIANT (but for the one life that begins on a disk
- * that was put back), STATE_DIVERGED and all the others are nobody's doing but the code's.
+ * sectors put in each other's place, an older disk put back, a wipe, a removal). INVARIANT, STATE_DIVERGED and
+ * all the others are nobody's doing but the code's.
  *
  * Whoever brings such a fault about tells of it (event `fault`); what the checker can see for itself it
  * looks up: a wipe, and a removal that stands in the committed log. A node that was asked to stop and fails on
@@ -27,14 +27,13 @@ const EXCUSED_BY: Readonly<Partial<Record<ErrorCode, readonly Reason[]>>> = {
   MEMBER_WIPED: ['wipe', 'roll-back', 'twin'],
   MEMBER_REMOVED: ['removal', 'wipe'],
   MEMBER_TWIN: ['twin', 'wipe', 'roll-back'],
+  DATA_ROLLED_BACK: ['roll-back'],
 };
 
 export class ExplainedEnds implements Checker {
   readonly name = 'no end without a reason';
   readonly #records: ClusterRecords;
   readonly #reasons: Map<string, Set<Reason>> = new Map();
-  /** The life of a machine after which an older picture of its disk was put back. */
-  readonly #putBackAfter: Map<string, number> = new Map();
 
   constructor(records: ClusterRecords = new ClusterRecords()) {
     this.#records = records;
@@ -43,7 +42,7 @@ export class ExplainedEnds implements Checker {
   event(event: SimEvent): void {
     this.#records.see(event);
     if (event.kind === 'wiped') this.#reasonsOf(event.node).add('wipe');
-    else if (event.kind === 'fault') this.#suffer(event.node, event.life, event.what);
+    else if (event.kind === 'fault') this.#reasonsOf(event.node).add(event.what);
     else if (event.kind === 'ended' && (event.how === 'failed' || event.error !== undefined)) {
       this.#failed(event, event.error);
     }
@@ -55,7 +54,6 @@ export class ExplainedEnds implements Checker {
     const reasons = this.#reasonsOf(event.node);
     if (excuses.some((excuse) => reasons.has(excuse))) return;
     if (code === 'MEMBER_REMOVED' && this.#isRemoved(event.node)) return;
-    if (code === 'INVARIANT' && this.#isPutBack(event)) return;
     const how =
       event.kind === 'ended' && event.how === 'stopped' ? 'failed in its stop' : 'ended by itself';
     const done = reasons.size === 0 ? 'nothing' : [...reasons].join(', ');
@@ -65,20 +63,6 @@ export class ExplainedEnds implements Checker {
         `what was done to its machine that ends a process: ${done}` +
         (code === undefined ? `\n${error?.stack ?? ''}` : ''),
     );
-  }
-
-  #suffer(node: string, life: number, what: Excuse): void {
-    this.#reasonsOf(node).add(what);
-    if (what === 'roll-back') this.#putBackAfter.set(node, life);
-  }
-
-  /**
-   * Told of a commit beyond the log that it was put back to (NASTY 32). That is so for the first process
-   * that finds it; a later one that breaks a rule has broken another.
-   */
-  #isPutBack({ node, life }: SimEvent): boolean {
-    const after = this.#putBackAfter.get(node);
-    return after !== undefined && life <= after + 1;
   }
 
   #isRemoved(node: string): boolean {

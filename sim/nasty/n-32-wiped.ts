@@ -134,9 +134,17 @@ async function oldPicture(stage: NastyStage): Promise<void> {
   await until(stage, 'n3 ends, loudly', () => endOf(stage, 'n3') !== undefined, ELECTIONS_MS);
   stage.trouble(`n3 came back as it was before; it ended with ${endOf(stage, 'n3')}`);
   const code = endOf(stage, 'n3');
-  stage.expect(code === 'INVARIANT', `it says that its log is short of what is committed: ${code}`);
+  stage.expect(code === 'DATA_ROLLED_BACK', `it says that its folder is an old one: ${code}`);
   const status = statusOf(stage, 'n1');
   stage.expect(status.role === 'leader' && status.term === term, 'n1 leads on');
+  await cluster.settled(cluster.stop('n1'));
+  await restart(stage, 'n1');
+  await until(stage, 'there is a leader', () => cluster.agreedLeader !== undefined);
+  cluster.start('n3');
+  await until(stage, 'n3 ends again', () => endOf(stage, 'n3') !== undefined, ELECTIONS_MS);
+  const again = endOf(stage, 'n3');
+  stage.expect(again === 'DATA_ROLLED_BACK', `another leader does not let it in, either: ${again}`);
+  await lead(stage, 'n1');
 }
 
 export const WIPED: NastyScenario = {

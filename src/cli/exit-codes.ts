@@ -54,6 +54,7 @@ const CODE_OF_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   DISK_FULL: ExitCode.diskFull,
   DISK_FAILED: ExitCode.diskFailed,
   DATA_CORRUPT: ExitCode.dataCorrupt,
+  DATA_ROLLED_BACK: ExitCode.dataCorrupt,
   MEMBER_REMOVED: ExitCode.notMember,
   MEMBER_WIPED: ExitCode.notMember,
   MEMBER_TWIN: ExitCode.notMember,

@@ -71,19 +71,24 @@ function adviceLines(code: ErrorCode): string[] {
   return advice === undefined ? [] : [`  what to do: ${advice}`];
 }
 
+const WITHOUT_A_PLACE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'MEMBER_WIPED',
+  'MEMBER_REMOVED',
+  'DATA_ROLLED_BACK',
+]);
+
 /** The explicit step by which a node that has no place any more gets a new one. */
 function waysBack(code: ErrorCode, node: FailedNode | undefined): string[] | undefined {
-  if (node === undefined || (code !== 'MEMBER_WIPED' && code !== 'MEMBER_REMOVED'))
-    return undefined;
+  if (node === undefined || !WITHOUT_A_PLACE.has(code)) return undefined;
   const { nodeId, dataDir, nodes } = node;
   const doors = nodes.length === 0 ? ['HOST:PORT'] : nodes;
   const where = nodes.length === 0 ? ' (HOST:PORT: client address of a node that runs)' : '';
-  const isWiped = code === 'MEMBER_WIPED';
+  const isMember = code !== 'MEMBER_REMOVED';
   return [
-    isWiped
+    isMember
       ? `  what to do: let it in again, as a new member${where}:`
       : `  what to do: nothing, if that was meant. To let it in again, as a new member${where}:`,
-    ...(isWiped ? [`    quorate members remove ${nodeId} --nodes ${doors.join(',')}`] : []),
+    ...(isMember ? [`    quorate members remove ${nodeId} --nodes ${doors.join(',')}`] : []),
     `    rm -r ${dataDir}`,
     `    start it as before, and with ${doors.map((door) => `--join ${door}`).join(' ')}`,
   ];

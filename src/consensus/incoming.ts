@@ -13,10 +13,11 @@ import type { Loop } from './loop.ts';
 import { checkPartProposable, messageFault } from './peer-input.ts';
 import type { Proposals } from './proposals.ts';
 import type { Replica } from './replica.ts';
+import { rolledBack, tellsOfLostLog } from './rolled-back.ts';
 import { decodeStateClaim, type StateHashes } from './state-hashes.ts';
 
 export interface IncomingHost {
-  readonly core: Pick<RawNode, 'lastIndex'>;
+  readonly core: Pick<RawNode, 'lastIndex' | 'term'>;
   readonly loop: Pick<Loop, 'step' | 'guard'>;
   readonly logger: Logger;
   readonly replica: Pick<Replica, 'members'>;
@@ -36,9 +37,18 @@ export class Incoming {
   messages(from: RaftId, messages: readonly Message[]): void {
     for (const message of messages) {
       const fault = messageFault(from, message) ?? this.#strangerFault(from, message);
-      if (fault === undefined) this.#host.loop.step(message);
+      if (fault === undefined) this.#step(message);
       else this.#host.logger.warn('message.refused', { from, type: message.type, fault });
     }
+  }
+
+  #step(message: Message): void {
+    const { core, loop } = this.#host;
+    if (tellsOfLostLog(message, core)) {
+      loop.guard(() => {
+        throw rolledBack(core.lastIndex, message.commit);
+      });
+    } else loop.step(message);
   }
 
   /**

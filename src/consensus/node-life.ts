@@ -30,6 +30,7 @@ import { LocalProposal } from './proposal.ts';
 import { abandonOnAbort, promiseOf } from './proposal-listeners.ts';
 import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
 import { checkNotRemoved } from './removed-mark.ts';
+import { checkNotRolledBack, markRolledBack } from './rolled-back.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import type { StateVerdict } from './state-hashes.ts';
 import { Ticker } from './ticker.ts';
@@ -165,6 +166,7 @@ export class NodeLife implements PartsOwner {
     const identity = await foundOrCheck(config, storage, replica, world.random);
     this.#checkStillStarting();
     await checkNotQuarantined(this.parts.storage, this.nodeId);
+    await checkNotRolledBack(this.parts.storage);
     await checkNotRemoved(this.parts.storage, identity);
     // One that joins has nothing yet: the leader's snapshot will be its first.
     if (this.parts.storage.lastIndex() > 0) await this.parts.restoreNewest();
@@ -282,6 +284,7 @@ export class NodeLife implements PartsOwner {
     this.#failure = error;
     // Its peers may have told it, and not the log.
     if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
+    if (error.code === 'DATA_ROLLED_BACK') this.#marking = markRolledBack(this.parts, error);
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));

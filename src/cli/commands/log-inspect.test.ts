@@ -240,7 +240,7 @@ describe('quorate log inspect', () => {
     expect(out).not.toContain('Move the file away');
   });
 
-  it('ends with the code that a node would end with: quarantined, removed', async () => {
+  it('ends with the code that a node would end with: quarantined, removed, gone back', async () => {
     const storage = await filled();
     await storage.writeFact('removed', Buffer.from('{"version":1,"raftId":1}'));
     expect(await quorate('data')).toMatchObject({
@@ -251,6 +251,11 @@ describe('quorate log inspect', () => {
     expect(await quorate('data')).toMatchObject({
       code: 10,
       out: expect.stringContaining('! in quarantine'),
+    });
+    await storage.writeFact('rolled-back', Buffer.from('{"version":1,"lastIndex":5}'));
+    expect(await quorate('data')).toMatchObject({
+      code: 8,
+      out: expect.stringContaining('! went back'),
     });
     await storage.close();
   });

@@ -69,8 +69,8 @@ async function printReport(
 
 /** What a node would say of it. */
 function exitCodeFor(report: DataFolderReport): number {
-  if (report.damage.length > 0) return ExitCode.dataCorrupt;
   const facts = new Set(report.facts.map((fact) => fact.name));
+  if (report.damage.length > 0 || facts.has('rolled-back')) return ExitCode.dataCorrupt;
   if (facts.has('quarantine')) return ExitCode.stateUntrusted;
   if (facts.has('removed')) return ExitCode.notMember;
   return ExitCode.ok;

@@ -199,6 +199,12 @@ function verdictLines({ report, color }: FolderView): string[] {
       '  what to do: keep the folder for the search; replace the member by one with an empty folder.',
     );
   }
+  if (facts.has('rolled-back')) {
+    lines.push(
+      paint(31, '! went back: this folder is older than what its node had acknowledged'),
+      '  what to do: remove the member, and let it join anew with an empty folder.',
+    );
+  }
   if (facts.has('removed')) {
     lines.push(
       paint(31, '! removed: this node is no member of its cluster any more'),
