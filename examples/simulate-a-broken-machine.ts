@@ -5,7 +5,7 @@
  */
 import type { Simulation } from 'quorate/sim';
 
-import { simulation as right, Tickets } from './simulate-a-machine.ts';
+import { simulation as right, Tickets } from './simulate-a-machine.js';
 
 class ForgetfulTickets extends Tickets {
   override snapshot(): Uint8Array {

@@ -251,7 +251,7 @@ export class ClusterError extends Error {
   }
 }
 
-/** Of one of our errors; `undefined` of any other. */
+/** The code of one of our errors; `undefined` of any other. */
 export function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof ClusterError ? error.code : undefined;
 }

@@ -11,15 +11,21 @@ export { type ConnectOptions, connect, type QuorateClient, toText } from './clie
 export {
   type CommandResult,
   type Consistency,
+  type Divergence,
   defaultConfig,
+  type Invitation,
   type LeaderChange,
   type Member,
+  type MembersChange,
   type NodeStatus,
+  type ProposalListener,
   type ProposeOptions,
   type ProposeResult,
   type RaftNodeConfig,
   type RequestId,
+  type SessionId,
   type StateMachine,
+  type WaitOptions,
 } from './consensus/index.ts';
 export {
   EmbeddedEngine,
@@ -32,12 +38,14 @@ export {
 } from './engine/index.ts';
 export {
   ClusterError,
+  codeOf,
   ERROR_CODES,
   type ErrorCode,
   type ErrorDetails,
   type Retryable,
 } from './errors.ts';
 export {
+  composeMachines,
   encodeCommand,
   type KvCommand,
   KvMachine,

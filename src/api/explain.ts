@@ -46,7 +46,8 @@ function missingMember(member: MemberStatus): {
 export function describeQuorum(facts: QuorumFacts): string {
   const who = facts.missing.map((member) => `${member.nodeId} at ${member.address}`).join(', ');
   const missing = who === '' ? '' : ` (missing: ${who})`;
-  return `${facts.reached} of ${facts.needed} voters needed are reached${missing}`;
+  const reached = Math.min(facts.reached, facts.needed);
+  return `${reached} of ${facts.needed} voters needed are reached${missing}`;
 }
 
 /** The same error with the facts in it, when it is of that kind; otherwise the error itself. */

@@ -7,7 +7,7 @@ import { ClusterError, type ErrorCode } from '../errors.ts';
 import { textOf } from '../given.ts';
 import type { Identity } from '../storage/index.ts';
 import type { MemberRecord } from './members.ts';
-import type { RequestId, StateMachine } from './types.ts';
+import type { NodePhase, RequestId, StateMachine } from './types.ts';
 
 /** What ends a node's part: an error of ours as it is, anything else as a bug, here or in a part of one's own. */
 export function toFailure(cause: unknown): ClusterError {
@@ -75,6 +75,19 @@ export function removedFrom({ nodeId, raftId, clusterName }: Identity): ClusterE
       'to bring it back, empty its data folder, add it as a new member and start it with its invitation',
     { details: { nodeId, raftId } },
   );
+}
+
+export function notStarted(nodeId: string, phase: NodePhase): ClusterError {
+  const how = phase === 'starting' ? 'wait for start() to resolve' : 'call start()';
+  return new ClusterError('NOT_STARTED', `node ${nodeId} is ${phase}: ${how}`);
+}
+
+/** A node starts once; one that runs takes no harm from being asked again. */
+export function startedBefore(nodeId: string, phase: NodePhase): ClusterError {
+  const isOver = phase === 'failed' || phase === 'stopped';
+  const how = isOver ? 'make a new one' : 'start() was called before';
+  const code = isOver ? 'NODE_STOPPED' : 'REQUEST_INVALID';
+  return new ClusterError(code, `node ${nodeId} is ${phase}: ${how}`);
 }
 
 export function notLeader(leader: string | undefined): ClusterError {

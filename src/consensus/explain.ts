@@ -120,10 +120,12 @@ export function waitedInVain(status: NodeStatus, stage: Stage | 'read'): Cluster
         `${nodeId} at ${address}${lastError ? ` (${lastError})` : ''}`,
     )
     .join(', ');
+  // More of them are no news: `3 of the 2 needed` reads as a slip.
+  const reached = Math.min(quorum.reached, quorum.needed);
   const isJoining = status.members.length === 0;
   const seen = isJoining
     ? `node ${status.nodeId} is joining, and waits for the leader to bring it the log`
-    : `node ${status.nodeId} reaches ${quorum.reached} of the ${quorum.needed} voters needed` +
+    : `node ${status.nodeId} reaches ${reached} of the ${quorum.needed} voters needed` +
       `${who === '' ? '' : `; missing: ${who}`}`;
   const leads = leader === undefined ? `no leader in term ${term}` : `leader is ${leader.nodeId}`;
   const advice = isJoining
@@ -141,7 +143,7 @@ export function waitedInVain(status: NodeStatus, stage: Stage | 'read'): Cluster
   return new ClusterError(
     'OUTCOME_UNKNOWN',
     `deadline passed while the proposal was on its way, it may still take effect: ${leads}, ` +
-      `${seen}; ${advice}, with the same request id`,
+      `${seen}; ${advice}. Repeat it only with the same request id`,
     { details },
   );
 }

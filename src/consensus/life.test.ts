@@ -32,6 +32,20 @@ function newNode(storage: MemoryStorage = new MemoryStorage()) {
 }
 
 describe('start and stop', () => {
+  it('a call while it starts, and a second start, are refused for what they are', async () => {
+    cluster = new TestCluster(1);
+    const { node } = newNode();
+    const starting = node.start();
+    const early = node.propose(text('x'));
+    await expect(early).rejects.toThrow(/n1 is starting: wait for start\(\) to resolve/);
+    const second = { code: 'REQUEST_INVALID', retryable: 'no' };
+    await expect(node.start()).rejects.toMatchObject(second);
+    await starting;
+    await expect(node.start()).rejects.toMatchObject(second);
+    await node.stop();
+    await expect(node.start()).rejects.toMatchObject({ code: 'NODE_STOPPED' });
+  });
+
   it('a stop while the node starts ends the start; nothing runs afterwards', async () => {
     cluster = new TestCluster(1);
     const { node, transport } = newNode();

@@ -211,10 +211,11 @@ export class MemberTable {
 
   list(): Member[] {
     const voters = votersOf(this.#confState);
-    return this.records().map((record) => ({
-      ...record,
-      role: voters.has(record.raftId) ? 'voter' : 'learner',
-      ...(this.#arriving.includes(record.raftId) ? { arriving: true } : {}),
+    // Which data folder is whose is the node's own business.
+    return this.records().map(({ incarnation: _, firstSeen: __, ...member }) => ({
+      ...member,
+      role: voters.has(member.raftId) ? 'voter' : 'learner',
+      ...(this.#arriving.includes(member.raftId) ? { arriving: true } : {}),
     }));
   }
 

@@ -3,7 +3,7 @@
  * waits for a change is always told.
  */
 import { describe, expect, it } from 'vitest';
-import { TestCluster } from '../../sim/rigs/test-cluster.ts';
+import { TestCluster, until } from '../../sim/rigs/test-cluster.ts';
 import { ClusterError } from '../errors.ts';
 import {
   decodeFounders,
@@ -53,6 +53,24 @@ describe('a change', () => {
     ]);
     expect(codes).toContain('resolved');
     expect(node.status().members.filter(({ nodeId }) => nodeId === 'n9').length).toBe(1);
+  });
+
+  it('hands leadership to nobody who is down, and says so at once', async () => {
+    await using cluster = new TestCluster(3);
+    await Promise.all(['n1', 'n2'].map((name) => cluster.start(name)));
+    const leader = await cluster.leader();
+    const { node } = leader;
+    const options = { timeoutMs: 3_600_000 };
+    const refused = node.transferLeadership('n3', options);
+    await expect(refused).rejects.toMatchObject({
+      code: 'TRANSFER_TIMED_OUT',
+      message: expect.stringMatching(
+        /^n3 can not take over: n[12], which leads, has no connection/,
+      ),
+    });
+    const heir = cluster.followers(leader)[0]?.node.nodeId as string;
+    await node.transferLeadership(heir, options);
+    await until('it leads no more', () => !node.isLeader);
   });
 
   it('does not hand leadership to a learner', async () => {

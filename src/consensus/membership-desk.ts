@@ -215,6 +215,14 @@ export class MembershipDesk {
     const deadline = life.deadline(options.timeoutMs);
     const { raftId } = this.#memberNamed(toNodeId);
     this.#checkVotes(raftId, toNodeId);
+    if (!this.#reachable()(raftId)) {
+      throw new ClusterError(
+        'TRANSFER_TIMED_OUT',
+        `${toNodeId} can not take over: ${life.nodeId}, which leads, has no connection with it. Nothing ` +
+          'was begun: start it, or mend the network, then try again',
+        { details: { nodeId: toNodeId } },
+      );
+    }
     loop.guard(() => core.transferLeadership(raftId));
     await life.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
     if (loop.leaderId === raftId) return;

@@ -10,7 +10,14 @@ import { ClusterError } from '../errors.ts';
 import { textOf } from '../given.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
 import { assemble, endLive, handOver, type Live, startTransport } from './assemble.ts';
-import { checkNotAborted, notLeader, storageFailure, toFailure } from './complaints.ts';
+import {
+  checkNotAborted,
+  notLeader,
+  notStarted,
+  startedBefore,
+  storageFailure,
+  toFailure,
+} from './complaints.ts';
 import type { RaftNodeConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { Departure } from './departure.ts';
@@ -121,7 +128,7 @@ export class NodeLife implements PartsOwner {
   /** @throws ClusterError NOT_STARTED. */
   get started(): Live {
     if (this.#live !== undefined) return this.#live;
-    throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
+    throw notStarted(this.nodeId, this.#phase);
   }
 
   status(): NodeStatus {
@@ -138,9 +145,7 @@ export class NodeLife implements PartsOwner {
   // ---- beginning and end -------------------------------------------------------------------------
 
   async start(): Promise<void> {
-    if (this.#phase !== 'new') {
-      throw new ClusterError('NODE_STOPPED', `the node is ${this.#phase}: make a new one`);
-    }
+    if (this.#phase !== 'new') throw startedBefore(this.nodeId, this.#phase);
     this.#phase = 'starting';
     this.#starting = this.#open();
     try {
@@ -415,9 +420,8 @@ export class NodeLife implements PartsOwner {
       const message = `node ${this.nodeId} failed: ${this.#failure.message}`;
       throw new ClusterError('NODE_FAILED', message, { cause: this.#failure });
     }
-    if (this.#phase === 'new' || this.#phase === 'starting') {
-      throw new ClusterError('NOT_STARTED', `node ${this.nodeId} is ${this.#phase}: call start()`);
-    }
+    if (this.#phase === 'new' || this.#phase === 'starting')
+      throw notStarted(this.nodeId, this.#phase);
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
   }
 

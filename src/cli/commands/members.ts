@@ -67,7 +67,7 @@ function remarksOn({ members, leader, node }: MembersAnswer): string[] {
   const bears = `${failures} failure${failures === 1 ? '' : 's'}`;
   const remarks = [
     `  ${voters} voter${voters === 1 ? '' : 's'}: ${Math.floor(voters / 2) + 1} must agree, ` +
-      `so the cluster bears ${bears}; as seen by ${node}`,
+      `so the cluster bears ${bears} when all are up; as seen by ${node}`,
   ];
   for (const { nodeId } of members.filter(({ arriving }) => arriving === true)) {
     remarks.push(`! do not rely on the vote of ${nodeId} yet: not all others know it for certain`);
