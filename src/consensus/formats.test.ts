@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_CONF_STATE } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
+import { nullLogger } from '../world/index.ts';
 import { Admission } from './admission.ts';
 import { CommandKind, encodePart } from './envelope.ts';
 import { decodeAnswers, decodeProposals, encodeAnswers, encodeProposals } from './forwarding.ts';
@@ -158,7 +159,8 @@ describe('on disk', () => {
     expect(await fact('incarnations')).toBe(
       '{"version":1,"incarnations":[[2,"bbbbbbbbbbbbbbbb"]]}',
     );
-    await markQuarantined(storage, { index: 128, hashes: { n1: '0a', n2: '0b' } });
+    const parts = { storage, logger: nullLogger };
+    await markQuarantined(parts, { index: 128, hashes: { n1: '0a', n2: '0b' } });
     expect(await fact('quarantine')).toBe(
       '{"version":1,"index":128,"hashes":{"n1":"0a","n2":"0b"}}',
     );

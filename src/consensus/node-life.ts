@@ -7,7 +7,6 @@
  * or by `stop` notices it.
  */
 import { ClusterError } from '../errors.ts';
-import { textOf } from '../given.ts';
 import { NONE, type RaftId, StateType } from '../raft/index.ts';
 import { assemble, endLive, handOver, type Live, startTransport } from './assemble.ts';
 import {
@@ -25,6 +24,7 @@ import type { CommandKind } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
 import type { LeaderCall } from './leader-calls.ts';
+import { checkNotMarked } from './marks.ts';
 import {
   failCalls,
   makeParts,
@@ -35,9 +35,8 @@ import {
 import { checkProposable } from './peer-input.ts';
 import { LocalProposal } from './proposal.ts';
 import { abandonOnAbort, promiseOf } from './proposal-listeners.ts';
-import { checkNotQuarantined, markQuarantined, stateDiverged } from './quarantine.ts';
-import { checkNotRemoved } from './removed-mark.ts';
-import { checkNotRolledBack, markRolledBack } from './rolled-back.ts';
+import { markQuarantined, stateDiverged } from './quarantine.ts';
+import { markRolledBack } from './rolled-back.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import type { StateVerdict } from './state-hashes.ts';
 import { Ticker } from './ticker.ts';
@@ -170,9 +169,7 @@ export class NodeLife implements PartsOwner {
     const { config, storage, replica, world } = this.parts;
     const identity = await foundOrCheck(config, storage, replica, world.random);
     this.#checkStillStarting();
-    await checkNotQuarantined(this.parts.storage, this.nodeId);
-    await checkNotRolledBack(this.parts.storage);
-    await checkNotRemoved(this.parts.storage, identity);
+    await checkNotMarked(this.parts.storage, identity);
     // One that joins has nothing yet: the leader's snapshot will be its first.
     if (this.parts.storage.lastIndex() > 0) await this.parts.restoreNewest();
     this.#checkStillStarting();
@@ -389,7 +386,7 @@ export class NodeLife implements PartsOwner {
 
   /** The nodes' states differ, or do so no more. The one that is wrong ends, and its folder is marked. */
   diverged(verdict: StateVerdict, divergence: Divergence): void {
-    const { logger, storage } = this.parts;
+    const { logger } = this.parts;
     if (verdict === 'agreed') {
       if (this.#divergence !== undefined) logger.info('state.agrees', { ...divergence });
       this.#divergence = undefined;
@@ -398,11 +395,7 @@ export class NodeLife implements PartsOwner {
     this.#divergence = divergence;
     logger.error('state.diverged', { verdict, ...divergence });
     if (verdict !== 'we-differ') return;
-    const mark = markQuarantined(storage, divergence).catch((error: unknown) => {
-      // Without it the folder may be started again, with what is wrong in it.
-      logger.error('state.notMarked', { error: textOf(error) });
-    });
-    this.#marking = Promise.all([this.#marking, mark]);
+    this.#marking = Promise.all([this.#marking, markQuarantined(this.parts, divergence)]);
     this.fail(stateDiverged(this.nodeId, divergence));
   }
 

@@ -5,6 +5,7 @@
  * anew, and let the node in. So the folder is marked, for good.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import { type Message, MessageType, type RawNode } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Logger } from '../world/index.ts';
@@ -39,7 +40,7 @@ export async function markRolledBack(
     await writeFact(storage, FACT, { ...details });
   } catch (error) {
     // Without it the folder may be started again, and the next leader lets it in.
-    logger.error('data.notMarked', { error: String(error) });
+    logger.error('data.notMarked', { error: textOf(error) });
   }
 }
 

@@ -148,6 +148,7 @@ describe('a second process on the same data folder, or on a copy of it', () => {
       throw new Error('not expected');
     };
     await a.start();
+    a.transport.addPeer(peer(2));
     const copy = await stranger(w);
     const hello = helloTo(a, { purpose: 'bulk' });
     copy.connection.write([encodeHandshake(hello)]);
