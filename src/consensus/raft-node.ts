@@ -314,7 +314,7 @@ export class RaftNode implements AsyncDisposable {
   }
 
   /**
-   * Takes a snapshot of the applied state now, or waits for the one that is being written. A large state takes
+   * Takes a snapshot of the state applied by now, after the one that is being written, if any. A large state takes
    * its time: `timeoutMs` has no default here. Rejects with the reason where it could not be written; with
    * NODE_STOPPED or NODE_FAILED where the node ended before; with OUTCOME_UNKNOWN at the timeout, or ABORTED:
    * then it is being written still.

@@ -38,6 +38,30 @@ describe('a snapshot is due', () => {
   });
 });
 
+it('one that is asked for while an older one is written holds what was applied by then', async () => {
+  await using cluster = new TestCluster(1);
+  const storage = new MemoryStorage();
+  const { node } = await cluster.start('n1', storage);
+  await node.propose(text('first'));
+  const save = storage.saveSnapshot.bind(storage);
+  let write: () => void = () => undefined;
+  storage.saveSnapshot = async (at, sections) => {
+    await new Promise<void>((resolve) => {
+      write = resolve;
+    });
+    return await save(at, sections);
+  };
+  const older = node.snapshot();
+  await node.propose(text('second'));
+  storage.saveSnapshot = save;
+  const { appliedIndex } = node.status();
+  const newer = node.snapshot();
+  write();
+  await older;
+  await newer;
+  expect(node.status().snapshotIndex).toBe(appliedIndex);
+});
+
 describe('a change of members', () => {
   it('takes no snapshot; a newcomer that the newest does not name gets one when it comes', async () => {
     await using cluster = new TestCluster(3);

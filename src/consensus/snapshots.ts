@@ -166,13 +166,24 @@ export class Snapshots {
   }
 
   /**
-   * Takes a snapshot now, or waits for the one under way. Rejects when it could not be written, or the node
-   * takes no part any more.
+   * Sees to it that there is a snapshot of what is applied by now. Rejects when it could not be written, or the
+   * node takes no part any more.
    */
   save(): Promise<void> {
+    return this.#end.unless(this.#saveAtLeast(this.#host.replica.appliedIndex));
+  }
+
+  async #saveAtLeast(index: LogIndex): Promise<void> {
+    await this.#hurry();
+    // The one under way was captured before.
+    if (this.#lastIndex < index) await this.#hurry();
+  }
+
+  /** Takes one now, or waits for the one under way: at full speed. */
+  #hurry(): Promise<void> {
     const saving = this.#saveOnce();
     this.#pauses.end();
-    return this.#end.unless(saving);
+    return saving;
   }
 
   #saveOnce(): Promise<void> {
@@ -188,7 +199,7 @@ export class Snapshots {
     if (this.#saving === undefined && this.#restTicks > 0) {
       throw new ClusterError('TRANSFER_FAILED', 'no snapshot could be written a moment ago');
     }
-    await this.save();
+    await this.#end.unless(this.#hurry());
   }
 
   /** The node takes no part any more: what is being written is given up, and who waits for it is told. */
