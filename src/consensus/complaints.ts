@@ -5,6 +5,7 @@
 import { offAbort, onAbort } from '../abort-signals.ts';
 import { ClusterError, type ErrorCode } from '../errors.ts';
 import { textOf } from '../given.ts';
+import type { LogIndex } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import type { MemberRecord } from './members.ts';
 import type { NodePhase, RequestId, StateMachine } from './types.ts';
@@ -22,6 +23,18 @@ export function storageFailure(cause: unknown): ClusterError {
 /** What the state machine threw in that call: an error of ours as it is, anything else as a bug of it. */
 export function machineFailure(call: keyof StateMachine, cause: unknown): ClusterError {
   return named('STATE_MACHINE_FAILED', `${call} of the state machine threw`, cause);
+}
+
+/** The same, of commands that it was given: with the entry, so that they can be found in the log. */
+export function applyFailure(index: LogIndex, cause: unknown): ClusterError {
+  if (cause instanceof ClusterError) return cause;
+  return new ClusterError(
+    'STATE_MACHINE_FAILED',
+    `applyBatch of the state machine threw at entry ${index}: ${textOf(cause)}. No command is skipped, so this ` +
+      'node ends, as will every other that has the same bug. `quorate log inspect DIR --entries ' +
+      `${index}..${index}\` shows the entry; mend the machine, and start again on the same folder`,
+    { cause, details: { index } },
+  );
 }
 
 function named(code: ErrorCode, what: string, cause: unknown): ClusterError {

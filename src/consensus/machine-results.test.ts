@@ -169,6 +169,10 @@ describe('a snapshot that the machine can not give', () => {
     [Promise.resolve(), /returned a promise/],
     [[{ name: 'state', chunks: [] }], /section 1 .* has the name "state"/],
     [[{ name: 'app.x', chunks: 'text' }], /section 1 .* has chunks "text"/],
+    [
+      ['app.x', 'app.y', 'app.x'].map((name) => ({ name, chunks: [] })),
+      /section 3 .* has the name "app.x"/,
+    ],
     [[undefined], /section 1 .* has the name undefined/],
   ])('is refused: %j', (sections, message) => {
     expect(() => checkSections(sections)).toThrow(message);

@@ -119,7 +119,10 @@ export function resultTooLarge({ bytes }: CommandResult, index: LogIndex): Clust
 
 /** @throws ClusterError STATE_MACHINE_FAILED. */
 export function checkSections(sections: unknown): readonly SnapshotSection[] {
-  if (Array.isArray(sections)) return sections.map(checkSection);
+  if (Array.isArray(sections)) {
+    const names = new Set<string>();
+    return sections.map((section, i) => checkSection(section, i, names));
+  }
   leaveAlone(sections);
   throw new ClusterError(
     'STATE_MACHINE_FAILED',
@@ -128,16 +131,20 @@ export function checkSections(sections: unknown): readonly SnapshotSection[] {
   );
 }
 
-function checkSection(section: unknown, i: number): SnapshotSection {
+/** `names`: of the sections before it. */
+function checkSection(section: unknown, i: number, names: Set<string>): SnapshotSection {
   const { name, chunks } = (section ?? {}) as Partial<SnapshotSection>;
-  const isNamed = typeof name === 'string' && name.startsWith('app.');
+  const isNamed = typeof name === 'string' && name.startsWith('app.') && !names.has(name);
   const isList = typeof chunks === 'object' && chunks !== null;
-  if (isNamed && isList) return { name, chunks: checkedChunks(name, chunks) };
+  if (isNamed && isList) {
+    names.add(name);
+    return { name, chunks: checkedChunks(name, chunks) };
+  }
   const what = isNamed ? `chunks ${shown(chunks)}` : `the name ${shown(name)}`;
   throw new ClusterError(
     'STATE_MACHINE_FAILED',
-    `section ${i + 1} of the state machine's snapshot has ${what}: it must have a name that begins ` +
-      'with app. and chunks that can be iterated',
+    `section ${i + 1} of the state machine's snapshot has ${what}: it must have a name of its own that ` +
+      'begins with app. and chunks that can be iterated',
   );
 }
 

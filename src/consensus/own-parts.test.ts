@@ -42,7 +42,10 @@ describe('what a state machine throws', () => {
     const failure = await node.failed;
     expect(failure).toMatchObject({
       code: 'STATE_MACHINE_FAILED',
-      message: expect.stringMatching(/^applyBatch of the state machine threw: ./),
+      message: expect.stringMatching(
+        /^applyBatch of the state machine threw at entry (\d+): .*--entries \1\.\.\1/,
+      ),
+      details: { index: expect.any(Number) },
     });
     expect(failure.cause).toBe(thrown);
     expect(await codeOf(node.propose(X))).toBe('NODE_FAILED');

@@ -15,13 +15,14 @@ import { assert, ClusterError } from '../errors.ts';
 import type { ConfState, Entry, LogIndex, RaftId, Term } from '../raft/index.ts';
 import type { SnapshotReader, SnapshotSection } from '../storage/index.ts';
 import { resultLength, writeResult } from './compact-result.ts';
+import { applyFailure } from './complaints.ts';
 import { CommandKind, PartCursor } from './envelope.ts';
 import { restoreMachine } from './machine-restore.ts';
 import { askMachine, checkResults, checkSections } from './machine-results.ts';
 import { type Founder, type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
-import type { CommandResult, RequestId, StateMachine } from './types.ts';
+import type { ApplyContext, CommandResult, RequestId, StateMachine } from './types.ts';
 
 const EMPTY = new Uint8Array(0);
 const HASH_SCRATCH_BYTES = 16 * 1024;
@@ -199,14 +200,21 @@ export class Replica {
   #applyRun(run: Run, results: CommandResult[], entry: Entry): void {
     const { commands, places, requests } = run;
     const { index, term } = entry;
-    const answers = askMachine('applyBatch', () =>
-      checkResults(this.#machine.applyBatch(commands, { index, term }), commands.length, index),
-    );
+    const answers = this.#answersTo(commands, { index, term });
     for (let k = 0; k < commands.length; k++) {
       const result = answers[k] as CommandResult;
       results[places[k] as number] = result;
       const request = requests[k];
       if (request !== undefined) this.sessions.record(request, result);
+    }
+  }
+
+  #answersTo(commands: readonly Uint8Array[], context: ApplyContext): readonly CommandResult[] {
+    try {
+      const answers = this.#machine.applyBatch(commands, context);
+      return checkResults(answers, commands.length, context.index);
+    } catch (error) {
+      throw applyFailure(context.index, error);
     }
   }
 
