@@ -194,6 +194,7 @@ export async function attemptTransfer(script: Uint8Array): Promise<'finish' | 'a
   const wire = new Wire();
   await wire.start();
   const sinks: NotingSink[] = [];
+  wire.introduce(wire.one, 3);
   wire.one.bulk = async () => {
     sinks.push(new NotingSink(wire));
     return sinks.at(-1)!;

@@ -92,7 +92,8 @@ async function deadHeir(stage: NastyStage): Promise<void> {
   const { term } = statusOf(stage, 'n3');
   const witness = new Witness(stage);
   cluster.kill('n2');
-  await until(stage, 'n3 sees that n2 is gone', () => !isConnected(stage, 'n3', 'n2'));
+  // Once it has seen that, it would hand over to nobody there.
+  stage.expect(isConnected(stage, 'n3', 'n2'), 'n3 has not seen yet that n2 is gone');
   const transfer = beginTransfer(stage, 'n2', 3 * ELECTION_MS, 'n3');
   await ended(stage, 'the transfer to the dead', transfer);
   stage.expect(transfer.code === 'TRANSFER_TIMED_OUT', `it failed with ${transfer.code}`);
