@@ -49,6 +49,16 @@ it('own-transport.ts carries three nodes, and keeps the contract', {
   expect({ code, output }).toEqual({ code: 0, output: expected });
 });
 
+it('raw-core.ts: three bare cores agree, the crashed one too, in under 80 lines', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { code, output } = await run('raw-core');
+  const all = 'applied red, green, blue\n';
+  expect({ code, output }).toEqual({ code: 0, output: `n1 ${all}n2 ${all}n3 ${all}` });
+  const lines = readFileSync(join(ROOT, 'examples/raw-core.ts'), 'utf8').split('\n').length - 1;
+  expect(lines).toBeLessThan(80);
+});
+
 it('own-state-machine-check.ts tells the right one from the wrong one', {
   timeout: TIMEOUT_MS,
 }, async () => {
@@ -97,7 +107,7 @@ it('README.md names each of them', () => {
   for (const name of ['simulate-a-machine', 'simulate-a-broken-machine']) {
     expect(page).toContain(`npx quorate sim dist/examples/${name}.js`);
   }
-  for (const name of ['smallest', 'own-transport', 'own-state-machine-check']) {
+  for (const name of ['smallest', 'raw-core', 'own-transport', 'own-state-machine-check']) {
     expect(page).toContain(`node dist/examples/${name}.js`);
   }
 });

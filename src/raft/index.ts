@@ -1,6 +1,7 @@
 /**
  * The Raft algorithm as a pure state machine: no clock, no disk, no network, no randomness of its
- * own, nothing asynchronous. One `RawNode` is one member of one group. This is its contract.
+ * own, nothing asynchronous. One `RawNode` is one member of one group. This is its contract;
+ * docs/guides/raw-core.md leads in, with a program that keeps it.
  *
  * ## What goes in
  *
@@ -33,6 +34,8 @@
  *   `responses` are sent, or stepped where they are for this node, in their order.
  * - A message to APPLY_THREAD is committed entries to apply, in the order in which they came; its
  *   responses are stepped when that is done. The two threads are independent of each other.
+ *   But finish what waits to be applied before you step a `Snap`: the snapshot's members hold from
+ *   then on, and an older membership change that is applied to them makes the members drift apart.
  * - `advance` is not used. The next Ready may be taken at any time.
  *
  * `readStates` (both modes): a read asked for with `context` may be served once `index` is applied.

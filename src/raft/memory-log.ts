@@ -33,6 +33,27 @@ const EMPTY_SNAPSHOT: Snapshot = {
   data: new Uint8Array(0),
 };
 
+/**
+ * A stored log in memory. As it is made it is the log of a member that joins later; a founding
+ * member begins with a snapshot of the members, which each of them writes by itself:
+ *
+ * @example
+ * ```ts
+ * const log = new MemoryLog();
+ * const confState = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] };
+ * log.applySnapshot({ metadata: { confState, index: 1, term: 1 }, data: new Uint8Array(0) });
+ * const node = new RawNode({
+ *   id: 1,
+ *   storage: log,
+ *   applied: 1,
+ *   electionTick: 10,
+ *   heartbeatTick: 1,
+ *   random: (bound) => Math.floor(Math.random() * bound),
+ * });
+ * ```
+ *
+ * docs/guides/raw-core.md goes on from there.
+ */
 export class MemoryLog implements LogStorage {
   #hardState: HardState = { term: 0, vote: 0, commit: 0 };
   #snapshot: Snapshot = EMPTY_SNAPSHOT;

@@ -1,7 +1,7 @@
 /**
- * Goal: the program of docs/guides/own-parts.md works as it stands there. Method:
- * the `js` blocks of a page, one after the other, are one program; it runs in a folder of its own that has the
- * package installed. The page's port is replaced by a free one, nothing else.
+ * Goal: the programs of docs/guides/raw-core.md and docs/guides/own-parts.md work as they stand.
+ * Method: the `js` blocks of a page, one after the other, are one program; it runs in a folder of
+ * its own that has the package installed. The page's port is replaced by a free one, nothing else.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -47,6 +47,21 @@ async function run(program: string): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], { cwd: folder });
   return stdout;
 }
+
+it('raw-core.md: one core goes through all that the page tells', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  expect(await run(programOf('raw-core.md'))).toBe(
+    [
+      'read: red',
+      'voters 1, learners 2',
+      'a message for member 2',
+      'after the crash: red,green',
+      'asynchronous: red,green',
+      '',
+    ].join('\n'),
+  );
+});
 
 it('own-parts.md: a node over disk and TCP counts, and goes on', {
   timeout: TIMEOUT_MS,
