@@ -91,7 +91,7 @@ describe('docs/guides/simulation.md', () => {
       expect(printed.some((line) => line.startsWith(start))).toBe(true);
     }
     expect(output).toContain('again: quorate sim sum.mjs --seeds');
-    expect(output).toMatch(/what it needs: \d nodes, \d rounds?, \d+ faults?, \d+ commands/);
+    expect(output).toMatch(/what it needs: \d nodes?, \d rounds?, \d+ faults?, \d+ commands/);
   });
 
   it('a mistake in the grammar of a file has its place', async () => {
