@@ -92,14 +92,15 @@ async function deadHeir(stage: NastyStage): Promise<void> {
   const { term } = statusOf(stage, 'n3');
   const witness = new Witness(stage);
   cluster.kill('n2');
-  // Once it has seen that, it would hand over to nobody there.
-  stage.expect(isConnected(stage, 'n3', 'n2'), 'n3 has not seen yet that n2 is gone');
   const transfer = beginTransfer(stage, 'n2', 3 * ELECTION_MS, 'n3');
   await ended(stage, 'the transfer to the dead', transfer);
   stage.expect(transfer.code === 'TRANSFER_TIMED_OUT', `it failed with ${transfer.code}`);
   const words = witness.sent('n3', letters(MessageType.TimeoutNow));
-  stage.expect(words.length === 1, `n3 sent ${words.length} words`);
-  stage.trouble('the word was for an heir that had died, and that is started again later');
+  // None where it has seen by then that nobody is there.
+  stage.expect(words.length <= 1, `n3 sent ${words.length} words`);
+  if (words.length === 1) {
+    stage.trouble('the word was for an heir that had died, and that is started again later');
+  }
   await restart(stage, 'n2');
   await until(stage, 'n3 reaches it again', () => isConnected(stage, 'n3', 'n2'));
   await cluster.run(ELECTION_MS);

@@ -157,6 +157,11 @@ async function notCountedOn(stage: NastyStage): Promise<void> {
     await answered(stage, `the removal of ${name}`, beginRemoval(stage, 'n1', name));
   }
   await addLearner(stage, 'n1', 'n7');
+  // And n1 has heard of it: else one message might bring it both changes.
+  await until(stage, 'n7 has all', () => {
+    return statusOf(stage, 'n7').appliedIndex === statusOf(stage, 'n1').lastIndex;
+  });
+  await cluster.run(LOOK_MS);
   const index = statusOf(stage, 'n1').lastIndex + 1;
   const mail = new Mail(stage);
   for (const name of ['n2', 'n7']) {
