@@ -16,7 +16,7 @@ export async function badFolders(report: Report, cluster: Cluster): Promise<void
     report,
     'the data folder is in use by another process',
     ['start', '--config', cluster.node('n1').config],
-    { code: 4, says: [cluster.node('n1').folder, `${pid}`, 'Stop that process, or give this node a folder of its own'] },
+    { code: 4, says: [cluster.node('n1').folder, `${pid}`, 'give this node a folder of its own'] },
   );
   const cwd = mkdtempSync(join(tmpdir(), 'quorate-bad-folder-'));
   try {
