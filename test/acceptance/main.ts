@@ -49,7 +49,8 @@ if (chosen === undefined) {
   process.stderr.write(USAGE);
   process.exit(2);
 }
-const report = new Report();
-process.stdout.write(`acceptance: ${chosen.program}\n`);
+const tell = (text: string): void => void process.stdout.write(`${text}\n`);
+const report = new Report(tell);
+tell(`acceptance: ${chosen.program}`);
 await report.step(chosen.program, () => PROGRAMS[chosen.program](report, chosen));
 process.exit(report.summary());

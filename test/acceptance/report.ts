@@ -6,17 +6,23 @@ export class Report {
   #passed = 0;
   #failed = 0;
   readonly #begin: number = performance.now();
+  readonly #tell: (text: string) => void;
+
+  /** `tell` is given lines, one or some, without the end of the last one. */
+  constructor(tell: (text: string) => void) {
+    this.#tell = tell;
+  }
 
   get failed(): number {
     return this.#failed;
   }
 
   section(title: string): void {
-    process.stdout.write(`\n== ${title}\n`);
+    this.#tell(`\n== ${title}`);
   }
 
   note(text: string): void {
-    process.stdout.write(`   ${text}\n`);
+    this.#tell(`   ${text}`);
   }
 
   /** `detail` is shown in both cases: what was seen. */
@@ -24,7 +30,7 @@ export class Report {
     if (isGood) this.#passed++;
     else this.#failed++;
     const shown = detail === '' ? '' : `: ${detail}`;
-    process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${name}${shown}\n`);
+    this.#tell(`${isGood ? 'ok  ' : 'FAIL'} ${name}${shown}`);
     return isGood;
   }
 
@@ -45,7 +51,7 @@ export class Report {
   /** The last line; answers the exit code. */
   summary(): number {
     const seconds = Math.round((performance.now() - this.#begin) / 1000);
-    process.stdout.write(`\ntook ${seconds} s\n${this.#passed} passed, ${this.#failed} failed\n`);
+    this.#tell(`\ntook ${seconds} s\n${this.#passed} passed, ${this.#failed} failed`);
     return this.#failed === 0 && this.#passed > 0 ? 0 : 1;
   }
 }

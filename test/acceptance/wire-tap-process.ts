@@ -6,8 +6,6 @@
  *
  * It reads with the project's own codec of handshakes and frames. Of messages only the small ones are
  * decoded: a heartbeat has no entries, and decoding everything would cost the machine that is measured.
- *
- * Talks to its parent over the channel of `fork`; ends with it.
  */
 import { connect, createServer, type Socket } from 'node:net';
 
@@ -15,27 +13,18 @@ import { type Message, MessageType } from '../../src/raft/index.ts';
 import { FrameReader, FrameType } from '../../src/transport/frame.ts';
 import { decodeHandshake, HandshakeType } from '../../src/transport/handshake-codec.ts';
 import { decodeMessage } from '../../src/transport/message-codec.ts';
+import type { RecorderAnswer, RecorderOrder } from './recorder.ts';
 
 export interface TapRoute {
   readonly listenPort: number;
   readonly targetPort: number;
 }
 
-/** To the tap: what to connect once; then "hand over what you have seen", or "cut all connections". */
-export type TapOrder =
-  | { readonly routes: readonly TapRoute[] }
-  | { readonly give: number }
-  | { readonly cut: true };
+/** To the tap: what to connect, once; then "cut all connections". */
+export type TapOrder = { readonly routes: readonly TapRoute[] } | { readonly cut: true };
 
 /** `[from, to, when, connection]`; when: by the machine's monotonic clock, in ms. */
 export type Heartbeat = readonly [number, number, number, number];
-
-/** Heartbeats since the last time. */
-export interface TapAnswer {
-  readonly ready?: true;
-  readonly given?: number;
-  readonly heartbeats?: readonly Heartbeat[];
-}
 
 const HEARTBEAT_BYTES_MAX = 256;
 const LENGTH_BYTES = 4;
@@ -143,11 +132,11 @@ async function open({ listenPort, targetPort }: TapRoute): Promise<void> {
   });
 }
 
-function answer(message: TapAnswer): void {
+function answer(message: RecorderAnswer<Heartbeat>): void {
   process.send?.(message);
 }
 
-process.on('message', async (order: TapOrder) => {
+process.on('message', async (order: TapOrder | RecorderOrder) => {
   if ('routes' in order) {
     for (const route of order.routes) await open(route);
     answer({ ready: true });
@@ -157,7 +146,7 @@ process.on('message', async (order: TapOrder) => {
     for (const socket of sockets) socket.resetAndDestroy();
     return;
   }
-  answer({ given: order.give, heartbeats });
+  answer({ given: order.give, items: heartbeats });
   heartbeats = [];
 });
 process.on('disconnect', () => process.exit(0));

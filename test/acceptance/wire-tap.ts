@@ -2,68 +2,44 @@
  * The parent's side of the tap (wire-tap-process.ts), and a cluster whose nodes reach each other only
  * through it: their configurations name the tap's addresses, which are the same on all of them.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
 import { freePorts } from '../free-ports.ts';
 import type { Cluster } from './cluster.ts';
-import type { Heartbeat, TapAnswer, TapOrder } from './wire-tap-process.ts';
-
-const PROGRAM = fileURLToPath(new URL('wire-tap-process.js', import.meta.url));
+import { type Standstill, stoodStill } from './machine-witness.ts';
+import { Recorder } from './recorder.ts';
+import type { Heartbeat, TapOrder } from './wire-tap-process.ts';
 
 export type { Heartbeat };
 
 export class WireTap {
-  readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (heartbeats: readonly Heartbeat[]) => void>();
-  #asked = 0;
+  readonly #recorder: Recorder<Heartbeat, TapOrder>;
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-    child.on('message', (answer: TapAnswer) => {
-      if (answer.given === undefined) return;
-      this.#waiting.get(answer.given)?.(answer.heartbeats ?? []);
-      this.#waiting.delete(answer.given);
-    });
+  private constructor(recorder: Recorder<Heartbeat, TapOrder>) {
+    this.#recorder = recorder;
   }
 
   /** Before the nodes start: rewrites their lists of members. */
   static async between(cluster: Cluster): Promise<WireTap> {
     const ports = await freePorts(cluster.nodes.length);
     cluster.behind(new Map(cluster.nodes.map(({ id }, at) => [id, `127.0.0.1:${ports[at]}`])));
-    const child = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    process.on('exit', () => child.kill('SIGKILL'));
     const routes = cluster.nodes.map(({ peers }, at) => ({
       listenPort: ports[at] ?? 0,
       targetPort: Number(peers.split(':')[1]),
     }));
-    const ready = new Promise<void>((resolve, reject) => {
-      child.once('message', () => resolve());
-      child.once('exit', () => reject(new Error('the tap did not start')));
-    });
-    child.send({ routes } satisfies TapOrder);
-    await ready;
-    return new WireTap(child);
+    return new WireTap(await Recorder.start('wire-tap-process.js', { routes }));
   }
 
   /** All heartbeats since the last call. */
   take(): Promise<readonly Heartbeat[]> {
-    const order: TapOrder = { give: ++this.#asked };
-    return new Promise((resolve) => {
-      this.#waiting.set(order.give, resolve);
-      this.#child.send(order);
-    });
+    return this.#recorder.take();
   }
 
   /** All connections between the nodes break, both ways. */
   cut(): void {
-    this.#child.send({ cut: true } satisfies TapOrder);
+    this.#recorder.tell({ cut: true });
   }
 
-  async close(): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
-    this.#child.kill('SIGKILL');
-    await gone;
+  close(): Promise<void> {
+    return this.#recorder.close();
   }
 }
 
@@ -81,18 +57,29 @@ export function onLastConnection(heartbeats: readonly Heartbeat[]): readonly Hea
   return heartbeats.filter(([, , , connection]) => connection === last);
 }
 
-/** Heartbeats in order, and the time in which they were looked for. */
+/** Heartbeats in order, the time in which they were looked for, and when the machine stood still. */
 export interface Stretch {
   readonly beginMs: number;
   readonly endMs: number;
   readonly heartbeats: readonly Heartbeat[];
+  readonly standstills: readonly Standstill[];
+}
+
+/** A time without heartbeats, in ms; `ownMs` is what is left of it without the machine's standstills. */
+export interface Gap {
+  readonly allMs: number;
+  readonly ownMs: number;
 }
 
 /**
- * Times between one heartbeat and the next, in ms, and from the edges of the stretch to the first and
- * the last one: heartbeats that stopped, or never began, leave no gap between two of them.
+ * Times between one heartbeat and the next, and from the edges of the stretch to the first and the last
+ * one: heartbeats that stopped, or never began, leave no gap between two of them.
  */
-export function gapsOf({ beginMs, endMs, heartbeats }: Stretch): number[] {
-  const edges = [...heartbeats.map(([, , atMs]) => atMs), endMs];
-  return edges.map((atMs, i) => atMs - (edges[i - 1] ?? beginMs));
+export function gapsOf({ beginMs, endMs, heartbeats, standstills }: Stretch): Gap[] {
+  const edges = [beginMs, ...heartbeats.map(([, , atMs]) => atMs), endMs];
+  return edges.slice(1).map((atMs, i) => {
+    const fromMs = edges[i] ?? beginMs;
+    const allMs = atMs - fromMs;
+    return { allMs, ownMs: allMs - stoodStill(standstills, fromMs, atMs) };
+  });
 }
