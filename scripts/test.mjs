@@ -6,7 +6,7 @@
  * plain, alone and always the same: `N passed, N failed, N skipped`.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
 import { main, ROOT, runNode, StepFailed, step } from './steps.mjs';
@@ -86,14 +86,23 @@ async function vitest(filters) {
   if (code !== 0) throw new StepFailed('tests failed');
 }
 
-function counts() {
-  if (!existsSync(join(ROOT, RESULTS))) return { passed: 0, failed: 0, skipped: 0 };
+function outcome() {
+  if (!existsSync(join(ROOT, RESULTS))) return { passed: 0, failed: 0, skipped: 0, names: [] };
   const results = JSON.parse(readFileSync(join(ROOT, RESULTS), 'utf8'));
   return {
     passed: results.numPassedTests,
     failed: results.numFailedTests,
     skipped: results.numPendingTests + results.numTodoTests,
+    names: results.testResults.flatMap(failedIn),
   };
+}
+
+/** Tests that failed in a file; the file itself where it did not load. */
+function failedIn({ name, status, assertionResults }) {
+  const file = relative(ROOT, name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length > 0) return failed.map(({ fullName }) => `${file}: ${fullName}`);
+  return status === 'failed' ? [file] : [];
 }
 
 await main(async () => {
@@ -131,8 +140,8 @@ await main(async () => {
       }),
     );
   }
-  for (const failure of failures) process.stdout.write(`FAILED  ${failure}\n`);
-  const { passed, failed, skipped } = counts();
+  const { passed, failed, skipped, names } = outcome();
+  for (const failure of [...names, ...failures]) process.stdout.write(`FAILED  ${failure}\n`);
   // A file that does not load, or a step that is no test, fails without a failed test: count it.
   const failedAtLeast = failures.length > 0 ? Math.max(failed, 1) : failed;
   process.stdout.write(`${passed} passed, ${failedAtLeast} failed, ${skipped} skipped\n`);

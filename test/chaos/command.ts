@@ -42,21 +42,25 @@ export async function runChaos(
     complain(`${given}\n${USAGE}`);
     return WRONG_ARGUMENTS;
   }
-  if (given.check !== undefined) return check(resolve(folder, given.check), complain);
+  if (given.check !== undefined) return check(resolve(folder, given.check), tell, complain);
   const history = given.history === undefined ? undefined : resolve(folder, given.history);
   const why = history === undefined ? undefined : whyNoHistory(history);
   if (why !== undefined) {
     complain(`--history: ${why}`);
     return WRONG_ARGUMENTS;
   }
-  const report = new Report();
+  const report = new Report(tell);
   await report.step('chaos', () => chaos(report, { ...given, history }, complain));
   return report.summary();
 }
 
-function check(path: string, complain: (text: string) => void): number {
+function check(
+  path: string,
+  tell: Surroundings['tell'],
+  complain: Surroundings['complain'],
+): number {
   // It counts the time from here on, and judging is what takes it.
-  const report = new Report();
+  const report = new Report(tell);
   const begin = performance.now();
   let judgement: Judgement;
   try {
