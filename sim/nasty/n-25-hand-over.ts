@@ -86,21 +86,23 @@ async function lateWord(stage: NastyStage): Promise<void> {
   await allIsWell(stage);
 }
 
-/** n3 leads, and hands over to n2 right after that one's death. */
+/** n3 leads, and hands over to n2, which dies before the word reaches it. */
 async function deadHeir(stage: NastyStage): Promise<void> {
   const { cluster } = stage;
   const { term } = statusOf(stage, 'n3');
   const witness = new Witness(stage);
-  cluster.kill('n2');
+  const words = (): number => witness.sent('n3', letters(MessageType.TimeoutNow)).length;
   const transfer = beginTransfer(stage, 'n2', 3 * ELECTION_MS, 'n3');
+  await until(stage, 'the word is on its way', () => words() === 1);
+  cluster.kill('n2');
+  stage.trouble('the word was for an heir that has died, and that is started again later');
   await ended(stage, 'the transfer to the dead', transfer);
   stage.expect(transfer.code === 'TRANSFER_TIMED_OUT', `it failed with ${transfer.code}`);
-  const words = witness.sent('n3', letters(MessageType.TimeoutNow));
-  // None where it has seen by then that nobody is there.
-  stage.expect(words.length <= 1, `n3 sent ${words.length} words`);
-  if (words.length === 1) {
-    stage.trouble('the word was for an heir that had died, and that is started again later');
-  }
+  await until(stage, 'n3 sees that it is gone', () => !isConnected(stage, 'n3', 'n2'));
+  const again = beginTransfer(stage, 'n2', 3 * ELECTION_MS, 'n3');
+  await cluster.run(TICK_MS);
+  stage.expect(again.code === 'TRANSFER_TIMED_OUT', `one to the dead ends at once: ${again.code}`);
+  stage.expect(words() === 1, 'no word for one who is not there');
   await restart(stage, 'n2');
   await until(stage, 'n3 reaches it again', () => isConnected(stage, 'n3', 'n2'));
   await cluster.run(ELECTION_MS);

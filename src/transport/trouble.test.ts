@@ -227,6 +227,25 @@ describe('what was dropped is told', () => {
     }
   });
 
+  it('what waited for a process that died reaches none that is started there later', async () => {
+    const w = world({ kernelBytes: 64 * 1024 });
+    const [a, b] = await pair(w);
+    // More than the wire takes at once: the last one still waits.
+    for (let index = 0; index < 5; index++) send(a, append(1, 2, index, 1_000_000));
+    send(a, heartbeat(1, 2));
+    w.network.powerOff('n2');
+    w.network.resetAll('n1', 'n2');
+    w.network.powerOn('n2');
+    await w.clock.advance(1);
+    expect(b.messages).toEqual([]);
+    expect(a.log.at(-1)).toBe('unreachable 2 closed');
+    const again = w.node(2);
+    await again.start();
+    again.transport.addPeer(peer(1));
+    await w.clock.advance(5_000);
+    expect([connected(a), again.messages.length]).toEqual([true, 0]);
+  });
+
   it('what was sent to a raft id that belongs to another node from now on', async () => {
     const w = world();
     const [a] = await pair(w);
