@@ -39,6 +39,8 @@ const EMPTY_SNAPSHOT: Snapshot = {
  *
  * @example
  * ```ts
+ * import { randomInt } from 'node:crypto';
+ *
  * const log = new MemoryLog();
  * const confState = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] };
  * log.applySnapshot({ metadata: { confState, index: 1, term: 1 }, data: new Uint8Array(0) });
@@ -48,7 +50,7 @@ const EMPTY_SNAPSHOT: Snapshot = {
  *   applied: 1,
  *   electionTick: 10,
  *   heartbeatTick: 1,
- *   random: (bound) => Math.floor(Math.random() * bound),
+ *   random: (bound) => randomInt(bound),
  * });
  * ```
  *

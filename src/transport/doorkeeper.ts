@@ -68,7 +68,7 @@ export class Doorkeeper {
       return;
     }
     if (!this.#makeRoom(host)) {
-      turnAway(channel);
+      turnAway(channel, 'there was no place for it');
       return;
     }
     guest = { channel, host, isExpected: false, bulkOf: undefined };
@@ -92,7 +92,7 @@ export class Doorkeeper {
     const oldest = crowd.find((guest) => !guest.isExpected);
     if (oldest === undefined) return false;
     this.#leave(oldest);
-    turnAway(oldest.channel);
+    turnAway(oldest.channel, 'its place was given to a newer connection');
     return true;
   }
 
@@ -203,12 +203,12 @@ export class Doorkeeper {
 }
 
 /** There is no place for it. Not waited for: a place to wait in is what there is none of. */
-function turnAway(channel: Channel): void {
+function turnAway(channel: Channel, why: string): void {
   const text = 'too many connections have not said who they are';
   channel.write([
     encodeHandshake({ type: HandshakeType.Refuse, code: 'busy', text, holding: undefined }),
   ]);
-  channel.destroy(new Error('its place was given to a newer connection'));
+  channel.destroy(new Error(why));
 }
 
 /** Begins with no name of a node. */
