@@ -8,7 +8,7 @@ import { textOf } from '../given.ts';
 import type { LogIndex } from '../raft/index.ts';
 import type { Identity } from '../storage/index.ts';
 import type { MemberRecord } from './members.ts';
-import type { NodePhase, RequestId, StateMachine } from './types.ts';
+import type { NodePhase, RequestId } from './types.ts';
 
 /** What ends a node's part: an error of ours as it is, anything else as a bug, here or in a part of one's own. */
 export function toFailure(cause: unknown): ClusterError {
@@ -20,9 +20,9 @@ export function storageFailure(cause: unknown): ClusterError {
   return named('DISK_FAILED', 'the storage failed', cause);
 }
 
-/** What the state machine threw in that call: an error of ours as it is, anything else as a bug of it. */
-export function machineFailure(call: keyof StateMachine, cause: unknown): ClusterError {
-  return named('STATE_MACHINE_FAILED', `${call} of the state machine threw`, cause);
+/** What the machine threw while it was captured: an error of ours as it is, anything else as a bug of it. */
+export function snapshotFailure(cause: unknown): ClusterError {
+  return named('STATE_MACHINE_FAILED', 'snapshot of the state machine threw', cause);
 }
 
 /** The same, of commands that it was given: with the entry, so that they can be found in the log. */

@@ -97,7 +97,7 @@ describe('N-5 a member that was removed', () => {
     storage.writeFact = () => Promise.reject(new ClusterError('DISK_FULL', 'no space left'));
     departure.mark(IDENTITY);
     await departure.marked;
-    expect(happened).toEqual(['member.notMarked']);
+    expect(happened).toEqual(['folder.notMarked']);
   });
 
   it('ends no more once it is stopped', async () => {

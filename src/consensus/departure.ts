@@ -14,7 +14,6 @@
  * out by itself, for silence is no proof; it does no harm, and its status says that it leaves and what to do.
  */
 import { ClusterError } from '../errors.ts';
-import { textOf } from '../given.ts';
 import type { Identity } from '../storage/index.ts';
 import type { Timer } from '../world/index.ts';
 import { removedFrom } from './complaints.ts';
@@ -89,9 +88,8 @@ export class Departure {
 
   /** It was told, by its peers or by the log. */
   mark(identity: Identity): void {
-    this.#marking ??= markRemoved(this.#host.storage, identity).catch((error: unknown) => {
-      this.#host.world.logger.warn('member.notMarked', { error: textOf(error) });
-    });
+    const { storage, world } = this.#host;
+    this.#marking ??= markRemoved({ storage, logger: world.logger }, identity);
   }
 
   stop(): void {

@@ -3,7 +3,9 @@
  * does not know is refused: guessing at what a node must not forget is how it forgets.
  */
 import { ClusterError } from '../errors.ts';
+import { textOf } from '../given.ts';
 import type { Storage } from '../storage/index.ts';
+import type { Logger } from '../world/index.ts';
 
 const VERSION = 1;
 
@@ -11,6 +13,28 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export async function writeFact(storage: Storage, name: string, fields: Fields): Promise<void> {
   await storage.writeFact(name, Buffer.from(JSON.stringify({ version: VERSION, ...fields })));
+}
+
+/** Whose folder is marked, and who says so when that fails. */
+export interface Markable {
+  readonly storage: Storage;
+  readonly logger: Logger;
+}
+
+/**
+ * A fact that keeps a node from being started from this folder again. Does not reject: the node ends in
+ * any case. It says so where there is no mark: the folder may be started again, with what is wrong in it.
+ */
+export async function markFolder(
+  { storage, logger }: Markable,
+  name: string,
+  fields: Fields,
+): Promise<void> {
+  try {
+    await writeFact(storage, name, fields);
+  } catch (error) {
+    logger.error('folder.notMarked', { mark: name, error: textOf(error) });
+  }
 }
 
 /** @throws ClusterError DATA_DIR_FORMAT, DATA_CORRUPT. */

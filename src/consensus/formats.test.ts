@@ -172,7 +172,7 @@ describe('on disk', () => {
       await storage.writeFact('incarnations', Buffer.from(text as string));
       await expect(new Admission(storage, members).load()).rejects.toMatchObject({ code });
     }
-    await markRemoved(storage, identity);
+    await markRemoved(parts, identity);
     expect(await fact('removed')).toBe('{"version":1,"raftId":1}');
   });
 });

@@ -18,7 +18,7 @@ import { RESULT_BYTES_MAX } from '../limits.ts';
 import type { LogIndex } from '../raft/index.ts';
 import type { SnapshotSection } from '../storage/index.ts';
 import { CompactResult } from './compact-result.ts';
-import { machineFailure } from './complaints.ts';
+import { snapshotFailure } from './complaints.ts';
 import { NODE_CODES_FROM, NodeResultCode } from './sessions.ts';
 import type { CommandResult, StateMachine } from './types.ts';
 
@@ -78,15 +78,6 @@ function faultOf(answer: unknown): string | undefined {
   return `one whose bytes are ${shown(bytes)}${why}`;
 }
 
-/** What the machine answers to a call. @throws ClusterError: its own, or STATE_MACHINE_FAILED. */
-export function askMachine<T>(call: keyof StateMachine, ask: () => T): T {
-  try {
-    return ask();
-  } catch (error) {
-    throw machineFailure(call, error);
-  }
-}
-
 /** Nobody waits for it; should it fail as well, that must not end the process. */
 function leaveAlone(value: unknown): void {
   if (value instanceof Promise) value.catch(() => undefined);
@@ -115,6 +106,15 @@ export function resultTooLarge({ bytes }: CommandResult, index: LogIndex): Clust
       `${RESULT_BYTES_MAX} can be kept and sent. Do not repeat it; let the command answer less`,
     { details: { index, bytes: length, max: RESULT_BYTES_MAX } },
   );
+}
+
+/** The machine's part of a snapshot. @throws ClusterError: its own, or STATE_MACHINE_FAILED. */
+export function captureSections(machine: StateMachine): readonly SnapshotSection[] {
+  try {
+    return checkSections(machine.snapshot());
+  } catch (error) {
+    throw snapshotFailure(error);
+  }
 }
 
 /** @throws ClusterError STATE_MACHINE_FAILED. */
@@ -164,7 +164,7 @@ async function* checkedChunks(
       yield chunk;
     }
   } catch (error) {
-    throw machineFailure('snapshot', error);
+    throw snapshotFailure(error);
   }
 }
 

@@ -75,8 +75,8 @@ export class NodeLife implements PartsOwner {
   readonly #end = new Interruption();
   #stopping: Promise<void> | undefined;
   readonly pauses: Pauses;
-  /** The mark of quarantine is being written. */
-  #marking: Promise<unknown> | undefined;
+  /** Marks that are being written; that of a removal is its departure's. */
+  readonly #marks: Promise<void>[] = [];
 
   /** `perform` does on this node, while it leads, what another one asks for. */
   constructor(
@@ -252,7 +252,7 @@ export class NodeLife implements PartsOwner {
 
   /** Resolves when no mark is being written. */
   get #marked(): Promise<unknown> {
-    return Promise.all([this.#marking, this.#departure.marked]);
+    return Promise.all([...this.#marks, this.#departure.marked]);
   }
 
   async #ends(work: Promise<unknown> | undefined): Promise<boolean> {
@@ -286,7 +286,7 @@ export class NodeLife implements PartsOwner {
     this.#failure = error;
     // Its peers may have told it, and not the log.
     if (error.code === 'MEMBER_REMOVED' && this.#live) this.#departure.mark(this.#live.identity);
-    if (error.code === 'DATA_ROLLED_BACK') this.#marking = markRolledBack(this.parts, error);
+    if (error.code === 'DATA_ROLLED_BACK') this.#marks.push(markRolledBack(this.parts, error));
     this.parts.logger.error('node.failed', { code: error.code, error: error.message });
     const told = `node ${this.nodeId} has stopped taking part: ${error.message}`;
     this.#shutDown(new ClusterError('NODE_FAILED', told, { cause: error }));
@@ -395,7 +395,7 @@ export class NodeLife implements PartsOwner {
     this.#divergence = divergence;
     logger.error('state.diverged', { verdict, ...divergence });
     if (verdict !== 'we-differ') return;
-    this.#marking = Promise.all([this.#marking, markQuarantined(this.parts, divergence)]);
+    this.#marks.push(markQuarantined(this.parts, divergence));
     this.fail(stateDiverged(this.nodeId, divergence));
   }
 
@@ -413,8 +413,8 @@ export class NodeLife implements PartsOwner {
       const message = `node ${this.nodeId} failed: ${this.#failure.message}`;
       throw new ClusterError('NODE_FAILED', message, { cause: this.#failure });
     }
-    if (this.#phase === 'new' || this.#phase === 'starting')
-      throw notStarted(this.nodeId, this.#phase);
+    const phase = this.#phase;
+    if (phase === 'new' || phase === 'starting') throw notStarted(this.nodeId, phase);
     throw new ClusterError('NODE_STOPPED', `node ${this.nodeId} is stopped; ask another node`);
   }
 

@@ -4,25 +4,15 @@
  * Only an empty folder, as a new member, is a way back.
  */
 import { ClusterError } from '../errors.ts';
-import { textOf } from '../given.ts';
 import type { Storage } from '../storage/index.ts';
-import type { Logger } from '../world/index.ts';
-import { readFact, writeFact } from './facts.ts';
+import { type Markable, markFolder, readFact } from './facts.ts';
 import type { Divergence } from './types.ts';
 
 const FACT = 'quarantine';
 
-/** Does not reject: the node ends in any case. */
-export async function markQuarantined(
-  { logger, storage }: { readonly logger: Logger; readonly storage: Storage },
-  divergence: Divergence,
-): Promise<void> {
-  try {
-    await writeFact(storage, FACT, { ...divergence });
-  } catch (error) {
-    // Without it the folder may be started again, with what is wrong in it.
-    logger.error('state.notMarked', { error: textOf(error) });
-  }
+/** Does not reject. */
+export function markQuarantined(of: Markable, divergence: Divergence): Promise<void> {
+  return markFolder(of, FACT, { ...divergence });
 }
 
 /** @throws ClusterError STATE_DIVERGED. */

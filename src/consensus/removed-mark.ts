@@ -6,12 +6,13 @@
  */
 import type { Identity, Storage } from '../storage/index.ts';
 import { removedFrom } from './complaints.ts';
-import { readFact, writeFact } from './facts.ts';
+import { type Markable, markFolder, readFact } from './facts.ts';
 
 const FACT = 'removed';
 
-export async function markRemoved(storage: Storage, { raftId }: Identity): Promise<void> {
-  await writeFact(storage, FACT, { raftId });
+/** Does not reject. */
+export function markRemoved(of: Markable, { raftId }: Identity): Promise<void> {
+  return markFolder(of, FACT, { raftId });
 }
 
 /** @throws ClusterError MEMBER_REMOVED. */

@@ -18,7 +18,7 @@ import { resultLength, writeResult } from './compact-result.ts';
 import { applyFailure } from './complaints.ts';
 import { CommandKind, PartCursor } from './envelope.ts';
 import { restoreMachine } from './machine-restore.ts';
-import { askMachine, checkResults, checkSections } from './machine-results.ts';
+import { captureSections, checkResults } from './machine-results.ts';
 import { type Founder, type MemberRecord, MemberTable } from './members.ts';
 import { decodeNodeSection, encodeNodeSection, NODE_SECTION } from './node-section.ts';
 import { NodeResultCode, PENDING, SessionTable } from './sessions.ts';
@@ -137,7 +137,7 @@ export class Replica {
       name: NODE_SECTION,
       chunks: encodeNodeSection(state, this.sessions.records()),
     };
-    return [node, ...askMachine('snapshot', () => checkSections(this.#machine.snapshot()))];
+    return [node, ...captureSections(this.#machine)];
   }
 
   /** Where it fails the state stays half restored, for good: the node is to end. */

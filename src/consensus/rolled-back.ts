@@ -5,11 +5,9 @@
  * anew, and let the node in. So the folder is marked, for good.
  */
 import { ClusterError } from '../errors.ts';
-import { textOf } from '../given.ts';
 import { type Message, MessageType, type RawNode } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
-import type { Logger } from '../world/index.ts';
-import { readFact, writeFact } from './facts.ts';
+import { type Markable, markFolder, readFact } from './facts.ts';
 
 const FACT = 'rolled-back';
 
@@ -31,17 +29,9 @@ export function rolledBack(lastIndex: number, acknowledged: number): ClusterErro
   );
 }
 
-/** Does not reject: the node ends in any case. */
-export async function markRolledBack(
-  { logger, storage }: { readonly logger: Logger; readonly storage: Storage },
-  { details }: ClusterError,
-): Promise<void> {
-  try {
-    await writeFact(storage, FACT, { ...details });
-  } catch (error) {
-    // Without it the folder may be started again, and the next leader lets it in.
-    logger.error('data.notMarked', { error: textOf(error) });
-  }
+/** Does not reject. */
+export function markRolledBack(of: Markable, { details }: ClusterError): Promise<void> {
+  return markFolder(of, FACT, { ...details });
 }
 
 /** @throws ClusterError DATA_ROLLED_BACK. */

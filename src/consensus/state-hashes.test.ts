@@ -273,7 +273,7 @@ describe('a planted divergence', () => {
     await new Promise((resolve) => setImmediate(resolve));
     goOn();
     await told;
-    expect(happened.slice(-2)).toEqual([isFull ? 'state.notMarked' : 'marked', 'told']);
+    expect(happened.slice(-2)).toEqual([isFull ? 'folder.notMarked' : 'marked', 'told']);
   });
 
   it('is told although the disk never answers', async () => {
