@@ -6,6 +6,11 @@
  * entered exactly once, however often it was sent. A revision that two requests were told is a fork, or a
  * request that was applied twice; a revision that nobody was told is a change that nobody asked for.
  */
+import { machineMs, type Span } from './machine-witness.ts';
+
+/** Shorter ones are what a write takes. */
+const SILENCE_MS = 100;
+
 export interface Chain {
   /** What each swap found, and what it put there. */
   readonly swaps: Map<string, string>;
@@ -27,14 +32,14 @@ export class Ledger {
   refused = 0;
   readonly #revisions = new Set<number>();
   #highestRevision = 0;
-  #lastAckAt: number = performance.now();
-  #longestGapMs = 0;
+  #lastAckMs: number = machineMs();
+  #silences: Span[] = [];
 
   /** `revision` undefined: it was acknowledged, and changed nothing. */
   acknowledge(revision: number | undefined): void {
-    const now = performance.now();
-    this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastAckAt);
-    this.#lastAckAt = now;
+    const nowMs = machineMs();
+    if (nowMs - this.#lastAckMs >= SILENCE_MS) this.#silences.push([this.#lastAckMs, nowMs]);
+    this.#lastAckMs = nowMs;
     this.acknowledged++;
     if (revision === undefined) {
       this.unchanged++;
@@ -56,13 +61,13 @@ export class Ledger {
     return this.#highestRevision;
   }
 
-  beginGap(): void {
-    this.#longestGapMs = 0;
+  forgetSilences(): void {
+    this.#silences = [];
   }
 
-  /** Longest time without an acknowledged write since `beginGap`, the present silence included. */
-  get gapMs(): number {
-    return Math.max(this.#longestGapMs, performance.now() - this.#lastAckAt);
+  /** Times without an acknowledged write, each of 100 ms at least, and the present one however short. */
+  get silences(): readonly Span[] {
+    return [...this.#silences, [this.#lastAckMs, machineMs()]];
   }
 
   /** Enters into `expected` what counters, accounts and chains must hold now. */

@@ -4,14 +4,15 @@
  */
 import type { RecorderAnswer, RecorderOrder } from './recorder.ts';
 
-/** `[from, to]`, in ms of the machine's monotonic clock: it should have run in between, and did not. */
-export type Standstill = readonly [number, number];
+/** `[from, to]`, in ms of the machine's monotonic clock, the same in all of its processes. */
+export type Span = readonly [number, number];
 
 const LOOKS_EVERY_MS = 5;
 /** Longer than a process that has slept waits for its turn where others are merely busy. */
 const LATE_MS = 20;
 
-let standstills: Standstill[] = [];
+/** It should have run then, and did not. */
+let standstills: Span[] = [];
 
 function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
@@ -24,7 +25,7 @@ setInterval(() => {
   dueMs = atMs + LOOKS_EVERY_MS;
 }, LOOKS_EVERY_MS);
 
-function answer(message: RecorderAnswer<Standstill>): void {
+function answer(message: RecorderAnswer<Span>): void {
   process.send?.(message);
 }
 

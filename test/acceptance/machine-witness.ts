@@ -3,15 +3,21 @@
  * shared machine both processors are taken away for tenths of a second, and whoever is measured then
  * looks guilty of it.
  */
-import type { Standstill } from './machine-witness-process.ts';
+import type { Span } from './machine-witness-process.ts';
 import { Recorder } from './recorder.ts';
 
-export type { Standstill };
+export type { Span };
+
+/** A time in which what was waited for did not come; `ownMs`: without the machine's standstills. */
+export interface Gap {
+  readonly allMs: number;
+  readonly ownMs: number;
+}
 
 export class MachineWitness {
-  readonly #recorder: Recorder<Standstill>;
+  readonly #recorder: Recorder<Span>;
 
-  private constructor(recorder: Recorder<Standstill>) {
+  private constructor(recorder: Recorder<Span>) {
     this.#recorder = recorder;
   }
 
@@ -19,8 +25,8 @@ export class MachineWitness {
     return new MachineWitness(await Recorder.start('machine-witness-process.js', {}));
   }
 
-  /** All since the last call. */
-  take(): Promise<readonly Standstill[]> {
+  /** All standstills since the last call. */
+  take(): Promise<readonly Span[]> {
     return this.#recorder.take();
   }
 
@@ -29,15 +35,26 @@ export class MachineWitness {
   }
 }
 
-/** How much of a span of time the machine stood still, in ms. */
-export function stoodStill(
-  standstills: readonly Standstill[],
-  beginMs: number,
-  endMs: number,
-): number {
-  let sum = 0;
+/** Now, by the clock of spans. */
+export function machineMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export function gapOf([beginMs, endMs]: Span, standstills: readonly Span[]): Gap {
+  let ownMs = endMs - beginMs;
   for (const [fromMs, toMs] of standstills) {
-    sum += Math.max(0, Math.min(toMs, endMs) - Math.max(fromMs, beginMs));
+    ownMs -= Math.max(0, Math.min(toMs, endMs) - Math.max(fromMs, beginMs));
   }
-  return sum;
+  return { allMs: endMs - beginMs, ownMs };
+}
+
+/** Of all that are not the machine's doing. */
+export function longest(gaps: readonly Gap[]): Gap {
+  return gaps.reduce((most, gap) => (gap.ownMs > most.ownMs ? gap : most), { allMs: 0, ownMs: 0 });
+}
+
+/** `120 ms`, and how long it was with the machine's standstills if there were any. */
+export function told({ allMs, ownMs }: Gap): string {
+  const own = `${Math.round(ownMs)} ms`;
+  return allMs - ownMs < 1 ? own : `${own} (${Math.round(allMs)} with the machine's standstills)`;
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Cluster, type NodeFacts } from './cluster.ts';
 import { CommandProcess, runCommand } from './daemon-process.ts';
 import { expectCommand, expectEnd } from './expecting.ts';
+import { gapOf, longest, MachineWitness, told } from './machine-witness.ts';
 import { MembersLoad } from './members-load.ts';
 import type { Report } from './report.ts';
 import { compareWithNode } from './verify.ts';
@@ -35,16 +36,20 @@ export async function members(report: Report, { isQuick }: MembersOptions): Prom
   const cluster = await Cluster.make({ name: 'members', newcomers: 2, extra: EXTRA });
   const load = new MembersLoad();
   const stage = { isQuick, report, cluster, load };
+  const witness = await MachineWitness.start();
   /** In full, each state of the cluster is looked at for a while longer. */
   const restMs = isQuick ? 0 : 2_000;
   try {
     for (const part of [grow, refuseTheTaken, replaceTheWiped, removeTheLeader, shrink]) {
-      load.ledger.beginGap();
+      load.ledger.forgetSilences();
+      await witness.take();
       await part(stage);
       await pause(restMs);
-      const gap = Math.round(load.ledger.gapMs);
-      const longest = `longest time without an acknowledged write ${gap} ms`;
-      report.check(gap <= GAP_MS_MAX, 'the writes went on meanwhile', longest);
+      const { silences } = load.ledger;
+      const standstills = await witness.take();
+      const gap = longest(silences.map((span) => gapOf(span, standstills)));
+      const seen = `longest time without an acknowledged write ${told(gap)}`;
+      report.check(gap.ownMs <= GAP_MS_MAX, 'the writes went on meanwhile', seen);
     }
     await load.finish();
     await checkAll(stage, 'at the end');
@@ -56,6 +61,7 @@ export async function members(report: Report, { isQuick }: MembersOptions): Prom
     report.check(false, 'members', error instanceof Error ? error.stack : String(error));
     for (const id of ['n1', 'n2', 'n3', 'n4', 'n5']) report.note(`${id}:\n${cluster.logTail(id)}`);
   } finally {
+    await witness.close();
     await cluster.remove();
   }
 }
@@ -89,7 +95,7 @@ async function grow(stage: Stage): Promise<void> {
   await cluster.startAll();
   await load.start(['n1', 'n2', 'n3', 'n4', 'n5'].map((id) => cluster.node(id).clients));
   await writesGoOn(stage, 'at first');
-  load.ledger.beginGap();
+  load.ledger.forgetSilences();
   await early.ready(READY_MS);
   cluster.joined('n4');
   await untilVotes(cluster, 'n4');

@@ -1,7 +1,7 @@
 /** Goal: a gap is never hidden. Method: stretches made by hand, the machine's standstills among them. */
 import { expect, it } from 'vitest';
 
-import { stoodStill } from './machine-witness.ts';
+import { gapOf } from './machine-witness.ts';
 import { gapsOf, type Heartbeat } from './wire-tap.ts';
 
 function beats(...atMs: readonly number[]): Heartbeat[] {
@@ -29,7 +29,7 @@ it('takes the standstills of the machine out of a gap, and nothing else', () => 
 });
 
 it('counts only the part of a standstill that lies within', () => {
-  expect(stoodStill([[10, 20]], 0, 100)).toBe(10);
-  expect(stoodStill([[10, 20]], 12, 15)).toBe(3);
-  expect(stoodStill([[10, 20]], 20, 30)).toBe(0);
+  expect(gapOf([0, 100], [[10, 20]]).ownMs).toBe(90);
+  expect(gapOf([12, 15], [[10, 20]]).ownMs).toBe(0);
+  expect(gapOf([20, 30], [[10, 20]]).ownMs).toBe(10);
 });

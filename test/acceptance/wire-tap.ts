@@ -4,7 +4,7 @@
  */
 import { freePorts } from '../free-ports.ts';
 import type { Cluster } from './cluster.ts';
-import { type Standstill, stoodStill } from './machine-witness.ts';
+import { type Gap, gapOf, type Span } from './machine-witness.ts';
 import { Recorder } from './recorder.ts';
 import type { Heartbeat, TapOrder } from './wire-tap-process.ts';
 
@@ -62,13 +62,7 @@ export interface Stretch {
   readonly beginMs: number;
   readonly endMs: number;
   readonly heartbeats: readonly Heartbeat[];
-  readonly standstills: readonly Standstill[];
-}
-
-/** A time without heartbeats, in ms; `ownMs` is what is left of it without the machine's standstills. */
-export interface Gap {
-  readonly allMs: number;
-  readonly ownMs: number;
+  readonly standstills: readonly Span[];
 }
 
 /**
@@ -77,9 +71,5 @@ export interface Gap {
  */
 export function gapsOf({ beginMs, endMs, heartbeats, standstills }: Stretch): Gap[] {
   const edges = [beginMs, ...heartbeats.map(([, , atMs]) => atMs), endMs];
-  return edges.slice(1).map((atMs, i) => {
-    const fromMs = edges[i] ?? beginMs;
-    const allMs = atMs - fromMs;
-    return { allMs, ownMs: allMs - stoodStill(standstills, fromMs, atMs) };
-  });
+  return edges.slice(1).map((atMs, i) => gapOf([edges[i] ?? beginMs, atMs], standstills));
 }

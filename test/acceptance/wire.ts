@@ -22,12 +22,12 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 
 import { Cluster } from './cluster.ts';
-import { MachineWitness, stoodStill } from './machine-witness.ts';
+import { type Gap, gapOf, longest, MachineWitness, machineMs, told } from './machine-witness.ts';
 import type { Report } from './report.ts';
 import { pause, until } from './waiting.ts';
 import { Flood } from './wire-flood.ts';
 import { WireLoad } from './wire-load.ts';
-import { between, type Gap, gapsOf, onLastConnection, type Stretch, WireTap } from './wire-tap.ts';
+import { between, gapsOf, onLastConnection, type Stretch, WireTap } from './wire-tap.ts';
 
 export interface WireOptions {
   readonly isQuick: boolean;
@@ -197,7 +197,8 @@ async function inTurn(scene: Scene, turns: number, found: Found): Promise<void> 
 }
 
 function isDisturbed({ beginMs, endMs, standstills }: Stretch): boolean {
-  return stoodStill(standstills, beginMs, endMs) > DISTURBED_SHARE * (endMs - beginMs);
+  const { allMs, ownMs } = gapOf([beginMs, endMs], standstills);
+  return allMs - ownMs > DISTURBED_SHARE * allMs;
 }
 
 async function goOn({ cluster, leader, victim }: Scene): Promise<void> {
@@ -330,11 +331,6 @@ async function linksCut({ report, tap, leader, victim, other }: Scene): Promise<
 
 // ---- help ---------------------------------------------------------------------------------------
 
-/** By the clock that the tap reads, too. */
-function machineMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
-
 async function during({ tap, witness }: Scene, work: () => Promise<void>): Promise<Stretch> {
   await Promise.all([tap.take(), witness.take()]);
   const beginMs = machineMs();
@@ -346,11 +342,11 @@ async function during({ tap, witness }: Scene, work: () => Promise<void>): Promi
 }
 
 function noLongGap(report: Report, to: string, found: readonly Gap[]): void {
-  const longest = Math.max(0, ...found.map(({ ownMs }) => ownMs));
+  const most = longest(found);
   report.check(
-    found.length > 0 && longest <= GAP_MS_MAX,
+    found.length > 0 && most.ownMs <= GAP_MS_MAX,
     `no gap to ${to} takes a third of an election timeout (${GAP_MS_MAX.toFixed(0)} ms)`,
-    `longest ${longest.toFixed(1)} ms`,
+    `longest ${told(most)}`,
   );
 }
 
@@ -422,14 +418,13 @@ function header(report: Report): void {
   report.note('gaps between heartbeats, ms     n     p50     p99   p99.9     max');
 }
 
-/** The machine's standstills are told beside it: how long all of them took, and the longest gap with them. */
 function row(report: Report, name: string, gaps: readonly Gap[]): void {
   const cells = [0.5, 0.99, 0.999, 1].map((part) => quantile(gaps, part).toFixed(1).padStart(8));
-  const standstillMs = gaps.reduce((sum, { allMs, ownMs }) => sum + allMs - ownMs, 0);
-  const longest = Math.max(0, ...gaps.map(({ allMs }) => allMs));
-  const told =
-    standstillMs === 0
-      ? ''
-      : `   without ${standstillMs.toFixed(0)} ms in which the machine stood still (max with them ${longest.toFixed(1)})`;
-  report.note(`${name.padEnd(26)}${String(gaps.length).padStart(7)}${cells.join('')}${told}`);
+  const stoodStillMs = gaps.reduce((sum, { allMs, ownMs }) => sum + allMs - ownMs, 0);
+  const most = Math.max(0, ...gaps.map(({ allMs }) => allMs));
+  report.note(`${name.padEnd(26)}${String(gaps.length).padStart(7)}${cells.join('')}`);
+  if (stoodStillMs < 1) return;
+  report.note(
+    `  without ${Math.round(stoodStillMs)} ms in which the machine stood still; max with them ${most.toFixed(1)}`,
+  );
 }
