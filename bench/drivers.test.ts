@@ -16,7 +16,6 @@ import { findGoProgram, type GoProgram } from './peers/go-programs.ts';
 import { hashicorpNode } from './peers/raft-node-command.ts';
 import { servesReads } from './restart/probe.ts';
 
-const TIMEOUT_MS = 120_000;
 const KEYS = 20;
 const SHORT = { warmSeconds: 0.05, seconds: 0.1 } as const;
 const TIMED_SECONDS_MAX = 10;
@@ -39,7 +38,7 @@ async function timed(load: (seconds: number) => Promise<LoadResult>): Promise<Lo
   }
 }
 
-describe('the load driver', { timeout: TIMEOUT_MS }, () => {
+describe('the load driver', () => {
   let cluster: QuorateCluster;
   const driver = new LoadDriver();
   const spec = (more: Partial<LoadSpec>): Omit<LoadSpec, 'kind'> => ({
@@ -55,12 +54,12 @@ describe('the load driver', { timeout: TIMEOUT_MS }, () => {
 
   beforeAll(async () => {
     cluster = await QuorateCluster.start({ members: 1 });
-  }, TIMEOUT_MS);
+  });
 
   afterAll(async () => {
     await driver.stop();
     await cluster.stop();
-  }, TIMEOUT_MS);
+  });
 
   it('puts exactly as many as it says', async () => {
     const result = await driver.load(spec({ total: 3 * KEYS }));
@@ -92,7 +91,7 @@ describe('the load driver', { timeout: TIMEOUT_MS }, () => {
   it('watches, and is told', async () => {
     await driver.watch([cluster.door('n1')], 2 * KEYS, KEYS);
     await driver.load(spec({ total: KEYS }));
-    await expect.poll(() => driver.watched(), { timeout: 10_000 }).toBe(2 * KEYS);
+    await expect.poll(() => driver.watched()).toBe(2 * KEYS);
   });
 
   it('traces, and knows when nothing was acknowledged', async () => {
@@ -109,9 +108,6 @@ describe('the load driver', { timeout: TIMEOUT_MS }, () => {
 
 it.each(SYNC_WAYS)(
   'the bare pipeline with %s acknowledges, also to a client that comes later',
-  {
-    timeout: TIMEOUT_MS,
-  },
   async (way) => {
     const ceiling = await Ceiling.start(way);
     const driver = new LoadDriver();
@@ -133,7 +129,7 @@ it.each(SYNC_WAYS)(
   },
 );
 
-it('embedded nodes propose to themselves', { timeout: TIMEOUT_MS }, async () => {
+it('embedded nodes propose to themselves', async () => {
   const cluster = await EmbeddedCluster.start('quorate', quorateNode);
   try {
     isSound(
@@ -163,7 +159,7 @@ function pathOf(name: GoProgram): string {
 const noEtcd = whyNot('etcdload', etcdVersion() !== undefined, ETCD_MISSING);
 const noRaft = whyNot('raftload');
 
-describe('the drivers in Go', { timeout: TIMEOUT_MS }, () => {
+describe('the drivers in Go', () => {
   it.skipIf(noEtcd !== undefined)(`etcd${noEtcd === undefined ? '' : `: ${noEtcd}`}`, async () => {
     const path = pathOf('etcdload');
     const cluster = await EtcdCluster.start(1);

@@ -13,7 +13,7 @@ import { expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const GUIDE = join(ROOT, 'docs/guides/conformance.md');
 
-it('the state machine of docs/guides/conformance.md passes', { timeout: 60_000 }, async () => {
+it('the state machine of docs/guides/conformance.md passes', async () => {
   const page = readFileSync(GUIDE, 'utf8');
   const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map((match) => match[1] ?? '');
   const block = blocks.find((text) => text.includes('stateMachineConformance({')) ?? '';

@@ -57,7 +57,7 @@ describe.each(Object.keys(SUITES))('on a %s of which every method', (suite) => {
 });
 
 describe('a part that rejects everything from some call on', () => {
-  it('a storage', { timeout: 60_000 }, async () => {
+  it('a storage', async () => {
     const unhandled = await unhandledIn(async () => {
       for (let after = 1; after <= 16; after++) {
         const rig = memoryRig((storage) => breaking(storage, after));
@@ -70,7 +70,7 @@ describe('a part that rejects everything from some call on', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('a transport', { timeout: 60_000 }, async () => {
+  it('a transport', async () => {
     const unhandled = await unhandledIn(async () => {
       for (const after of [0, 1, 2]) {
         const rig = memoryTcpRig((transport) => breaking(transport, after));
@@ -81,7 +81,7 @@ describe('a part that rejects everything from some call on', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('an engine', { timeout: 60_000 }, async () => {
+  it('an engine', async () => {
     const unhandled = await unhandledIn(async () => {
       for (const after of [1, 2, 3, 5]) {
         const rig = memoryEngineRig((engine) => breaking(engine, after));

@@ -11,7 +11,6 @@ import { describe, expect, it } from 'vitest';
 import { freePorts } from '../test/free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const TIMEOUT_MS = 60_000;
 const SIMULATION_MS = 180_000;
 
 function run(name: string, ...args: string[]): Promise<{ code: number; output: string }> {
@@ -33,7 +32,7 @@ function node(path: string, ...args: string[]): Promise<{ code: number; output: 
   });
 }
 
-it('smallest.ts counts on three nodes, in under 40 lines', { timeout: TIMEOUT_MS }, async () => {
+it('smallest.ts counts on three nodes, in under 40 lines', async () => {
   const { code, output } = await run('smallest', String((await freePorts(3, { inRow: true }))[0]));
   const expected = 'a added 1: 1\nb added 2: 3\nc added 3: 6\na counts 6\nb counts 6\nc counts 6\n';
   expect({ code, output }).toEqual({ code: 0, output: expected });
@@ -41,17 +40,13 @@ it('smallest.ts counts on three nodes, in under 40 lines', { timeout: TIMEOUT_MS
   expect(lines).toBeLessThan(40);
 });
 
-it('own-transport.ts carries three nodes, and keeps the contract', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('own-transport.ts carries three nodes, and keeps the contract', async () => {
   const { code, output } = await run('own-transport');
   const expected = 'a has 21\nb has 21\nc has 21\ntransport: 21 passed, 0 failed, 2 skipped\n';
   expect({ code, output }).toEqual({ code: 0, output: expected });
 });
 
-it('raw-core.ts: three bare cores agree, the crashed one too, in under 80 lines', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('raw-core.ts: three bare cores agree, the crashed one too, in under 80 lines', async () => {
   const { code, output } = await run('raw-core');
   const all = 'applied red, green, blue\n';
   expect({ code, output }).toEqual({ code: 0, output: `n1 ${all}n2 ${all}n3 ${all}` });
@@ -59,9 +54,7 @@ it('raw-core.ts: three bare cores agree, the crashed one too, in under 80 lines'
   expect(lines).toBeLessThan(80);
 });
 
-it('own-state-machine-check.ts tells the right one from the wrong one', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('own-state-machine-check.ts tells the right one from the wrong one', async () => {
   const { code, output } = await run('own-state-machine-check');
   expect(code, output).toBe(0);
   expect(output).toContain('Jobs: 12 passed, 0 failed, 5 skipped\n');
@@ -76,15 +69,13 @@ describe('simulate-a-machine.ts and simulate-a-broken-machine.ts', () => {
   /** Restarts and snapshots: what the broken one does not bear. */
   const MODE = ['--mode', 'crashing'];
 
-  it('nothing is found in the one that is right', { timeout: SIMULATION_MS }, async () => {
+  it('nothing is found in the one that is right', async () => {
     const { code, output } = await quorateSim('simulate-a-machine', '--seeds', '1..1', ...MODE);
     expect(code, output).toBe(0);
     expect(output).toMatch(/no violation\n$/);
   });
 
-  it('what is not deterministic in the other one is found, named and made small', {
-    timeout: SIMULATION_MS,
-  }, async () => {
+  it('what is not deterministic in the other one is found, named and made small', async () => {
     const flags = ['--seeds', '1..20', '--stop-at-first', ...MODE];
     const { code, output } = await quorateSim('simulate-a-broken-machine', ...flags);
     expect(code, output).toBe(1);

@@ -25,7 +25,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-it('answers questions, line by line', { timeout: TIMEOUT_MS }, async () => {
+it('answers questions, line by line', async () => {
   const child = start(ECHO);
   expect(await child.line((line) => line === 'ready', TIMEOUT_MS)).toBe('ready');
   expect(await child.ask({ number: 7 }, TIMEOUT_MS)).toEqual({ number: 7 });
@@ -36,18 +36,14 @@ it('answers questions, line by line', { timeout: TIMEOUT_MS }, async () => {
   expect(isAlive(child.pid)).toBe(false);
 });
 
-it('tells who waits that it ended, with what it complained of', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('tells who waits that it ended, with what it complained of', async () => {
   const child = start(`console.error('no such disk'); process.exit(3);`);
   const waiting = child.line(() => false, TIMEOUT_MS);
   await expect(waiting).rejects.toThrow('child: it ended with 3\nno such disk');
   await expect(child.line(() => false, TIMEOUT_MS)).rejects.toThrow('no such disk');
 });
 
-it('leaves no process and no folder behind when its parent breaks', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('leaves no process and no folder behind when its parent breaks', async () => {
   const url = pathToFileURL(program('bench/processes/child')).href;
   const text = `import { Child, makeFolder } from '${url}';
     const child = new Child(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { name: 'idler' });

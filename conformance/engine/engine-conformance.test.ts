@@ -18,7 +18,7 @@ describe('EmbeddedEngine, on disks and loopback', () => {
 const BROKEN = [...BROKEN_ENGINES, ...BROKEN_SUBMITS];
 
 describe('the suite finds, for the right reason, an engine that', () => {
-  it.each(BROKEN)('$name', { timeout: 120_000 }, async ({ wrap, ...expected }) => {
+  it.each(BROKEN)('$name', async ({ wrap, ...expected }) => {
     const rig = { ...memoryEngineRig(wrap()), patienceMs: 2_000 };
     await expectBroken(engineConformance(rig), expected);
   });

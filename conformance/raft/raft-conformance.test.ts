@@ -33,7 +33,7 @@ it('our own scripts pass', () => {
 describe.skipIf(!existsSync(CORPUS))(
   'the corpus (skipped unless QUORATE_RAFT_CORPUS names a folder)',
   () => {
-    it('passes', { timeout: 60_000 }, () => {
+    it('passes', () => {
       expectAllPass(CORPUS, 1);
     });
   },

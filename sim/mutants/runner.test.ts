@@ -119,7 +119,7 @@ it('tells found from missed, and leaves build and sources as they were', async (
   expect(lines.join('\n')).toContain('src-multiplies: found by adding at seed 7 (calm, kv)');
   expect(readFileSync(join(root, 'src', 'sum.ts'), 'utf8')).toBe(SOURCE);
   expect(readFileSync(join(root, 'dist', 'src', 'sum.js'), 'utf8')).toContain('a + b');
-}, 60_000);
+});
 
 it('does not count a program that breaks down, or a run that fails by itself', async () => {
   plant('src-breaks', 'a === 1 ? 99 : a + b');
@@ -129,13 +129,13 @@ it('does not count a program that breaks down, or a run that fails by itself', a
     { name: 'src-breaks', kind: 'broken', what: 'ended with 1: Error: the program itself broke' },
     { name: 'src-fails-alone', kind: 'broken', what: 'seed 7: sum(2, 3) is 5' },
   ]);
-}, 60_000);
+});
 
 it('does not count a program that does not end', async () => {
   plant('src-hangs', '((): number => { while (a > 0) b++; return b; })()');
   const { rows } = await runAll({ isBaselineSkipped: true, timeoutMs: 1_000 });
   expect(rows).toMatchObject([{ kind: 'stuck', what: 'no end after 1 s' }]);
-}, 60_000);
+});
 
 it('runs only what is asked for, and says when nothing is called so', async () => {
   plant('src-multiplies', 'a * b');
@@ -168,7 +168,7 @@ it('refuses a mutant that the compiler would not pass, when asked to look', asyn
   await expect(runAll({ isTypechecked: true })).rejects.toThrow(
     'mutant src-answers-text does not pass the compiler',
   );
-}, 60_000);
+});
 
 it('gives each copy files of its own, and the rest as links', () => {
   const copy = makeCopy(root, new Map([['src/sum.ts', SOURCE.replace('a + b', 'a - b')]]));
@@ -202,7 +202,7 @@ it('goes on with the next search until one finds something', async () => {
   const missed = await runAll({ searches: () => [nothing, nothing] });
   expect(missed.rows).toMatchObject([{ kind: 'missed' }]);
   await expect(runAll({ baseline: [nothing, never] })).rejects.toThrow('ended with 3');
-}, 60_000);
+});
 
 it('searches some seeds, the scenarios that are named, all scenarios, and the other seeds', () => {
   const patch = { breaks: 'N-21, N-4: x', expect: 'N-21' };

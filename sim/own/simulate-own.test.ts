@@ -18,10 +18,8 @@ import {
   Tickets,
 } from './tickets.fixture.ts';
 
-const TIMEOUT_MS = 120_000;
-
 describe('a machine that is right', () => {
-  it('passes, and the same seeds take the same way', { timeout: TIMEOUT_MS }, async () => {
+  it('passes, and the same seeds take the same way', async () => {
     const lines: string[] = [];
     const options = { ...SHORT, seeds: 2, mode: 'any', onLine: (line: string) => lines.push(line) };
     const simulation = simulationOf(() => new Tickets());
@@ -40,9 +38,7 @@ describe('a machine that is right', () => {
     expect(again.runs[0]).toEqual(report.runs[0]);
   });
 
-  it('may be a whole machine, alone, and with a configuration', {
-    timeout: TIMEOUT_MS,
-  }, async () => {
+  it('may be a whole machine, alone, and with a configuration', async () => {
     const report = await simulate(
       {
         machine: () => new KvMachine(),
@@ -59,7 +55,7 @@ describe('a machine that is right', () => {
     expect(report.operations.ok).toBeGreaterThan(20);
   });
 
-  it('is looked at by its own check, on every node', { timeout: TIMEOUT_MS }, async () => {
+  it('is looked at by its own check, on every node', async () => {
     const seen: number[][] = [];
     const check = (machines: readonly Tickets[]): void => {
       seen.push(machines.map(({ last }) => last));
@@ -87,7 +83,7 @@ describe('a mistake is found and told', () => {
     return violation;
   }
 
-  it('a look at the clock, with its name', { timeout: TIMEOUT_MS }, async () => {
+  it('a look at the clock, with its name', async () => {
     const violation = await firstOf(simulationOf(() => new ClockTickets()));
     expect(violation).toMatchObject({ about: 'machine', checker: 'same results on every node' });
     expect(violation.message).toMatch(
@@ -98,7 +94,7 @@ describe('a mistake is found and told', () => {
     );
   });
 
-  it('a snapshot that forgets, made as small as may be', { timeout: TIMEOUT_MS }, async () => {
+  it('a snapshot that forgets, made as small as may be', async () => {
     const lines: string[] = [];
     const violation = await firstOf(
       simulationOf(() => new ForgetfulTickets()),
@@ -128,7 +124,7 @@ describe('a mistake is found and told', () => {
     expect(lines.at(-1)).toBe('1 seed with a violation');
   });
 
-  it('a state that differs and shows in no result', { timeout: TIMEOUT_MS }, async () => {
+  it('a state that differs and shows in no result', async () => {
     const violation = await firstOf(
       simulationOf(() => new ShuffledTickets()),
       { seeds: 3 },
@@ -137,7 +133,7 @@ describe('a mistake is found and told', () => {
     expect(violation.message).toMatch(/snapshots differ at byte \d+ of section app\.state: "/);
   });
 
-  it('the same, by what observe shows', { timeout: TIMEOUT_MS }, async () => {
+  it('the same, by what observe shows', async () => {
     const observe = ({ waiting }: Tickets): unknown => waiting;
     const simulation = simulationOf(() => new ShuffledTickets(), { observe });
     const violation = await firstOf(simulation, { seeds: 3 });
@@ -146,7 +142,7 @@ describe('a mistake is found and told', () => {
     );
   });
 
-  it('a machine that throws: where, and at which command', { timeout: TIMEOUT_MS }, async () => {
+  it('a machine that throws: where, and at which command', async () => {
     const violation = await firstOf(
       simulationOf(() => new ThrowingTickets()),
       { mode: 'calm' },
@@ -159,7 +155,7 @@ describe('a mistake is found and told', () => {
     expect(violation.message).toContain('tickets.fixture.ts');
   });
 
-  it('a machine that writes into its commands', { timeout: TIMEOUT_MS }, async () => {
+  it('a machine that writes into its commands', async () => {
     const simulation = simulationOf(() => {
       const tickets = new Tickets();
       tickets.apply = (command) => {
@@ -178,7 +174,7 @@ describe('a mistake is found and told', () => {
     });
   });
 
-  it('an apply that answers a promise', { timeout: TIMEOUT_MS }, async () => {
+  it('an apply that answers a promise', async () => {
     const simulation = simulationOf(() => {
       const tickets = new Tickets();
       tickets.apply = (async () => Buffer.from('1')) as unknown as () => CommandResult;
@@ -191,7 +187,7 @@ describe('a mistake is found and told', () => {
     expect(violation.message).not.toContain('applyBatch');
   });
 
-  it('whatever the own check throws', { timeout: TIMEOUT_MS }, async () => {
+  it('whatever the own check throws', async () => {
     const check = ([first]: readonly Tickets[]): void => {
       assert.equal(first?.last, 0, 'nobody may draw');
     };
@@ -201,7 +197,7 @@ describe('a mistake is found and told', () => {
     expect(violation.message).toContain('nobody may draw');
   });
 
-  it('a run in which no command was answered', { timeout: TIMEOUT_MS }, async () => {
+  it('a run in which no command was answered', async () => {
     const large = Buffer.alloc(2 ** 23);
     const simulation = simulationOf(() => {
       const tickets = new Tickets();
@@ -218,7 +214,7 @@ describe('a mistake is found and told', () => {
   it.each<[string, () => Promise<never>, RegExp]>([
     ['with a stack', () => Promise.reject(new Error('late')), /nobody waits for it: Error: late\n/],
     ['without one', () => Promise.reject('late'), /nobody waits for it: late\n/],
-  ])('a promise that fails behind its back, %s', { timeout: TIMEOUT_MS }, async (_, fail, what) => {
+  ])('a promise that fails behind its back, %s', async (_, fail, what) => {
     const simulation = simulationOf(() => {
       const tickets = new Tickets();
       tickets.apply = () => {
@@ -237,7 +233,7 @@ describe('a mistake is found and told', () => {
     expect(violation.message).not.toContain('watched-machine');
   });
 
-  it('an observe that throws, and one that shows nothing', { timeout: TIMEOUT_MS }, async () => {
+  it('an observe that throws, and one that shows nothing', async () => {
     const short = { mode: 'calm', durationMs: 10_000, operations: 30 };
     const throwing = ({ last }: Tickets): number => {
       if (last > 0) throw new TypeError('no such field');
@@ -260,7 +256,7 @@ describe('a mistake is found and told', () => {
     expect(empty.message).toMatch(/^observe\(machine\) gave undefined, which compares nothing/);
   });
 
-  it('chance that shows in the state alone, with its name', { timeout: TIMEOUT_MS }, async () => {
+  it('chance that shows in the state alone, with its name', async () => {
     const simulation = simulationOf(() => {
       const tickets = new Tickets();
       tickets.apply = () => {
@@ -277,7 +273,7 @@ describe('a mistake is found and told', () => {
     );
   });
 
-  it('an own check that answers false', { timeout: TIMEOUT_MS }, async () => {
+  it('an own check that answers false', async () => {
     const check = (() => false) as unknown as () => void;
     const simulation = simulationOf(() => new Tickets(), { check });
     const violation = await firstOf(simulation, { mode: 'calm', durationMs: 10_000 });
@@ -285,7 +281,7 @@ describe('a mistake is found and told', () => {
   });
 });
 
-it('says when it is interrupted, with what is known', { timeout: TIMEOUT_MS }, async () => {
+it('says when it is interrupted, with what is known', async () => {
   const stop = new AbortController();
   const lines: string[] = [];
   const applied: string[] = [];

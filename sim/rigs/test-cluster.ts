@@ -15,7 +15,8 @@ import type { Logger, World } from '../../src/world/index.ts';
 import { nullLogger, realClock, realDisk, realNetwork, realRandom } from '../../src/world/index.ts';
 import { Bus } from './bus-transport.ts';
 
-const UNTIL_MS = 10_000;
+/** Far more than any of it takes, on a machine that is shared, too. */
+const UNTIL_MS = 60_000;
 
 /** Waits for a condition; fails loudly when it does not come true. */
 export async function until(what: string, condition: () => boolean): Promise<void> {

@@ -70,7 +70,7 @@ async function interrupted(
   return { code: await ended, out };
 }
 
-it('runs seeds, each twice, and says what it did', { timeout: TIMEOUT_MS }, async () => {
+it('runs seeds, each twice, and says what it did', async () => {
   const { code, out, err } = await sim(
     '--seeds',
     '1..2',
@@ -95,9 +95,7 @@ it('runs seeds, each twice, and says what it did', { timeout: TIMEOUT_MS }, asyn
   expect(out).toMatch(/no violation\n$/);
 });
 
-it('prints the whole course of a seed, the same in each process', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('prints the whole course of a seed, the same in each process', async () => {
   const args = ['--seeds', '3', '--mode', 'calm', '--workload', 'kv', '--nodes', '3'];
   const [one, other] = [await sim(...args, '--trace'), await sim(...args, '--trace')];
   const [, hash] = /^seed 3: ([0-9a-f]{16})$/m.exec(one.out) ?? [];
@@ -125,9 +123,7 @@ it('prints the whole course of a seed, the same in each process', {
   expect(Object.keys(rest.faults).length).toBeGreaterThan(0);
 });
 
-it('tells what it does not take, in a line, and where the rest is', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('tells what it does not take, in a line, and where the rest is', async () => {
   expect(await sim('--seeds', '5..1')).toEqual({
     code: 2,
     out: '',
@@ -141,21 +137,15 @@ it('tells what it does not take, in a line, and where the rest is', {
 it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const)(
-  'ends at %s with what is known by then',
-  { timeout: TIMEOUT_MS },
-  async (signal, code) => {
-    const ended = await interrupted(signal, MAIN, '--seeds', '1..100000', '--threads', '1');
-    expect(ended.code, ended.out).toBe(code);
-    expect(ended.out).toMatch(/^\d+ seeds?, \d+ simulated seconds in /m);
-    expect(ended.out).toMatch(/^operations +\d+/m);
-    expect(ended.out).toMatch(/\ninterrupted after \d+ seeds?: 0 violations so far\n$/);
-  },
-);
+] as const)('ends at %s with what is known by then', async (signal, code) => {
+  const ended = await interrupted(signal, MAIN, '--seeds', '1..100000', '--threads', '1');
+  expect(ended.code, ended.out).toBe(code);
+  expect(ended.out).toMatch(/^\d+ seeds?, \d+ simulated seconds in /m);
+  expect(ended.out).toMatch(/^operations +\d+/m);
+  expect(ended.out).toMatch(/\ninterrupted after \d+ seeds?: 0 violations so far\n$/);
+});
 
-it('ends at a signal in the middle of a seed that is traced, or of a scenario', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('ends at a signal in the middle of a seed that is traced, or of a scenario', async () => {
   const traced = await interrupted('SIGTERM', MAIN, '--seeds', '1', '--trace');
   expect(traced.code).toBe(143);
   expect(traced.out).toMatch(/\ninterrupted after 0 seeds: 0 violations so far\n$/);
@@ -164,7 +154,7 @@ it('ends at a signal in the middle of a seed that is traced, or of a scenario', 
   expect(nasty.out).toMatch(/\ninterrupted after \d+ scenarios?, 0 failed\n$/);
 });
 
-it('ends quietly when nobody reads any more', { timeout: TIMEOUT_MS }, async () => {
+it('ends quietly when nobody reads any more', async () => {
   const child = spawn(process.execPath, [MAIN, '--seeds', '1', '--trace']);
   let err = '';
   child.stderr.on('data', (chunk) => {
@@ -177,9 +167,7 @@ it('ends quietly when nobody reads any more', { timeout: TIMEOUT_MS }, async () 
   expect(err).toBe('');
 });
 
-it('plays the scenarios that are named, and refuses what is none', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('plays the scenarios that are named, and refuses what is none', async () => {
   const { code, out } = await run(NASTY, 'N-3', '--seed', '2');
   expect(code, out).toBe(0);
   expect(out).toMatch(/^N-3 +ok +1 seed +\w.*\n1 scenario, 0 failed\n$/);

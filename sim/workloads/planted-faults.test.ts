@@ -64,7 +64,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(kv, { machine });
     expect(checker).toBe('linearizability');
     expect(message).toMatch(/ms c\d at n\d/);
-  }, 30_000);
+  });
 
   it('kv finds stale reads', async () => {
     class Stale extends KvMachine {
@@ -82,7 +82,7 @@ describe('planted faults', () => {
     }
     const { checker } = await violationOf(kv, { machine: () => new Stale() });
     expect(checker).toBe('linearizability');
-  }, 30_000);
+  });
 
   it('kv finds a node that shows an older state than it has shown', async () => {
     let reads = 0;
@@ -96,7 +96,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(kv, { plant });
     expect(checker).toBe('a node never goes back');
     expect(message).toMatch(/local get .* at n\d \(life 1, .* ms\) saw revision/);
-  }, 30_000);
+  });
 
   it('kv finds an increment that was applied twice', async () => {
     const machine = machineThat((command, { index }, apply) => {
@@ -108,7 +108,7 @@ describe('planted faults', () => {
     const { checker } = await violationOf(kv, { machine });
     // The second one shows as a revision too many: to whoever reads, or to whoever is next.
     expect(['one revision a change', 'nothing from the future']).toContain(checker);
-  }, 30_000);
+  });
 
   it('transactions finds one that was done by half', async () => {
     const machine = machineThat((command, { index }, apply) => {
@@ -122,7 +122,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(transactions, { machine });
     expect(checker).toBe('linearizability');
     expect(message).toMatch(/range "bank\/a" to "bank\/z"/);
-  }, 30_000);
+  });
 
   it('locks finds two holders', async () => {
     const machine = machineThat((command, { index }, apply) => {
@@ -134,7 +134,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(locks, { machine });
     expect(checker).toBe('one holder at a time');
     expect(message).toMatch(/c\d#\d+ .*token \d+/);
-  }, 30_000);
+  });
 
   it('locks finds a token that is given again', async () => {
     const plant = plantApi((api) => ({
@@ -146,7 +146,7 @@ describe('planted faults', () => {
     }));
     const { checker } = await violationOf(locks, { plant });
     expect(['tokens grow', 'one holder a token']).toContain(checker);
-  }, 30_000);
+  });
 
   it('locks finds one who only looks as if he held a lock', async () => {
     const refused = new Map<string, Uint8Array>();
@@ -170,7 +170,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(locks, { plant });
     expect(['one holder at a time', 'one holder a token', 'tokens grow']).toContain(checker);
     expect(message).toMatch(/c\d#\d+ .*token \d+/);
-  }, 30_000);
+  });
 
   it('locks finds an old token that a look has found', async () => {
     let swaps = 0;
@@ -191,7 +191,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(locks, { plant });
     expect(['tokens grow', 'one holder at a time']).toContain(checker);
     expect(message).toMatch(/token \d+/);
-  }, 30_000);
+  });
 
   it('locks finds a token of a lease that two were given', async () => {
     /** By lock: the newest token that anybody was told. By mark: the newest one when it asked. */
@@ -215,22 +215,18 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(locks, { plant });
     expect(checker).toBe('one holder a token');
     expect(message).toMatch(/c\d#\d+ and c\d#\d+ both hold lease\/a by token \d+/);
-  }, 30_000);
+  });
 
-  it.each(['leaves out', 'repeats'])(
-    'watches finds a node that %s a change',
-    async (what) => {
-      class Faulty extends KvMachine {
-        override watch(query: WatchQuery): KvWatch {
-          return faulty(super.watch(query), what === 'repeats');
-        }
+  it.each(['leaves out', 'repeats'])('watches finds a node that %s a change', async (what) => {
+    class Faulty extends KvMachine {
+      override watch(query: WatchQuery): KvWatch {
+        return faulty(super.watch(query), what === 'repeats');
       }
-      const { checker, message } = await violationOf(watches, { machine: () => new Faulty() });
-      expect(checker).toBe('watches miss and repeat nothing');
-      expect(message).toMatch(/the watcher of .* gave it revision .* behind revision/);
-    },
-    30_000,
-  );
+    }
+    const { checker, message } = await violationOf(watches, { machine: () => new Faulty() });
+    expect(checker).toBe('watches miss and repeat nothing');
+    expect(message).toMatch(/the watcher of .* gave it revision .* behind revision/);
+  });
 
   it('watches finds a change that never comes', async () => {
     class Silent extends KvMachine {
@@ -243,7 +239,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(watches, { machine: () => new Silent() });
     expect(checker).toBe('watches miss and repeat nothing');
     expect(message).toMatch(/ms after all was healed: the watcher of w\/3 .* misses revision/);
-  }, 30_000);
+  });
 
   describe('watches, where a history is said to be gone, finds', () => {
     type Range = Awaited<ReturnType<Api['range']>>;
@@ -270,7 +266,7 @@ describe('planted faults', () => {
         items: items.slice(1),
       }));
       expect(message).toMatch(/the watcher of .* has \[.*\] at revision \d+; applied was \[/);
-    }, 30_000);
+    });
 
     it('an older state', async () => {
       let first: Range | undefined;
@@ -279,7 +275,7 @@ describe('planted faults', () => {
         return first;
       });
       expect(message).toMatch(/reads revision \d+, (a client had been told|it had) \d+ before/);
-    }, 30_000);
+    });
 
     it('a revision that skips what comes next', async () => {
       const { message } = await violationOfResync((answer) => ({
@@ -287,7 +283,7 @@ describe('planted faults', () => {
         revision: answer.revision + 3,
       }));
       expect(message).toMatch(/reads revision \d+; applied was \d+/);
-    }, 30_000);
+    });
 
     it('a history that is there', async () => {
       const plant = plantApi((api) => ({
@@ -302,7 +298,7 @@ describe('planted faults', () => {
       expect(message).toMatch(
         /says that the history up to revision \d+ is gone .* compacted up to/,
       );
-    }, 30_000);
+    });
   });
 
   it('large values finds one byte that is another', async () => {
@@ -318,7 +314,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(large, { machine: () => new Rotten() });
     expect(checker).toBe('linearizability');
     expect(message).toMatch(/bytes, crc/);
-  }, 30_000);
+  });
 
   it('N-40 sessions finds a repetition that was applied again', async () => {
     const plant = plantApi((api) => ({
@@ -327,7 +323,7 @@ describe('planted faults', () => {
     const { checker, message } = await violationOf(sessions, { plant });
     expect(['applied once', 'one result a request']).toContain(checker);
     expect(message).toMatch(/c\d\.\d+\.\d+/);
-  }, 30_000);
+  });
 
   it('sessions finds a session that comes back', async () => {
     const plant = plantApi((api) => ({
@@ -342,7 +338,7 @@ describe('planted faults', () => {
     const { checker } = await violationOf(sessions, { plant });
     const rules = ['a session that is gone stays gone', 'what is done with is not answered'];
     expect([...rules, 'one result a request', 'applied once']).toContain(checker);
-  }, 30_000);
+  });
 
   it('plain finds a request that was applied twice', async () => {
     const plant = plantEngine((engine) => ({
@@ -353,7 +349,7 @@ describe('planted faults', () => {
     }));
     const { checker } = await violationOf(plain, { plant });
     expect(['applied as often as answered', 'one result a request']).toContain(checker);
-  }, 30_000);
+  });
 
   it('plain finds the result of another request', async () => {
     let last: CommandResult | undefined;
@@ -368,7 +364,7 @@ describe('planted faults', () => {
     }));
     const { checker } = await violationOf(plain, { plant });
     expect(['a result is what the machine gave', 'one result a request']).toContain(checker);
-  }, 30_000);
+  });
 });
 
 /** Leaves out, or repeats, every fifth change. */

@@ -34,30 +34,22 @@ function troubles(cluster: SimCluster): void {
 }
 
 describe('workloads', () => {
-  it.each(ALL)(
-    '%s is accepted where nothing happens',
-    async (_name, workload) => {
-      const { run, planned } = await tryWorkload(workload);
-      const { ok, failed, unknown } = run.counts;
-      expect(ok + failed + unknown).toBe(planned);
-      // Before there is a leader, deadlines pass; sessions repeat on purpose what is refused.
-      expect(ok).toBeGreaterThan(planned * 0.75);
-    },
-    60_000,
-  );
+  it.each(ALL)('%s is accepted where nothing happens', async (_name, workload) => {
+    const { run, planned } = await tryWorkload(workload);
+    const { ok, failed, unknown } = run.counts;
+    expect(ok + failed + unknown).toBe(planned);
+    // Before there is a leader, deadlines pass; sessions repeat on purpose what is refused.
+    expect(ok).toBeGreaterThan(planned * 0.75);
+  });
 
-  it.each(ALL)(
-    '%s is accepted where machines die and links are cut',
-    async (_name, workload) => {
-      const options = { seed: 11, meanwhile: troubles, operations: 160 };
-      const { run, planned } = await tryWorkload(workload, options);
-      const { ok, failed, unknown } = run.counts;
-      expect(ok + failed + unknown).toBe(planned);
-      expect(ok).toBeGreaterThan(planned / 2);
-      expect(failed + unknown).toBeGreaterThan(0);
-    },
-    60_000,
-  );
+  it.each(ALL)('%s is accepted where machines die and links are cut', async (_name, workload) => {
+    const options = { seed: 11, meanwhile: troubles, operations: 160 };
+    const { run, planned } = await tryWorkload(workload, options);
+    const { ok, failed, unknown } = run.counts;
+    expect(ok + failed + unknown).toBe(planned);
+    expect(ok).toBeGreaterThan(planned / 2);
+    expect(failed + unknown).toBeGreaterThan(0);
+  });
 
   it.each(ALL)('%s plans the same from the same seed, as plain data', (_name, workload) => {
     const plan = (seed: number) =>
@@ -81,5 +73,5 @@ describe('workloads', () => {
       traces.push(`${cluster.trace.hash} ${cluster.kernel.callbacks}`);
     }
     expect(traces[0]).toBe(traces[1]);
-  }, 60_000);
+  });
 });

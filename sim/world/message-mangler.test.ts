@@ -225,7 +225,7 @@ describe('nodes whose messages are mangled', () => {
       const [journal] = cluster.members.map(({ machine }) => machine.journal);
       for (const command of acknowledged) expect(journal).toContain(command);
       expect(new Set(journal).size).toBe(journal?.length);
-    }, 30_000);
+    });
   }
 
   it('without a report of what was lost: one heartbeat makes good for it', async () => {

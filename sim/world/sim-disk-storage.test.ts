@@ -154,7 +154,7 @@ it('S-100 a storage lives on it through 150 deaths, and what was acknowledged is
   expect(tally.failed).toBeGreaterThan(10);
   expect(tally.cutsWithLosses).toBeGreaterThan(40);
   expect(struck.writeErrors + struck.syncErrors + struck.nameErrors).toBeGreaterThan(10);
-}, 60_000);
+});
 
 it('the same seed lives the same life', async () => {
   const fate: Fate = { how: 'operation', isFaulty: true };

@@ -9,8 +9,11 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '../../test/free-ports.ts';
+import { until } from '../../test/waiting.ts';
 import { run } from './program.ts';
 import type { Terminal } from './terminal.ts';
+
+const STEP_MS = 30_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'quorate-cli-'));
 
@@ -49,14 +52,6 @@ async function quorate(args: readonly string[], input?: string | Buffer): Promis
   return await running.done;
 }
 
-async function until(what: string, look: () => boolean): Promise<void> {
-  const limit = performance.now() + 15_000;
-  while (!look()) {
-    if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 async function startFlags(dataDir: string): Promise<string[]> {
   const peers = `127.0.0.1:${await freePort()}`;
   return [
@@ -76,7 +71,7 @@ async function startNode(
   void running.done.then((ran) => {
     ended = ran;
   });
-  await until('the ready line', () => {
+  await until('the ready line', STEP_MS, () => {
     if (ended !== undefined) throw new Error(`the node ended: ${ended.err}`);
     return running.out() !== '';
   });
@@ -181,7 +176,9 @@ describe('quorate start', () => {
     expect(code).toBe(0);
     expect(err).toContain('TEST CLOCK "STEPPED" IN USE');
     const lines = (): string[] => readFileSync(log, 'utf8').split('\n');
-    await until('its last words', () => lines().some((line) => line.includes('daemon.stopping')));
+    await until('its last words', STEP_MS, () =>
+      lines().some((line) => line.includes('daemon.stopping')),
+    );
     const last = lines().find((line) => line.includes('daemon.stopping')) ?? '{}';
     const { time } = JSON.parse(last) as { time: string };
     expect(Math.abs(Date.parse(time) + dayMs - Date.now())).toBeLessThan(60_000);
@@ -431,7 +428,7 @@ describe('quorate start --join', () => {
   it('is let in, goes on later without asking, and ends with 9 when it is removed', async () => {
     const own = await joinFlags('n8', node.clients);
     const first = begin(own);
-    await until('n8 is ready', isReady(first));
+    await until('n8 is ready', STEP_MS, isReady(first));
     const clients = / clients=(\S+)/.exec(first.out())?.[1] ?? '';
     await quorate(['kv', 'put', 'joined', 'yes', '--nodes', clients]);
     expect((await kv('get', 'joined')).out).toBe('yes\n');
@@ -441,7 +438,7 @@ describe('quorate start --join', () => {
     expect(ran.err).toContain('has added n8');
     const nobody = `127.0.0.1:${await freePort()}`;
     const again = begin(own.map((part) => (part === node.clients ? nobody : part)));
-    await until('n8 is ready again', isReady(again));
+    await until('n8 is ready again', STEP_MS, isReady(again));
     await quorate(['members', 'remove', 'n8', '--nodes', node.clients]);
     const ended = await again.done;
     expect(ended.code).toBe(9);
@@ -453,7 +450,7 @@ describe('quorate start --join', () => {
   it('waits for somebody to ask, says so, and leaves in good order when it is stopped', async () => {
     const nobody = `127.0.0.1:${await freePort()}`;
     const waiting = begin(await joinFlags('n7', nobody));
-    await until('it says that it waits', () => waiting.err().includes('goes on asking'));
+    await until('it says that it waits', STEP_MS, () => waiting.err().includes('goes on asking'));
     expect(waiting.err()).toMatch(
       /n7 is not in cluster test yet.* goes on asking [\d.:]+: no node/,
     );

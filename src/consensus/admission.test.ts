@@ -2,7 +2,7 @@
  * Who is let in, tried on the table of members alone. The rule: of two that claim to be one member, no
  * node that counts its vote talks to any but the one that the log names.
  */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PEERS_INTRODUCED_MAX } from '../limits.ts';
 import { EMPTY_CONF_STATE, NONE } from '../raft/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
@@ -225,12 +225,12 @@ describe('admission', () => {
         return admission.admit({ ...recordOf(id), incarnation: ONE });
       };
       const first = come(2);
-      await vi.waitFor(() => expect(writes.length).toBe(1));
+      await expect.poll(() => writes.length).toBe(1);
       const both = Promise.all([come(3), come(4)]);
       expect(writes.length).toBe(1);
       writes[0]?.settle();
       await first;
-      await vi.waitFor(() => expect(writes.length).toBe(2));
+      await expect.poll(() => writes.length).toBe(2);
       expect(JSON.parse(writes[1]?.text ?? '').incarnations).toEqual(
         [2, 3, 4].map((id) => [id, ONE]),
       );
@@ -244,11 +244,11 @@ describe('admission', () => {
       const { admission, writes } = await slowDisk();
       const n2 = { ...recordOf(2), incarnation: ONE };
       const failed = admission.admit(n2);
-      await vi.waitFor(() => expect(writes.length).toBe(1));
+      await expect.poll(() => writes.length).toBe(1);
       writes[0]?.settle(new Error('EIO'));
       await expect(failed).rejects.toThrow('EIO');
       const again = admission.admit(n2);
-      await vi.waitFor(() => expect(writes.length).toBe(2));
+      await expect.poll(() => writes.length).toBe(2);
       writes[1]?.settle();
       await again;
     });

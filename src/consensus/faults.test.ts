@@ -117,9 +117,7 @@ for (const [kind, seed] of SEEDS.flatMap((it) => [
   ['disk', it] as const,
 ])) {
   const title = `S-100 S-102 N-40 nothing acknowledged is lost or applied twice, ${kind}, seed ${seed}`;
-  it(title, {
-    timeout: 60_000,
-  }, async () => {
+  it(title, async () => {
     await using cluster = new TestCluster(3, {
       tickIntervalMs: 5,
       stopTimeoutMs: 20,

@@ -110,7 +110,7 @@ describe('a promotion', () => {
     const rig = new Rig();
     const done = vi.fn();
     const promotion = rig.beginPromotion().then(done);
-    await vi.waitFor(() => expect(rig.hurried).toBe(1));
+    await expect.poll(() => rig.hurried).toBe(1);
     expect(done).not.toHaveBeenCalled();
     rig.members.change({ ...EMPTY_CONF_STATE, voters: [1, 4] }, undefined);
     await promotion;
@@ -130,7 +130,7 @@ describe('a promotion', () => {
   it('that the removal of the same member has settled is none', async () => {
     const rig = new Rig();
     const promotion = codeOf(rig.beginPromotion());
-    await vi.waitFor(() => expect(rig.hurried).toBe(1));
+    await expect.poll(() => rig.hurried).toBe(1);
     rig.members.change({ ...EMPTY_CONF_STATE, voters: [1] }, undefined);
     expect(await promotion).toBe('MEMBER_UNKNOWN');
   });

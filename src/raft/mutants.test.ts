@@ -166,7 +166,7 @@ const MUTANTS: readonly Mutant[] = [
 
 describe('a core that breaks a rule is found out', () => {
   for (const { rule, plant, options, theme } of MUTANTS) {
-    it(rule, { timeout: 60_000 }, () => {
+    it(rule, () => {
       plant();
       expectCaught(options, theme);
     });

@@ -129,4 +129,4 @@ it('a power cut at any operation leaves a state that is not older than what was 
   // Both kinds must really happen, or the test tests nothing.
   expect(outcomes.died).toBeGreaterThan(100);
   expect(outcomes.ended).toBeGreaterThan(10);
-}, 60_000);
+});

@@ -129,4 +129,4 @@ it('NASTY 38 S-25 S-26 S-27 no flipped bit of a data folder changes what the nod
   for (const [i, segment] of used.entries()) {
     expect(refusedOf('wal')[i], segment.path).toBeGreaterThanOrEqual(segment.end * 8);
   }
-}, 120_000);
+});

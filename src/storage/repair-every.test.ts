@@ -189,7 +189,7 @@ describe('NASTY 38 while a torn end is being repaired', () => {
       }
     }
     said('cut at every byte', tried);
-  }, 120_000);
+  });
 
   it.each([512, 4096])(
     'the power fails before and after every operation, sectors of %i bytes',
@@ -204,7 +204,6 @@ describe('NASTY 38 while a torn end is being repaired', () => {
       }
       said(`power cuts, sectors of ${sectorBytes} bytes`, tried);
     },
-    120_000,
   );
 
   it('every operation fails', async () => {
@@ -224,7 +223,7 @@ describe('NASTY 38 while a torn end is being repaired', () => {
       }
     }
     said('EIO at every operation', tried);
-  }, 120_000);
+  });
 
   it('every write fails when some of its bytes or sectors are written', async () => {
     let tried = 0;
@@ -241,7 +240,7 @@ describe('NASTY 38 while a torn end is being repaired', () => {
       }
     }
     said('EIO in the middle of every write', tried);
-  }, 120_000);
+  });
 
   it('the repair of a repair is cut short, and the repair of that one', async () => {
     let tried = 0;
@@ -262,7 +261,7 @@ describe('NASTY 38 while a torn end is being repaired', () => {
       }
     }
     said('again and again', tried);
-  }, 120_000);
+  });
 });
 
 async function openOrFail(disk: MemoryDisk): Promise<void> {

@@ -1,6 +1,6 @@
 /** Requests that are too large, malformed, unknown, endless or abandoned; and a door that gets garbage. */
 import { connect as connectTcp } from 'node:net';
-
+import { pause } from '../waiting.ts';
 import type { Cluster } from './cluster.ts';
 import {
   type Expected,
@@ -11,7 +11,6 @@ import {
   judge,
 } from './expecting.ts';
 import type { Report } from './report.ts';
-import { pause } from './waiting.ts';
 
 const MIB = 1024 * 1024;
 

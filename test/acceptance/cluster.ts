@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { freePorts } from '../free-ports.ts';
+import { until } from '../waiting.ts';
 import { CommandProcess } from './daemon-process.ts';
-import { until } from './waiting.ts';
 
 export interface NodeFacts {
   readonly id: string;

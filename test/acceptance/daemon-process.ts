@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-import { until } from './waiting.ts';
+import { until } from '../waiting.ts';
 
 const QUORATE: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 

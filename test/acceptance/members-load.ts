@@ -4,8 +4,8 @@
  * bring to a certain end is a failed write, and there must be none.
  */
 import { connect, type QuorateClient } from '../../src/client/index.ts';
+import { pause } from '../waiting.ts';
 import { Ledger } from './ledger.ts';
-import { pause } from './waiting.ts';
 
 const WRITERS = 8;
 const CLIENTS = 2;

@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-
+import { pause, until } from '../waiting.ts';
 import { Cluster, type NodeFacts } from './cluster.ts';
 import { CommandProcess, runCommand } from './daemon-process.ts';
 import { expectCommand, expectEnd } from './expecting.ts';
@@ -13,7 +13,6 @@ import { gapOf, longest, MachineWitness, told } from './machine-witness.ts';
 import { MembersLoad } from './members-load.ts';
 import type { Report } from './report.ts';
 import { compareWithNode } from './verify.ts';
-import { pause, until } from './waiting.ts';
 
 export interface MembersOptions {
   readonly isQuick: boolean;

@@ -2,11 +2,12 @@
  * Without a majority: nothing is acknowledged, every request ends within its deadline, the answer says who is
  * missing, and what may have happened is called unknown. With the majority back, all goes on.
  */
+
+import { until } from '../waiting.ts';
 import type { Cluster } from './cluster.ts';
 import { expectCommand, http, judge } from './expecting.ts';
 import { gapOf, MachineWitness, machineMs, told } from './machine-witness.ts';
 import type { Report } from './report.ts';
-import { until } from './waiting.ts';
 
 const DEADLINE_MS = 1_500;
 /** Beyond the deadline, for the answer's way. */

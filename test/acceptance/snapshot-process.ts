@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import type { LogFields } from '../../src/world/index.ts';
+import { until } from '../waiting.ts';
 import type { NodeSetup, Order } from './snapshot-node.ts';
-import { until } from './waiting.ts';
 
 const PROGRAM = fileURLToPath(new URL('./snapshot-node.js', import.meta.url));
 const MEMORY_LOOK_MS = 100;

@@ -15,12 +15,12 @@ import { join } from 'node:path';
 
 import type { Invitation, NodeStatus } from '../../src/consensus/index.ts';
 import { freePorts } from '../free-ports.ts';
+import { until } from '../waiting.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import type { Report } from './report.ts';
 import type { LoadResult, NodeSetup } from './snapshot-node.ts';
 import { SnapshotProcess } from './snapshot-process.ts';
 import type { Contents } from './value-file-machine.ts';
-import { until } from './waiting.ts';
 
 export interface SnapshotOptions {
   readonly isQuick: boolean;

@@ -5,6 +5,8 @@
  * Three rounds: on the real disk; on a disk that loses on kill -9 whatever was not synced; and on that
  * disk with syncs taken out, where writes *must* be lost, because a check that can not fail shows nothing.
  */
+
+import { pause, until } from '../waiting.ts';
 import { Cluster } from './cluster.ts';
 import { Ledger } from './ledger.ts';
 import { type Gap, gapOf, longest, MachineWitness, told } from './machine-witness.ts';
@@ -12,7 +14,6 @@ import { type RealRecord, realRecords } from './real-records.ts';
 import type { Report } from './report.ts';
 import { Seeded } from './seeded.ts';
 import { compareWithNode, verify } from './verify.ts';
-import { pause, until } from './waiting.ts';
 import { Writers } from './writers.ts';
 
 export interface SurviveOptions {

@@ -6,10 +6,10 @@
  * one state hash on all nodes at the same index.
  */
 import { connect } from '../../src/client/index.ts';
+import { until } from '../waiting.ts';
 import type { Cluster, NodeReport } from './cluster.ts';
 import type { Ledger } from './ledger.ts';
 import type { Report } from './report.ts';
-import { until } from './waiting.ts';
 import { ACCOUNTS, BALANCE_AT_FIRST } from './writers.ts';
 
 const SHOWN = 3;

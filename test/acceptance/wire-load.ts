@@ -3,7 +3,7 @@
  * going to be stopped. The keys are few, so that the state stays small while the log grows.
  */
 import { connect, type QuorateClient } from '../../src/client/index.ts';
-import { pause } from './waiting.ts';
+import { pause } from '../waiting.ts';
 
 const SMALL_IN_FLIGHT = 64;
 const SMALL_BYTES = 256;

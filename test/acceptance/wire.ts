@@ -20,11 +20,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-
+import { pause, until } from '../waiting.ts';
 import { Cluster } from './cluster.ts';
 import { type Gap, gapOf, longest, MachineWitness, machineMs, told } from './machine-witness.ts';
 import type { Report } from './report.ts';
-import { pause, until } from './waiting.ts';
 import { Flood } from './wire-flood.ts';
 import { WireLoad } from './wire-load.ts';
 import { between, gapsOf, onLastConnection, type Stretch, WireTap } from './wire-tap.ts';

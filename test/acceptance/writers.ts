@@ -10,10 +10,10 @@
 import { type ClientTransaction, connect, type QuorateClient } from '../../src/client/index.ts';
 import type { RequestId } from '../../src/consensus/index.ts';
 import { ClusterError } from '../../src/errors.ts';
+import { pause } from '../waiting.ts';
 import type { Ledger } from './ledger.ts';
 import type { RealRecord } from './real-records.ts';
 import type { Seeded } from './seeded.ts';
-import { pause } from './waiting.ts';
 
 const WRITERS = 64;
 const CLIENTS = 8;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 import { Cluster, type NodeFacts, type NodeReport } from '../acceptance/cluster.ts';
 import type { Exit } from '../acceptance/daemon-process.ts';
-import { until } from '../acceptance/waiting.ts';
+import { until } from '../waiting.ts';
 import { Links } from './links.ts';
 import { SmallDisk } from './small-disk.ts';
 

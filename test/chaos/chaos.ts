@@ -11,7 +11,7 @@ import { join } from 'node:path';
 
 import type { Report } from '../acceptance/report.ts';
 import { Seeded } from '../acceptance/seeded.ts';
-import { pause, until } from '../acceptance/waiting.ts';
+import { pause, until } from '../waiting.ts';
 import { ChaosCluster } from './chaos-cluster.ts';
 import type { Fault } from './fault.ts';
 import { HistoryFile } from './history-file.ts';

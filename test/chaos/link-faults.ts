@@ -2,7 +2,7 @@
  * Faults of the network: cuts of a node and of a pair, both ways and one way, a bridge, delay, slowness,
  * broken and refused connections, and a link that comes and goes. The caller heals the links.
  */
-import { pause } from '../acceptance/waiting.ts';
+import { pause } from '../waiting.ts';
 import { type Fault, leaderOrAny, type Missed, type Stage } from './fault.ts';
 
 /** A message then takes longer than a heartbeat's interval, and less than an election timeout. */

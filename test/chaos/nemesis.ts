@@ -9,7 +9,7 @@
  * faults do not run into each other (the `storm` is for that).
  */
 import { Seeded } from '../acceptance/seeded.ts';
-import { pause, until } from '../acceptance/waiting.ts';
+import { pause, until } from '../waiting.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
 import { type Fault, type Missed, type Stage, textOf } from './fault.ts';
 import type { FaultWindow } from './gaps.ts';

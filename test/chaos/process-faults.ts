@@ -4,7 +4,7 @@
  * caller starts what is down and lets go on what stands still.
  */
 import { runCommand } from '../acceptance/daemon-process.ts';
-import { pause, until } from '../acceptance/waiting.ts';
+import { pause, until } from '../waiting.ts';
 import type { Fault, Missed, Stage } from './fault.ts';
 
 const COMMAND_MS = 30_000;

@@ -10,9 +10,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { type HistoryOperation, readHistory } from '../../sim/history/index.ts';
 import { Seeded } from '../acceptance/seeded.ts';
-import { until } from '../acceptance/waiting.ts';
 import { FakeCluster } from '../server/fake-engine.ts';
 import { type BinaryNode, binaryNode } from '../server/harness.ts';
+import { until } from '../waiting.ts';
 import { HistoryFile } from './history-file.ts';
 import { judge } from './judge.ts';
 import { KEY_OPERATIONS_MAX, KeySpace } from './key-space.ts';

@@ -12,7 +12,7 @@ import { connect, type QuorateClient, requestOf } from '../../src/client/index.t
 import type { RequestId } from '../../src/consensus/index.ts';
 import { ClusterError } from '../../src/errors.ts';
 import type { Seeded } from '../acceptance/seeded.ts';
-import { pause } from '../acceptance/waiting.ts';
+import { pause } from '../waiting.ts';
 import type { HistoryFile } from './history-file.ts';
 import type { KeySpace } from './key-space.ts';
 import { outcomeOf } from './outcome.ts';

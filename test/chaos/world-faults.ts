@@ -2,7 +2,7 @@
  * Faults of what a machine gives its processes: a disk that is full, a wall clock that jumps; and several
  * faults at once.
  */
-import { pause } from '../acceptance/waiting.ts';
+import { pause } from '../waiting.ts';
 import { type Fault, type Missed, type Stage, textOf } from './fault.ts';
 import { LINK_FAULTS } from './link-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';

@@ -13,10 +13,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureBuilt } from '../../scripts/setup.mjs';
 import { freePort, freePorts } from '../free-ports.ts';
+import { until } from '../waiting.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/src/cli/main.js');
-const START_MS = 240_000;
 const STEP_MS = 60_000;
 
 interface Started {
@@ -48,25 +48,17 @@ function begin(name: string, args: readonly string[]): Started {
   return started;
 }
 
-async function until(what: string, look: () => boolean): Promise<void> {
-  const limit = performance.now() + STEP_MS;
-  while (!look()) {
-    if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 async function end(name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   const started = running.get(name);
   if (started === undefined || started.code !== undefined) return;
   started.child.kill(signal);
-  await until(`the end of ${name}`, () => started.code !== undefined);
+  await until(`the end of ${name}`, STEP_MS, () => started.code !== undefined);
 }
 
 beforeAll(async () => {
   await ensureBuilt();
   const dev = begin('dev', ['dev', '--base-port', String(await freePort())]);
-  await until('three nodes', () => {
+  await until('three nodes', STEP_MS, () => {
     if (dev.code !== undefined) throw new Error(dev.output);
     return /^ready: three nodes/m.test(dev.output);
   });
@@ -80,12 +72,12 @@ beforeAll(async () => {
     ports.set(`7${d + 1}04`, own[d * 2] ?? 0);
     ports.set(`7${d + 1}05`, own[d * 2 + 1] ?? 0);
   }
-}, START_MS);
+});
 
 afterAll(async () => {
   for (const name of running.keys()) await end(name, name === 'dev' ? 'SIGTERM' : 'SIGKILL');
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
-}, START_MS);
+});
 
 function commands(): string[] {
   const page = readFileSync(join(ROOT, 'docs/guides/membership.md'), 'utf8');
@@ -108,7 +100,7 @@ function run(command: string): Promise<{ code: number; output: string }> {
 async function start(command: string): Promise<void> {
   const id = /--node-id (\S+)/.exec(command)?.[1] ?? '';
   const started = begin(id, command.replace('npx quorate ', '').split(' '));
-  await until(`${id} is ready`, () => {
+  await until(`${id} is ready`, STEP_MS, () => {
     if (started.code !== undefined) throw new Error(`${command}\n${started.output}`);
     return /^quorate ready /m.test(started.output);
   });
@@ -119,30 +111,26 @@ async function start(command: string): Promise<void> {
   }
 }
 
-it(
-  'docs/guides/membership.md: every command works as it stands there',
-  async () => {
-    const seen: string[] = [];
-    for (const command of commands()) {
-      // "Say n5 has died, and its disk is gone."
-      const lost = /^rm -r \.quorate\/(n\d)/.exec(command)?.[1];
-      if (lost !== undefined) await end(lost, 'SIGKILL');
-      if (command.startsWith('npx quorate start')) {
-        await start(command);
-        continue;
-      }
-      const { code, output } = await run(command);
-      expect(code, `${command}\n${output}`).toBe(0);
-      seen.push(output);
-      const removed = /^npx quorate members remove (n\d)/.exec(command)?.[1];
-      const gone = removed === undefined ? undefined : running.get(removed);
-      if (gone === undefined) continue;
-      await until(`${removed} is told`, () => gone.code !== undefined);
-      expect([9, null], gone.output).toContain(gone.code);
+it('docs/guides/membership.md: every command works as it stands there', async () => {
+  const seen: string[] = [];
+  for (const command of commands()) {
+    // "Say n5 has died, and its disk is gone."
+    const lost = /^rm -r \.quorate\/(n\d)/.exec(command)?.[1];
+    if (lost !== undefined) await end(lost, 'SIGKILL');
+    if (command.startsWith('npx quorate start')) {
+      await start(command);
+      continue;
     }
-    expect(seen[0]).toMatch(/^n3 +(voter|leader) +127\.0\.0\.1:\d+ +yes/m);
-    expect(seen[1]).toMatch(/5 voters: 3 must agree, so the cluster bears 2 failures/);
-    expect((await run('npx quorate members')).output).toContain('3 voters');
-  },
-  START_MS,
-);
+    const { code, output } = await run(command);
+    expect(code, `${command}\n${output}`).toBe(0);
+    seen.push(output);
+    const removed = /^npx quorate members remove (n\d)/.exec(command)?.[1];
+    const gone = removed === undefined ? undefined : running.get(removed);
+    if (gone === undefined) continue;
+    await until(`${removed} is told`, STEP_MS, () => gone.code !== undefined);
+    expect([9, null], gone.output).toContain(gone.code);
+  }
+  expect(seen[0]).toMatch(/^n3 +(voter|leader) +127\.0\.0\.1:\d+ +yes/m);
+  expect(seen[1]).toMatch(/5 voters: 3 must agree, so the cluster bears 2 failures/);
+  expect((await run('npx quorate members')).output).toContain('3 voters');
+});

@@ -22,7 +22,6 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { freePort } from '../free-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const TIMEOUT_MS = 60_000;
 
 let folder: string;
 
@@ -48,9 +47,7 @@ async function run(program: string): Promise<string> {
   return stdout;
 }
 
-it('raw-core.md: one core goes through all that the page tells', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('raw-core.md: one core goes through all that the page tells', async () => {
   expect(await run(programOf('raw-core.md'))).toBe(
     [
       'read: red',
@@ -63,9 +60,7 @@ it('raw-core.md: one core goes through all that the page tells', {
   );
 });
 
-it('own-parts.md: a node over disk and TCP counts, and goes on', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('own-parts.md: a node over disk and TCP counts, and goes on', async () => {
   const program = programOf('own-parts.md').replace('7502', String(await freePort()));
   expect(await run(program)).toBe('counted to 1\n');
   expect(await run(program)).toBe('counted to 2\n');

@@ -50,9 +50,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('docs/guides/simulation.md', () => {
-  it('its command ends with 141, and quietly, when nobody reads it', {
-    timeout: TIMEOUT_MS,
-  }, async () => {
+  it('its command ends with 141, and quietly, when nobody reads it', async () => {
     expect(guide).toContain('141, nobody reads any more');
     const child = spawn(process.execPath, [MAIN, 'sim', 'sum.mjs', '--trace'], { cwd: folder });
     let err = '';
@@ -65,7 +63,7 @@ describe('docs/guides/simulation.md', () => {
     expect([await ended, err]).toEqual([[141, null], '']);
   });
 
-  it('its command finds the mistake, as it says', { timeout: TIMEOUT_MS }, async () => {
+  it('its command finds the mistake, as it says', async () => {
     const [command = ''] = blocks('sh');
     const [npx, quorate, ...args] = command.trim().split(' ');
     expect([npx, quorate]).toEqual(['npx', 'quorate']);
@@ -102,7 +100,7 @@ describe('docs/guides/simulation.md', () => {
     expect(output).not.toContain('node:internal');
   });
 
-  it('mended as it says, nothing is found', { timeout: TIMEOUT_MS }, async () => {
+  it('mended as it says, nothing is found', async () => {
     const [, mended = ''] = /mended\s+\(`([^`]+)`\)/.exec(guide) ?? [];
     const text = (blocks('js')[0] ?? '').replace("return Buffer.from('0')", mended);
     expect(text).toContain(mended);
@@ -112,14 +110,14 @@ describe('docs/guides/simulation.md', () => {
     expect(output).toMatch(/no violation\n$/);
   });
 
-  it('its program reports the same', { timeout: TIMEOUT_MS }, async () => {
+  it('its program reports the same', async () => {
     write('program.mjs', blocks('js')[1] ?? '');
     const { code, output } = await node('program.mjs');
     expect(code, output).toBe(1);
     expect(output).toMatch(/^\d same results on every node n\d/m);
   });
 
-  it('its history is judged as it says', { timeout: TIMEOUT_MS }, async () => {
+  it('its history is judged as it says', async () => {
     write('history.mjs', blocks('js')[2] ?? '');
     const { code, output } = await node('history.mjs');
     expect(code, output).toBe(0);

@@ -523,7 +523,7 @@ describe('the binary door', () => {
       requestFrame(at + 1, OP.get, Buffer.from('a')),
     );
     socket.write(Buffer.concat([encodeHello(1, 1), ...frames]));
-    await expect.poll(() => events, { timeout: 4_000 }).toContain('client.stalled');
+    await expect.poll(() => events).toContain('client.stalled');
     socket.destroy();
     await door.stop();
   });
@@ -548,8 +548,8 @@ describe('the binary door', () => {
       bytes += chunk.length;
     });
     socket.resume();
-    await expect.poll(reads, { timeout: 10_000 }).toBe(READS);
-    await expect.poll(() => bytes, { timeout: 10_000 }).toBeGreaterThan(READS * 1_000_000);
+    await expect.poll(reads).toBe(READS);
+    await expect.poll(() => bytes).toBeGreaterThan(READS * 1_000_000);
     socket.destroy();
   });
 

@@ -11,7 +11,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { run } from '../program.ts';
 
-const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'quorate-cli-sim-'));
 
 /** A sum; `forgets`: what a snapshot leaves out. */
@@ -57,16 +56,14 @@ async function sim(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, out, err };
 }
 
-it('a machine that is right ends with 0', { timeout: TIMEOUT_MS }, async () => {
+it('a machine that is right ends with 0', async () => {
   const { code, out, err } = await sim('sum.mjs', '--seeds', '1..1', '--nodes', '3');
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toMatch(/^seeds 1\.\.1, mode any, 3 nodes\n1 seed, \d+ simulated seconds in/);
   expect(out).toMatch(/no violation\n$/);
 });
 
-it('one that is not ends with 1, and the same seed finds it again', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+it('one that is not ends with 1, and the same seed finds it again', async () => {
   const flags = [
     '--seeds',
     '1..3',

@@ -11,11 +11,14 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { until } from '../../../test/waiting.ts';
 import { dev } from '../commands/dev.ts';
 import type { Terminal } from '../terminal.ts';
 import { isPortFree, planCluster, removeCluster, writeCluster } from './layout.ts';
 import { type NodeLife, NodeProcess } from './node-process.ts';
 import { changeLines, type NodeView, readyBlock, readyLine, tableLines } from './view.ts';
+
+const STEP_MS = 30_000;
 
 /** Answers status, says ready, ends with the code in the file `exit` beside its configuration. */
 const FAKE_DAEMON = `
@@ -54,16 +57,6 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  const limit = performance.now() + 10_000;
-  for (;;) {
-    const seen = look();
-    if (seen !== undefined && seen !== false) return seen;
-    if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 interface Running {
   readonly output: () => string;
@@ -132,11 +125,11 @@ function isAlive(pid: number): boolean {
 describe('quorate dev', () => {
   it('starts three nodes, says the documented ready line once, and stops all on a signal', async () => {
     const run = runDev();
-    await until('ready', () => run.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => run.output().includes('ready: three nodes'));
     expect(run.output()).toMatch(
       /^ready: three nodes n1=http:\/\/127\.0\.0\.1:\d+ n2=http:\S+ n3=http:\S+$/m,
     );
-    const pid = await until('a pid', () => pidOf(run.output(), 'n1'));
+    const pid = await until('a pid', STEP_MS, () => pidOf(run.output(), 'n1'));
     expect(await run.end()).toBe(0);
     expect(isAlive(pid)).toBe(false);
     expect(run.output().match(/ready: three/g)).toHaveLength(1);
@@ -146,10 +139,10 @@ describe('quorate dev', () => {
 
   it('starts a killed node again', async () => {
     const run = runDev();
-    await until('ready', () => run.output().includes('ready: three nodes'));
-    const pid = await until('a pid', () => pidOf(run.output(), 'n2'));
+    await until('ready', STEP_MS, () => run.output().includes('ready: three nodes'));
+    const pid = await until('a pid', STEP_MS, () => pidOf(run.output(), 'n2'));
     process.kill(pid, 'SIGKILL');
-    await until('a new process', () => {
+    await until('a new process', STEP_MS, () => {
       const now = pidOf(run.output(), 'n2');
       return now !== undefined && now !== pid && isAlive(now);
     });
@@ -158,36 +151,36 @@ describe('quorate dev', () => {
 
   it('leaves a node down that ended with a disk fault, and says why', async () => {
     const run = runDev();
-    await until('ready', () => run.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => run.output().includes('ready: three nodes'));
     writeFileSync(join(folder, 'cluster', 'n3', 'exit'), '7');
-    process.kill(await until('a pid', () => pidOf(run.output(), 'n3')), 'SIGKILL');
-    await until('down', () => run.output().includes('n3 down (7)'));
+    process.kill(await until('a pid', STEP_MS, () => pidOf(run.output(), 'n3')), 'SIGKILL');
+    await until('down', STEP_MS, () => run.output().includes('n3 down (7)'));
     expect(run.output()).toContain('n3| quorate: the disk is broken');
     expect(run.output()).toContain('n3 stays down (exit code 7)');
   });
 
   it('refuses a second run on the same folder', async () => {
     const run = runDev();
-    await until('ready', () => run.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => run.output().includes('ready: three nodes'));
     await expect(runDev().done).rejects.toMatchObject({ code: 'DATA_DIR_IN_USE' });
     await expect(runDev().done).rejects.toThrow('quorate dev runs already');
   });
 
   it('goes on with ports and data of the earlier run, and --fresh begins anew', async () => {
     const first = runDev();
-    await until('ready', () => first.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => first.output().includes('ready: three nodes'));
     await first.end();
     const marker = join(folder, 'cluster', 'n1', 'data-marker');
     writeFileSync(marker, '');
     const second = runDev({ basePort: 45_000 });
-    await until('ready', () => second.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => second.output().includes('ready: three nodes'));
     await second.end();
     const ready = (text: string) => /ready: .*/.exec(text)?.[0];
     expect(ready(second.output())).toBe(ready(first.output()));
     expect(second.output()).toContain('going on with the data');
     await expect(runDev({ nodes: 5 }).done).rejects.toThrow('holds a cluster of 3, not 5');
     const third = runDev({ fresh: true });
-    await until('ready', () => third.output().includes('ready: three nodes'));
+    await until('ready', STEP_MS, () => third.output().includes('ready: three nodes'));
     expect(existsSync(marker)).toBe(false);
   });
 });
@@ -258,9 +251,9 @@ describe('a node process', () => {
     parent.stdout?.on('data', (chunk) => {
       text += chunk;
     });
-    const pid = await until('the pid', () => /^\d+$/.test(text) && Number(text));
+    const pid = await until('the pid', STEP_MS, () => /^\d+$/.test(text) && Number(text));
     parent.kill('SIGKILL');
-    await until('the end of the child', () => !isAlive(pid));
+    await until('the end of the child', STEP_MS, () => !isAlive(pid));
   });
 
   it('waits longer from death to death', async () => {
@@ -276,7 +269,7 @@ describe('a node process', () => {
     node.start();
     const delays = () =>
       lives.flatMap((life) => (life.state === 'waiting' ? [life.restartInMs] : []));
-    await until('four deaths', () => delays().length >= 4);
+    await until('four deaths', STEP_MS, () => delays().length >= 4);
     await node.stop();
     expect(delays().slice(0, 4)).toEqual([1, 2, 3, 3]);
   });
