@@ -43,9 +43,9 @@ describe('N-5 a member that was removed', () => {
     const calls = { failAll: ({ code }: ClusterError) => void happened.push(code) };
     const none = { failAll: () => undefined };
     storage = { writeFact: async (name) => void happened.push(`mark ${name}`) };
-    const warn = (event: string): void => void happened.push(event);
+    const error = (event: string): void => void happened.push(event);
     departure = new Departure({
-      world: { clock, logger: { ...nullLogger, warn } },
+      world: { clock, logger: { ...nullLogger, error } },
       storage,
       replica: { members },
       takesPart: () => true,
