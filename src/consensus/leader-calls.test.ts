@@ -22,13 +22,15 @@ const REMOVE: LeaderCall = { op: 'remove', nodeId: 'n9' };
 /** Two desks that hand each other their frames, one of which performs. */
 function pair(perform: (call: LeaderCall) => Promise<unknown>) {
   const sent: { kind: number; bytes: Buffer }[] = [];
-  const state = { reaches: true, now: 0 };
+  const state = { reaches: true, throws: false, now: 0, failed: [] as unknown[] };
   const make = (self: RaftId): LeaderCalls => {
     const host: LeaderCallsHost = {
       now: () => state.now,
       appliedIndex: () => 40 + self,
       perform,
+      fail: (error) => void state.failed.push(error),
       send: (to, kind, payload) => {
+        if (state.throws) throw new Error('no frames');
         const bytes = Buffer.concat(payload);
         sent.push({ kind, bytes });
         if (!state.reaches) return false;
@@ -100,6 +102,15 @@ describe('a call', () => {
     follower.peerLost(3);
     expect([await late, await lost]).toEqual(['OUTCOME_UNKNOWN', 'OUTCOME_UNKNOWN']);
     expect(follower.expire(100)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('that a broken transport can not answer ends the node, and not the process', async () => {
+    const { leader, follower, sent, state } = pair(() => Promise.resolve('done'));
+    state.reaches = false;
+    follower.ask(1, REMOVE, 100).promise.catch(() => undefined);
+    state.throws = true;
+    leader.asked(2, sent[0]!.bytes)();
+    await expect.poll(() => state.failed).toEqual([new Error('no frames')]);
   });
 
   it('of a confused peer is refused as a whole, and too many at once are not worked on', async () => {

@@ -60,6 +60,8 @@ export interface LeaderCallsHost {
   send(to: RaftId, kind: number, payload: readonly Uint8Array[]): boolean;
   /** Does it here, on the leader. */
   perform(call: LeaderCall, timeoutMs: number): Promise<unknown>;
+  /** A part of this node broke what it promised: `send` threw. */
+  fail(error: unknown): void;
 }
 
 export class LeaderCalls {
@@ -100,7 +102,9 @@ export class LeaderCalls {
     const isWhole = Number.isSafeInteger(id) && Number.isFinite(timeoutMs) && isCall(call);
     if (!isWhole) throw malformed('leader call', JSON.stringify(asked).slice(0, 200));
     checkNodeId(call.nodeId, 'nodeId of a leader call');
-    return () => void this.#perform(from, asked);
+    return () => {
+      this.#perform(from, asked).catch((error: unknown) => this.#host.fail(error));
+    };
   }
 
   answered(from: RaftId, payload: Uint8Array): () => void {

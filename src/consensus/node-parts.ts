@@ -112,6 +112,7 @@ export function makeParts(
     appliedIndex,
     send: (to, kind, bytes) => node.takesPart && node.started.loop.sendFrame(to, kind, bytes),
     perform: (call, timeoutMs) => node.perform(call, timeoutMs),
+    fail: (error) => node.fail(error),
   };
   return {
     config,
