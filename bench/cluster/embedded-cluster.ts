@@ -5,8 +5,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '../../test/free-ports.ts';
+import { until } from '../../test/waiting.ts';
 import type { LoadResult, Window } from '../load/spec.ts';
-import { Child, makeFolder, removeFolder, until } from '../processes/child.ts';
+import { Child, makeFolder, removeFolder } from '../processes/child.ts';
 import { program } from '../processes/paths.ts';
 
 export interface ProposeLoad extends Window {

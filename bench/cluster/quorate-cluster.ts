@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '../../test/free-ports.ts';
-import { Child, makeFolder, removeFolder, until } from '../processes/child.ts';
+import { until } from '../../test/waiting.ts';
+import { Child, makeFolder, removeFolder } from '../processes/child.ts';
 import { quorateCommand } from '../processes/paths.ts';
 
 const READY_MS_MAX = 60_000;

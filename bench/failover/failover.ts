@@ -8,6 +8,7 @@
  */
 import { connect } from '../../src/client/index.ts';
 import { defaultConfig } from '../../src/consensus/index.ts';
+import { pause } from '../../test/waiting.ts';
 import { type Benchmark, type BenchmarkContext, inRounds } from '../benchmark.ts';
 import { QuorateCluster } from '../cluster/quorate-cluster.ts';
 import { LoadDriver } from '../load/driver.ts';
@@ -15,7 +16,6 @@ import { epochMs, type TraceResult } from '../load/spec.ts';
 import { ETCD_MISSING, EtcdCluster, etcdVersion } from '../peers/etcd-cluster.ts';
 import { etcdTrace } from '../peers/etcd-load.ts';
 import { goProgram } from '../peers/go-programs.ts';
-import { pause } from '../processes/child.ts';
 import { Recorder } from '../recorder.ts';
 import { atMost, type Finding, type Section } from '../report/findings.ts';
 import { median } from '../statistics.ts';

@@ -2,6 +2,7 @@
  * A closed loop: so many operations in flight, each followed at once by another one. It tells how much goes
  * through; its latencies are those of a system at its limit, and belong to that number in flight only.
  */
+import { pause } from '../../test/waiting.ts';
 import { MeasuredWindow } from './measured-window.ts';
 import type { LoadResult, Window } from './spec.ts';
 
@@ -52,10 +53,4 @@ export async function closedLoop(issue: Issue, loop: ClosedLoop): Promise<LoadRe
   isOver = true;
   await ended;
   return window.result();
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

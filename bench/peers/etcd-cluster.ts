@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '../../test/free-ports.ts';
-import { Child, makeFolder, removeFolder, until } from '../processes/child.ts';
+import { until } from '../../test/waiting.ts';
+import { Child, makeFolder, removeFolder } from '../processes/child.ts';
 
 const READY_MS_MAX = 60_000;
 const ASK_MS_MAX = 2_000;

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
-import { Child, until } from './child.ts';
+import { until } from '../../test/waiting.ts';
+import { Child } from './child.ts';
 import { program } from './paths.ts';
 import { cpuSeconds, kernelWorkOf, openFiles, residentBytes } from './proc-files.ts';
 

@@ -193,25 +193,3 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   const isForeign = ([name]: [string, unknown]): boolean => !/^(QUORATE|ETCD|VITEST)/.test(name);
   return Object.fromEntries(Object.entries(process.env).filter(isForeign));
 }
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-/** Asks again and again until there is an answer. */
-export async function until<T>(
-  what: string,
-  timeoutMs: number,
-  look: () => Promise<T | undefined> | T | undefined,
-  everyMs = 20,
-): Promise<T> {
-  const limitAt = performance.now() + timeoutMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined) return seen;
-    if (performance.now() > limitAt) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
-    await pause(everyMs);
-  }
-}

@@ -6,10 +6,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { pause } from '../../test/waiting.ts';
 import type { Benchmark, BenchmarkContext } from '../benchmark.ts';
 import { QuorateCluster } from '../cluster/quorate-cluster.ts';
 import { LoadDriver } from '../load/driver.ts';
-import { makeFolder, pause, removeFolder } from '../processes/child.ts';
+import { makeFolder, removeFolder } from '../processes/child.ts';
 import { Recorder } from '../recorder.ts';
 import type { Section } from '../report/findings.ts';
 import { median } from '../statistics.ts';

@@ -1,8 +1,8 @@
 /** Whether a node serves: a linearizable read, asked of it and of nobody else. */
 import { connect as dial } from 'node:net';
 import { connect } from '../../src/client/index.ts';
+import { until } from '../../test/waiting.ts';
 import { keyName } from '../load/spec.ts';
-import { until } from '../processes/child.ts';
 
 const KNOCK_EVERY_MS = 3;
 

@@ -3,12 +3,13 @@
  * the start of the process on. With 300,000 keys, beside etcd; then with a log of a million entries, beside the
  * bare reading of the same files with a checksum. What the nodes occupy is read before.
  */
+
+import { pause, until } from '../../test/waiting.ts';
 import { type Benchmark, type BenchmarkContext, inRounds } from '../benchmark.ts';
 import { QuorateCluster } from '../cluster/quorate-cluster.ts';
 import { ETCD_MISSING, EtcdCluster, etcdVersion } from '../peers/etcd-cluster.ts';
 import { etcdLoad } from '../peers/etcd-load.ts';
 import { goProgram } from '../peers/go-programs.ts';
-import { pause, until } from '../processes/child.ts';
 import { residentBytes } from '../processes/proc-files.ts';
 import { Recorder } from '../recorder.ts';
 import { atMost, type Finding, type Section } from '../report/findings.ts';

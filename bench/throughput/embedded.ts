@@ -3,11 +3,12 @@
  * its bolt store over TCP: three processes each, a state machine that does nothing, 256-byte commands.
  * What an idle embedded node occupies (demand 7) is read here, before the load.
  */
+
+import { pause } from '../../test/waiting.ts';
 import { type Benchmark, type BenchmarkContext, inRounds } from '../benchmark.ts';
 import { EmbeddedCluster, quorateNode } from '../cluster/embedded-cluster.ts';
 import { goProgram } from '../peers/go-programs.ts';
 import { hashicorpNode } from '../peers/raft-node-command.ts';
-import { pause } from '../processes/child.ts';
 import { residentBytes } from '../processes/proc-files.ts';
 import { Recorder } from '../recorder.ts';
 import { atLeast, atMost, type Finding, type Section } from '../report/findings.ts';
