@@ -15,8 +15,8 @@ export async function writeFact(storage: Storage, name: string, fields: Fields):
   await storage.writeFact(name, Buffer.from(JSON.stringify({ version: VERSION, ...fields })));
 }
 
-/** Whose folder is marked, and who says so when that fails. */
-export interface Markable {
+/** What it takes to mark a folder, and to say that it failed. */
+export interface MarkHost {
   readonly storage: Storage;
   readonly logger: Logger;
 }
@@ -26,7 +26,7 @@ export interface Markable {
  * any case. It says so where there is no mark: the folder may be started again, with what is wrong in it.
  */
 export async function markFolder(
-  { storage, logger }: Markable,
+  { storage, logger }: MarkHost,
   name: string,
   fields: Fields,
 ): Promise<void> {

@@ -5,14 +5,14 @@
  */
 import { ClusterError } from '../errors.ts';
 import type { Storage } from '../storage/index.ts';
-import { type Markable, markFolder, readFact } from './facts.ts';
+import { type MarkHost, markFolder, readFact } from './facts.ts';
 import type { Divergence } from './types.ts';
 
 const FACT = 'quarantine';
 
 /** Does not reject. */
-export function markQuarantined(of: Markable, divergence: Divergence): Promise<void> {
-  return markFolder(of, FACT, { ...divergence });
+export function markQuarantined(host: MarkHost, divergence: Divergence): Promise<void> {
+  return markFolder(host, FACT, { ...divergence });
 }
 
 /** @throws ClusterError STATE_DIVERGED. */

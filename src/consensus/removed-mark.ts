@@ -6,13 +6,13 @@
  */
 import type { Identity, Storage } from '../storage/index.ts';
 import { removedFrom } from './complaints.ts';
-import { type Markable, markFolder, readFact } from './facts.ts';
+import { type MarkHost, markFolder, readFact } from './facts.ts';
 
 const FACT = 'removed';
 
 /** Does not reject. */
-export function markRemoved(of: Markable, { raftId }: Identity): Promise<void> {
-  return markFolder(of, FACT, { raftId });
+export function markRemoved(host: MarkHost, { raftId }: Identity): Promise<void> {
+  return markFolder(host, FACT, { raftId });
 }
 
 /** @throws ClusterError MEMBER_REMOVED. */

@@ -7,7 +7,7 @@
 import { ClusterError } from '../errors.ts';
 import { type Message, MessageType, type RawNode } from '../raft/index.ts';
 import type { Storage } from '../storage/index.ts';
-import { type Markable, markFolder, readFact } from './facts.ts';
+import { type MarkHost, markFolder, readFact } from './facts.ts';
 
 const FACT = 'rolled-back';
 
@@ -30,8 +30,8 @@ export function rolledBack(lastIndex: number, acknowledged: number): ClusterErro
 }
 
 /** Does not reject. */
-export function markRolledBack(of: Markable, { details }: ClusterError): Promise<void> {
-  return markFolder(of, FACT, { ...details });
+export function markRolledBack(host: MarkHost, { details }: ClusterError): Promise<void> {
+  return markFolder(host, FACT, { ...details });
 }
 
 /** @throws ClusterError DATA_ROLLED_BACK. */
