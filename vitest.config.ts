@@ -1,6 +1,7 @@
 /**
  * Tests lie beside what they test. No test sleeps, and one bound holds for all: a test that takes five minutes hangs,
- * also on a shared machine that gets a tenth of its processors.
+ * also on a shared machine that gets a tenth of its processors. It finds hangs and nothing else: where the point is that
+ * something is done soon, let the wrong way take an hour, or bound it in the test.
  *
  * Two kinds of files, one kind after the other. Most stay in the process of their worker: as many of these run at a
  * time as there are processors, and each has one to itself. Those that start processes or threads of their own have half

@@ -3,8 +3,6 @@ import { it } from 'vitest';
 import { LIST_2 } from './list-2.ts';
 import { playsOf } from './plays.fixture.ts';
 
-/** Many lives of many nodes; on a busy machine that takes a while. */
-
 const plays = playsOf(LIST_2);
 
 it('N-21 proof of an old read does not count for a new one', () => plays(21));

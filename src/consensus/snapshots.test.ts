@@ -310,7 +310,7 @@ describe('a snapshot that does not get on', () => {
   }
 
   it('ends with the node, for all who wait, and lets go of the storage', async () => {
-    await using cluster = new TestCluster(1, { stopTimeoutMs: 60_000 });
+    await using cluster = new TestCluster(1, { stopTimeoutMs: 3_600_000 });
     const { node, storage } = await hanging(cluster);
     const waiting = [codeOf(node.snapshot()), codeOf(node.snapshot({ timeoutMs: 1e9 }))];
     await node.stop();
