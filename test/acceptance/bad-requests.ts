@@ -1,5 +1,6 @@
 /** Requests that are too large, malformed, unknown, endless or abandoned; and a door that gets garbage. */
 import { connect as connectTcp } from 'node:net';
+
 import { pause } from '../waiting.ts';
 import type { Cluster } from './cluster.ts';
 import {

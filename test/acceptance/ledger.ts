@@ -6,7 +6,7 @@
  * entered exactly once, however often it was sent. A revision that two requests were told is a fork, or a
  * request that was applied twice; a revision that nobody was told is a change that nobody asked for.
  */
-import { machineMs, type Span } from './machine-witness.ts';
+import { machineMs, type Span } from './machine-clock.ts';
 
 /** Shorter ones are what a write takes. */
 const SILENCE_MS = 100;
@@ -65,7 +65,7 @@ export class Ledger {
     this.#silences = [];
   }
 
-  /** Times without an acknowledged write, each of 100 ms at least, and the present one however short. */
+  /** Times without an acknowledged write, each of SILENCE_MS at least, and the present one however short. */
   get silences(): readonly Span[] {
     return [...this.#silences, [this.#lastAckMs, machineMs()]];
   }

@@ -1,11 +1,10 @@
 /**
- * Looks at the clock, and does nothing else: where it is late, the machine did not let it run
- * (machine-witness.ts).
+ * Looks at the clock, and does nothing else: where it is late, it was not let run (machine-witness.ts).
  */
+import { machineMs, type Span } from './machine-clock.ts';
 import type { RecorderAnswer, RecorderOrder } from './recorder.ts';
 
-/** `[from, to]`, in ms of the machine's monotonic clock, the same in all of its processes. */
-export type Span = readonly [number, number];
+export type WitnessOrder = { readonly begin: true };
 
 const LOOKS_EVERY_MS = 5;
 /** Longer than a process that has slept waits for its turn where others are merely busy. */
@@ -14,13 +13,9 @@ const LATE_MS = 20;
 /** It should have run then, and did not. */
 let standstills: Span[] = [];
 
-function nowMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
-
-let dueMs = nowMs() + LOOKS_EVERY_MS;
+let dueMs = machineMs() + LOOKS_EVERY_MS;
 setInterval(() => {
-  const atMs = nowMs();
+  const atMs = machineMs();
   if (atMs - dueMs >= LATE_MS) standstills.push([dueMs, atMs]);
   dueMs = atMs + LOOKS_EVERY_MS;
 }, LOOKS_EVERY_MS);
@@ -29,12 +24,12 @@ function answer(message: RecorderAnswer<Span>): void {
   process.send?.(message);
 }
 
-process.on('message', (order: RecorderOrder | Record<string, never>) => {
-  if (!('give' in order)) {
+process.on('message', (order: WitnessOrder | RecorderOrder) => {
+  if ('begin' in order) {
     answer({ ready: true });
     return;
   }
-  answer({ given: order.give as number, items: standstills });
+  answer({ given: order.give, items: standstills });
   standstills = [];
 });
 process.on('disconnect', () => process.exit(0));

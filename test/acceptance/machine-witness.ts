@@ -1,12 +1,13 @@
 /**
- * Whether the machine stood still: a process that does nothing but look at the clock, and is late. On a
- * shared machine both processors are taken away for tenths of a second, and whoever is measured then
- * looks guilty of it.
+ * Whether the machine stood still: a process that does nothing but look at the clock, and is late. A shared
+ * machine takes processors away for tenths of a second, and whoever is measured then looks guilty of it.
+ *
+ * A witness can be wrong: only its own processor may have been taken, or the machine is slow because of what
+ * is measured on it. So what is taken out of a time has a bound (`isWithin`), and is always told.
  */
-import type { Span } from './machine-witness-process.ts';
+import type { Span } from './machine-clock.ts';
+import type { WitnessOrder } from './machine-witness-process.ts';
 import { Recorder } from './recorder.ts';
-
-export type { Span };
 
 /** A time in which what was waited for did not come; `ownMs`: without the machine's standstills. */
 export interface Gap {
@@ -14,15 +15,18 @@ export interface Gap {
   readonly ownMs: number;
 }
 
-export class MachineWitness {
-  readonly #recorder: Recorder<Span>;
+/** With standstills and all, a time may take so many times its bound. */
+const EXCUSED_TIMES = 3;
 
-  private constructor(recorder: Recorder<Span>) {
+export class MachineWitness {
+  readonly #recorder: Recorder<Span, WitnessOrder>;
+
+  private constructor(recorder: Recorder<Span, WitnessOrder>) {
     this.#recorder = recorder;
   }
 
   static async start(): Promise<MachineWitness> {
-    return new MachineWitness(await Recorder.start('machine-witness-process.js', {}));
+    return new MachineWitness(await Recorder.start('machine-witness-process.js', { begin: true }));
   }
 
   /** All standstills since the last call. */
@@ -30,16 +34,12 @@ export class MachineWitness {
     return this.#recorder.take();
   }
 
-  close(): Promise<void> {
-    return this.#recorder.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#recorder[Symbol.asyncDispose]();
   }
 }
 
-/** Now, by the clock of spans. */
-export function machineMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
-
+/** Standstills do not overlap. */
 export function gapOf([beginMs, endMs]: Span, standstills: readonly Span[]): Gap {
   let ownMs = endMs - beginMs;
   for (const [fromMs, toMs] of standstills) {
@@ -48,7 +48,11 @@ export function gapOf([beginMs, endMs]: Span, standstills: readonly Span[]): Gap
   return { allMs: endMs - beginMs, ownMs };
 }
 
-/** Of all that are not the machine's doing. */
+export function isWithin({ allMs, ownMs }: Gap, maxMs: number): boolean {
+  return ownMs <= maxMs && allMs <= EXCUSED_TIMES * maxMs;
+}
+
+/** The gap that is hardest to bear: the longest without standstills. */
 export function longest(gaps: readonly Gap[]): Gap {
   return gaps.reduce((most, gap) => (gap.ownMs > most.ownMs ? gap : most), { allMs: 0, ownMs: 0 });
 }

@@ -5,13 +5,15 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { pause, until } from '../waiting.ts';
 import { Cluster, type NodeFacts } from './cluster.ts';
 import { CommandProcess, runCommand } from './daemon-process.ts';
 import { expectCommand, expectEnd } from './expecting.ts';
-import { gapOf, longest, MachineWitness, told } from './machine-witness.ts';
+import { isWithin, MachineWitness, told } from './machine-witness.ts';
 import { MembersLoad } from './members-load.ts';
 import type { Report } from './report.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { compareWithNode } from './verify.ts';
 
 export interface MembersOptions {
@@ -35,20 +37,18 @@ export async function members(report: Report, { isQuick }: MembersOptions): Prom
   const cluster = await Cluster.make({ name: 'members', newcomers: 2, extra: EXTRA });
   const load = new MembersLoad();
   const stage = { isQuick, report, cluster, load };
-  const witness = await MachineWitness.start();
   /** In full, each state of the cluster is looked at for a while longer. */
   const restMs = isQuick ? 0 : 2_000;
   try {
+    await using witness = await MachineWitness.start();
+    const silence = new SilenceWatch(load.ledger, witness);
     for (const part of [grow, refuseTheTaken, replaceTheWiped, removeTheLeader, shrink]) {
-      load.ledger.forgetSilences();
-      await witness.take();
+      await silence.begin();
       await part(stage);
       await pause(restMs);
-      const { silences } = load.ledger;
-      const standstills = await witness.take();
-      const gap = longest(silences.map((span) => gapOf(span, standstills)));
+      const gap = await silence.longest();
       const seen = `longest time without an acknowledged write ${told(gap)}`;
-      report.check(gap.ownMs <= GAP_MS_MAX, 'the writes went on meanwhile', seen);
+      report.check(isWithin(gap, GAP_MS_MAX), 'the writes went on meanwhile', seen);
     }
     await load.finish();
     await checkAll(stage, 'at the end');
@@ -60,7 +60,6 @@ export async function members(report: Report, { isQuick }: MembersOptions): Prom
     report.check(false, 'members', error instanceof Error ? error.stack : String(error));
     for (const id of ['n1', 'n2', 'n3', 'n4', 'n5']) report.note(`${id}:\n${cluster.logTail(id)}`);
   } finally {
-    await witness.close();
     await cluster.remove();
   }
 }

@@ -15,17 +15,39 @@ export type RecorderAnswer<Item> =
   | { readonly ready: true }
   | { readonly given: number; readonly items: readonly Item[] };
 
-export class Recorder<Item, Order extends object = never> {
+interface Asked<Item> {
+  readonly resolve: (items: readonly Item[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Recorder<Item, Order extends object> {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (items: readonly Item[]) => void>();
+  readonly #begun: Promise<void>;
+  readonly #ended: Promise<void>;
+  readonly #waiting = new Map<number, Asked<Item>>();
   #asked = 0;
 
-  private constructor(child: ChildProcess) {
+  private constructor(program: string) {
+    const path = fileURLToPath(new URL(program, import.meta.url));
+    const child = fork(path, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
+    const kill = (): void => void child.kill('SIGKILL');
+    process.on('exit', kill);
+    this.#ended = new Promise((resolve) => child.once('exit', () => resolve()));
+    this.#begun = new Promise((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('exit', () => reject(new Error(`${program} did not start`)));
+    });
     child.on('message', (answer: RecorderAnswer<Item>) => {
       if ('ready' in answer) return;
-      this.#waiting.get(answer.given)?.(answer.items);
+      this.#waiting.get(answer.given)?.resolve(answer.items);
       this.#waiting.delete(answer.given);
+    });
+    child.once('exit', () => {
+      process.off('exit', kill);
+      const error = new Error(`${program} has ended: what it recorded is lost`);
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
     });
   }
 
@@ -34,34 +56,30 @@ export class Recorder<Item, Order extends object = never> {
     program: string,
     first: Order,
   ): Promise<Recorder<Item, Order>> {
-    const path = fileURLToPath(new URL(program, import.meta.url));
-    const child = fork(path, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    process.on('exit', () => child.kill('SIGKILL'));
-    const ready = new Promise<void>((resolve, reject) => {
-      child.once('message', () => resolve());
-      child.once('exit', () => reject(new Error(`${program} did not start`)));
-    });
-    child.send(first);
-    await ready;
-    return new Recorder(child);
+    const recorder = new Recorder<Item, Order>(program);
+    recorder.tell(first);
+    await recorder.#begun;
+    return recorder;
   }
 
-  /** All that was written down since the last call. */
+  /** All that was written down since the last call. @throws Error when the process has ended. */
   take(): Promise<readonly Item[]> {
     const order: RecorderOrder = { give: ++this.#asked };
-    return new Promise((resolve) => {
-      this.#waiting.set(order.give, resolve);
-      this.#child.send(order);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(order.give, { resolve, reject });
+      this.#child.send(order, (error) => {
+        if (error !== null) reject(error);
+      });
     });
   }
 
+  /** To one that has ended it is told in vain; `take` says so. */
   tell(order: Order): void {
-    this.#child.send(order);
+    this.#child.send(order, () => undefined);
   }
 
-  async close(): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL');
-    await gone;
+    await this.#ended;
   }
 }

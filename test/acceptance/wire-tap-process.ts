@@ -13,6 +13,7 @@ import { type Message, MessageType } from '../../src/raft/index.ts';
 import { FrameReader, FrameType } from '../../src/transport/frame.ts';
 import { decodeHandshake, HandshakeType } from '../../src/transport/handshake-codec.ts';
 import { decodeMessage } from '../../src/transport/message-codec.ts';
+import { machineMs } from './machine-clock.ts';
 import type { RecorderAnswer, RecorderOrder } from './recorder.ts';
 
 export interface TapRoute {
@@ -32,11 +33,6 @@ const LENGTH_BYTES = 4;
 let heartbeats: Heartbeat[] = [];
 let connections = 0;
 const sockets = new Set<Socket>();
-
-/** The same clock as in other processes of this machine. */
-function nowMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
 
 function note(payload: Uint8Array, atMs: number, connection: number): void {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
@@ -70,7 +66,7 @@ class Listener {
 
   hear(chunk: Buffer): void {
     if (this.#isDeaf) return;
-    const atMs = nowMs();
+    const atMs = machineMs();
     try {
       const frames = this.#bytes === undefined ? chunk : this.#handshake(chunk);
       this.#reader.push(frames, (type, _kind, payload) => {

@@ -1,7 +1,6 @@
 /** Goal: a gap is never hidden. Method: stretches made by hand, the machine's standstills among them. */
 import { expect, it } from 'vitest';
 
-import { gapOf } from './machine-witness.ts';
 import { gapsOf, type Heartbeat } from './wire-tap.ts';
 
 function beats(...atMs: readonly number[]): Heartbeat[] {
@@ -26,10 +25,4 @@ it('takes the standstills of the machine out of a gap, and nothing else', () => 
     { allMs: 20, ownMs: 20 },
     { allMs: 70, ownMs: 35 },
   ]);
-});
-
-it('counts only the part of a standstill that lies within', () => {
-  expect(gapOf([0, 100], [[10, 20]]).ownMs).toBe(90);
-  expect(gapOf([12, 15], [[10, 20]]).ownMs).toBe(0);
-  expect(gapOf([20, 30], [[10, 20]]).ownMs).toBe(10);
 });

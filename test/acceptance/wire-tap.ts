@@ -4,7 +4,8 @@
  */
 import { freePorts } from '../free-ports.ts';
 import type { Cluster } from './cluster.ts';
-import { type Gap, gapOf, type Span } from './machine-witness.ts';
+import type { Span } from './machine-clock.ts';
+import { type Gap, gapOf } from './machine-witness.ts';
 import { Recorder } from './recorder.ts';
 import type { Heartbeat, TapOrder } from './wire-tap-process.ts';
 
@@ -38,8 +39,8 @@ export class WireTap {
     this.#recorder.tell({ cut: true });
   }
 
-  close(): Promise<void> {
-    return this.#recorder.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#recorder[Symbol.asyncDispose]();
   }
 }
 

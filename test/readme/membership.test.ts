@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+
 import { ensureBuilt } from '../../scripts/setup.mjs';
 import { freePort, freePorts } from '../free-ports.ts';
 import { until } from '../waiting.ts';
