@@ -9,7 +9,7 @@
 import { machineMs, type Span } from './machine-clock.ts';
 
 /** Shorter ones are what a write takes. */
-const SILENCE_MS = 100;
+const SILENCE_MS = 5;
 
 export interface Chain {
   /** What each swap found, and what it put there. */
