@@ -13,18 +13,16 @@ import {
 import { MemoryStorage, type SnapshotSection, type Storage } from '../../src/storage/index.ts';
 import type { Logger, World } from '../../src/world/index.ts';
 import { nullLogger, realClock, realDisk, realNetwork, realRandom } from '../../src/world/index.ts';
+import { until as waitUntil } from '../../test/waiting.ts';
 import { Bus } from './bus-transport.ts';
 
 /** Far more than any of it takes, on a machine that is shared, too. */
 const UNTIL_MS = 60_000;
+const POLL_MS = 2;
 
-/** Waits for a condition; fails loudly when it does not come true. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + UNTIL_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+/** Waits for a condition, looking often: the ticks are short. @throws Error that says for what it waited. */
+export function until(what: string, condition: () => boolean): Promise<boolean> {
+  return waitUntil(what, UNTIL_MS, condition, POLL_MS);
 }
 
 /** Keeps every command; answers the number of commands so far; rejects those that begin with `!`. */

@@ -5,14 +5,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { STORAGE_READ_BYTES } from '../limits.ts';
-import { ForwardReader } from './forward-reader.ts';
-import type { TailSource } from './tail.ts';
+import { type ByteSource, ForwardReader } from './forward-reader.ts';
 
 const SIZE = 3 * STORAGE_READ_BYTES + 4321;
 const BYTES = Buffer.alloc(SIZE);
 for (let at = 0; at + 4 <= SIZE; at += 4) BYTES.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, at);
 
-interface Counted extends TailSource {
+interface Counted extends ByteSource {
   readonly reads: { readonly position: number; readonly length: number }[];
   /** How often the memory that was offered was used. */
   reused: number;
@@ -92,7 +91,7 @@ it('gives zeros behind the end of the file', async () => {
 
 it('tells of a read ahead that failed when its bytes are asked for, and else nobody', async () => {
   const source = countedSource();
-  const broken: TailSource = {
+  const broken: ByteSource = {
     size: SIZE,
     read: (position, length) =>
       position === 0 ? source.read(position, length) : Promise.reject(new Error('a bad sector')),

@@ -7,10 +7,17 @@
  * the next call: a piece is read over when something behind it is asked for.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
-import { readPadded, type TailSource } from './tail.ts';
+import { asBuffer } from '../views.ts';
+
+/** What is read, from its beginning to `size`. */
+export interface ByteSource {
+  readonly size: number;
+  /** `into`: memory of that length that may be used for the answer. */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
+}
 
 export class ForwardReader {
-  readonly source: TailSource;
+  readonly source: ByteSource;
   /** Neighbours, from `#start` up to `#end`. */
   #pieces: Buffer[] = [];
   #start: number;
@@ -21,7 +28,7 @@ export class ForwardReader {
   #spare: Buffer | undefined;
 
   /** `from`: nothing before it will be asked for. */
-  constructor(source: TailSource, from: number) {
+  constructor(source: ByteSource, from: number) {
     this.source = source;
     this.#start = from;
     this.#end = from;
@@ -81,4 +88,19 @@ export class ForwardReader {
     }
     return gathered;
   }
+}
+
+/** What lies behind the end of the file reads as zeros: it was never written either. */
+export async function readPadded(
+  source: ByteSource,
+  position: number,
+  length: number,
+  into?: Uint8Array,
+): Promise<Buffer> {
+  const available = Math.max(0, Math.min(length, source.size - position));
+  const bytes = available === 0 ? Buffer.alloc(0) : await source.read(position, available, into);
+  if (bytes.length === length) return asBuffer(bytes);
+  const padded = Buffer.alloc(length);
+  padded.set(bytes);
+  return padded;
 }

@@ -30,7 +30,7 @@
  * always after a stop in good order, at once after a vote, otherwise up to a second before a crash.
  */
 import { STORAGE_READ_BYTES } from '../limits.ts';
-import { asBuffer } from '../views.ts';
+import type { ForwardReader } from './forward-reader.ts';
 import {
   countZeroSectors,
   decodeHeaderOf,
@@ -50,12 +50,6 @@ export type TailVerdict =
   | { readonly kind: 'torn'; readonly bytes: number; readonly how: string }
   | { readonly kind: 'damaged'; readonly what: string };
 
-export interface TailSource {
-  readonly size: number;
-  /** `into`: memory of that length that may be used for the answer. */
-  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
-}
-
 /** What lies from `offset` to the end of the file. */
 interface Survey {
   /** Behind the last byte that is not zero; `offset` when all are. */
@@ -67,15 +61,18 @@ interface Survey {
   lastByte: number;
 }
 
-/** `header`: of the record at `offset`, if its header is whole. */
+/**
+ * `header`: of the record at `offset`, if its header is whole. `reader` may have read ahead of `offset`, but
+ * was asked for nothing behind it except that record.
+ */
 export async function judgeTail(
-  source: TailSource,
+  reader: ForwardReader,
   generation: Buffer,
   offset: number,
   header: RecordHeader | undefined,
 ): Promise<TailVerdict> {
   const record = header === undefined ? 0 : recordBytes(header);
-  const survey = await surveyTail(source, generation, offset, record);
+  const survey = await surveyTail(reader, generation, offset, record);
   if (survey.end === offset) return { kind: 'clean' };
   if (survey.later !== undefined) {
     return damaged(
@@ -121,7 +118,7 @@ function damaged(what: string): TailVerdict {
 }
 
 async function surveyTail(
-  source: TailSource,
+  reader: ForwardReader,
   generation: Buffer,
   offset: number,
   record: number,
@@ -134,13 +131,13 @@ async function surveyTail(
     lastByte: 0,
   };
   const recordEnd = offset + record;
-  const limit = Math.max(source.size, recordEnd);
+  const limit = Math.max(reader.source.size, recordEnd);
   let carry: Buffer = Buffer.alloc(0);
   let at = offset;
   while (at < limit) {
     // Windows end at sector boundaries, so that no sector is counted in two halves.
     const length = Math.min(limit - at, STORAGE_READ_BYTES - (at % SECTOR_BYTES));
-    const window = await readPadded(source, at, length);
+    const window = await reader.take(at, length);
     if (at === offset) window.copy(survey.head, 0, 0, Math.min(HEADER_BYTES, window.length));
     if (at < recordEnd) {
       const part = window.subarray(0, Math.min(length, recordEnd - at));
@@ -153,7 +150,7 @@ async function surveyTail(
       survey.later ??= findLater(searched, at - carry.length, generation, offset);
       carry = searched.subarray(Math.max(0, searched.length - RECORD_OVERHEAD_BYTES));
     } else {
-      carry = window.subarray(Math.max(0, window.length - RECORD_OVERHEAD_BYTES));
+      carry = Buffer.alloc(Math.min(RECORD_OVERHEAD_BYTES, window.length));
     }
     at += length;
   }
@@ -182,19 +179,4 @@ function lastNonZero(bytes: Buffer): number {
   let at = bytes.length - 1;
   while (at >= 0 && bytes[at] === 0) at--;
   return at;
-}
-
-/** What lies behind the end of the file reads as zeros: it was never written either. */
-export async function readPadded(
-  source: TailSource,
-  position: number,
-  length: number,
-  into?: Uint8Array,
-): Promise<Buffer> {
-  const available = Math.max(0, Math.min(length, source.size - position));
-  const bytes = available === 0 ? Buffer.alloc(0) : await source.read(position, available, into);
-  if (bytes.length === length) return asBuffer(bytes);
-  const padded = Buffer.alloc(length);
-  padded.set(bytes);
-  return padded;
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the log of a data folder from its first segment to its last, in large reads and bounded memory, and
  * changes nothing: opening acts on what this found, and an inspection only tells. Each byte is read once, but
- * for what was read ahead of the log's end, which is read again for the judgement of the tail.
+ * for the first few thousand of each segment: before any is read, it is seen whether they form a row.
  *
  * Segments but the last must be whole up to the place where the next one says that they end. The last
  * may end in a torn record (see tail.ts). Names that do not form an unbroken row to the newest segment
@@ -10,7 +10,7 @@
 import { join } from 'node:path';
 import { ClusterError } from '../errors.ts';
 import type { Disk, DiskFile } from '../world/index.ts';
-import { ForwardReader } from './forward-reader.ts';
+import { type ByteSource, ForwardReader, readPadded } from './forward-reader.ts';
 import { LogReplay } from './log-replay.ts';
 import {
   decodeBody,
@@ -32,7 +32,7 @@ import {
   segmentSequence,
 } from './segment.ts';
 import { corrupt } from './storage-errors.ts';
-import { judgeTail, readPadded, type TailSource } from './tail.ts';
+import { judgeTail } from './tail.ts';
 
 /** A Start record is far smaller. */
 const START_READ_BYTES = 4096;
@@ -175,7 +175,7 @@ class Scanner {
     const offset = segment.end;
     const head = await reader.take(offset, HEADER_BYTES);
     const header = decodeHeaderOf(head, 0, segment.generation, offset);
-    const verdict = await judgeTail(reader.source, segment.generation, offset, header);
+    const verdict = await judgeTail(reader, segment.generation, offset, header);
     if (verdict.kind === 'damaged') throw corrupt(segment.path, offset, verdict.what);
     if (verdict.kind === 'torn') {
       this.torn = { path: segment.path, offset, bytes: verdict.bytes, how: verdict.how };
@@ -241,6 +241,6 @@ function checkVersion(path: string, header: RecordHeader): void {
   );
 }
 
-function sourceOf(file: DiskFile, size: number): TailSource {
+function sourceOf(file: DiskFile, size: number): ByteSource {
   return { size, read: (position, length, into) => file.read(position, length, into) };
 }
