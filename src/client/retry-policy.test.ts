@@ -15,3 +15,9 @@ describe('a node that failed for good', () => {
     expect(verdictOf(error, false)).toBe('elsewhere');
   });
 });
+
+it('a transfer that failed is not tried again unasked: each try stops all writes for a while', () => {
+  const error = new ClusterError('TRANSFER_TIMED_OUT', 'n2 did not take over');
+  expect(error.retryable).toBe('yes');
+  expect(verdictOf(error, true)).toBe('settle');
+});

@@ -212,6 +212,7 @@ function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): Ra
     disableProposalForwarding: true,
     stepDownOnRemoval: true,
     tellCommitInVotes: true,
+    postponeCampaigns: true,
     random: (bound) => world.random.below(bound),
   });
 }

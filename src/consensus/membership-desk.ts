@@ -5,7 +5,7 @@
  * that, the caller is to ask again.
  */
 import { ClusterError } from '../errors.ts';
-import type { ConfChangeV2, RaftId } from '../raft/index.ts';
+import { type ConfChangeV2, NONE, type RaftId } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
 import { promotionOf } from './admission.ts';
 import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
@@ -224,8 +224,10 @@ export class MembershipDesk {
       );
     }
     loop.guard(() => core.transferLeadership(raftId));
-    await life.waitUntil(() => loop.leaderId === raftId || signal?.aborted === true, deadline);
-    if (loop.leaderId === raftId) return;
+    const isDone = (): boolean => loop.leaderId === raftId;
+    const isOver = (): boolean => isDone() || this.#hasFailed(raftId) || signal?.aborted === true;
+    await life.waitUntil(isOver, deadline);
+    if (isDone()) return;
     if (signal?.aborted === true) throw abandoned(signal);
     life.checkTakesPart();
     throw new ClusterError(
@@ -233,6 +235,13 @@ export class MembershipDesk {
       `${toNodeId} did not take over in time; ${life.leader?.nodeId ?? 'nobody'} leads: ` +
         'see whether it is running and has caught up, then try again',
     );
+  }
+
+  /** The core gives a transfer up after an election timeout; or others were faster to elect somebody. */
+  #hasFailed(heir: RaftId): boolean {
+    const { lead, leadTransferee } = this.#life.started.core.basicStatus();
+    if (lead === NONE || lead === heir) return false;
+    return lead !== this.#life.started.core.id || leadTransferee !== heir;
   }
 
   /** On behalf of another node. */

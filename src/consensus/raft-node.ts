@@ -292,8 +292,8 @@ export class RaftNode implements AsyncDisposable {
    * Rejects with REQUEST_INVALID (options), CONFIG_INVALID (node id), MEMBER_UNKNOWN,
    * CONF_CHANGE_INVALID (of a learner), NOT_STARTED, NODE_STOPPED, NODE_FAILED, NO_LEADER,
    * NO_QUORUM, OVERLOADED, NOT_LEADER (leadership has just changed, or forwarding is disabled);
-   * TRANSFER_TIMED_OUT: another one leads, or nobody; OUTCOME_UNKNOWN: what became of it is not
-   * known here; ABORTED.
+   * TRANSFER_TIMED_OUT: another one leads, or nobody, which is known after an election timeout at the
+   * latest where the leader lives; OUTCOME_UNKNOWN: what became of it is not known here; ABORTED.
    */
   async transferLeadership(toNodeId: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
     checkWaitOptions(options);

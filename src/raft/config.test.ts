@@ -45,6 +45,7 @@ it.each<[string, Partial<RaftConfig>]>([
   ['preVote', { preVote: 'yes' as never }],
   ['stepDownOnRemoval', { stepDownOnRemoval: 1 as never }],
   ['tellCommitInVotes', { tellCommitInVotes: 1 as never }],
+  ['postponeCampaigns', { postponeCampaigns: 1 as never }],
   ['lateFirstAppends', { lateFirstAppends: 1 as never }],
 ])('refuses a wrong %s', (field, wrong) => {
   const pattern = new RegExp(`^raft config: ${field} `);

@@ -60,6 +60,12 @@ export interface RaftConfig {
    */
   readonly tellCommitInVotes?: boolean;
   /**
+   * A campaign that may not begin, or not go on, because a committed change of the members is not applied yet
+   * begins when it is. Otherwise nothing comes of it, also where the leader itself has asked for it to hand
+   * over, and all wait for an election timeout. Default off.
+   */
+  readonly postponeCampaigns?: boolean;
+  /**
    * A new leader's first appends are made by its next `ready`, and take along what was proposed since the
    * election. Otherwise they hold its empty entry alone, and all else waits for their answers. Default off.
    */
@@ -93,6 +99,7 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
     tellCommitInVotes: config.tellCommitInVotes ?? false,
+    postponeCampaigns: config.postponeCampaigns ?? false,
     lateFirstAppends: config.lateFirstAppends ?? false,
     random: config.random,
   };
@@ -124,6 +131,7 @@ const SWITCHES = [
   'disableConfChangeValidation',
   'stepDownOnRemoval',
   'tellCommitInVotes',
+  'postponeCampaigns',
   'lateFirstAppends',
 ] as const;
 

@@ -11,6 +11,11 @@
  * with the power. Then it may ask for the vote of a member that this very change has removed; and that one
  * can not help it by a vote where its own log is longer, nor stand for election itself. What is committed
  * is so for everybody, in every term, so the answer may be believed at any time, be it a yes or a no.
+ *
+ * Nobody stands for election over a committed change of the members that it has not applied (NASTY 31). With
+ * `postponeCampaigns` it stands when it has: applying takes a moment, an election timeout many, and a leader
+ * that hands over takes no proposals meanwhile. What is postponed is over with its term, with a vote for
+ * another one, and when a leader is heard: unless that one asked for it, and has not gone on appending since.
  */
 
 import type { MessageDraft } from './messages.ts';
@@ -31,10 +36,35 @@ export function isTransferContext(context: Uint8Array | undefined): boolean {
   return context.every((byte, at) => byte === TRANSFER_CONTEXT[at]);
 }
 
+/** How a node campaigns of itself. */
+export function timeoutKind(raft: Raft): CampaignKind {
+  return raft.config.preVote ? 'pre-election' : 'election';
+}
+
 /** Campaigns, unless this node must not: it leads, has no vote, or does not know the membership. */
 export function maybeCampaign(raft: Raft, kind: CampaignKind): void {
-  if (raft.isLeader || !raft.isPromotable || raft.log.hasUnappliedChanges()) return;
-  campaign(raft, kind);
+  if (raft.isLeader) return;
+  // One of them may be what gives it a vote.
+  if (raft.log.hasUnappliedChanges()) postpone(raft, kind);
+  else if (raft.isPromotable) campaign(raft, kind);
+}
+
+function postpone(raft: Raft, kind: CampaignKind): void {
+  if (raft.config.postponeCampaigns) raft.postponed = kind;
+}
+
+/** Something was applied: what was postponed may begin. */
+export function resumeCampaign(raft: Raft): void {
+  const kind = raft.postponed;
+  if (kind === undefined || raft.log.hasUnappliedChanges()) return;
+  raft.postponed = undefined;
+  maybeCampaign(raft, kind);
+}
+
+/** A leader was heard: no other one is needed, but for the one that it asked for itself. */
+export function forgetPostponed(raft: Raft, { from, entries }: Message): void {
+  const isStillWished = raft.postponed === 'transfer' && raft.lead === from && entries.length === 0;
+  if (!isStillWished) raft.postponed = undefined;
 }
 
 function campaign(raft: Raft, kind: CampaignKind): void {
@@ -48,6 +78,7 @@ function campaign(raft: Raft, kind: CampaignKind): void {
     term += 1;
   } else {
     becomeCandidate(raft);
+    if (kind === 'transfer') raft.heir = raft.id;
     request = MessageType.Vote;
     response = MessageType.VoteResp;
     term = raft.term;
@@ -84,6 +115,7 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
     if (!isPreVote) {
       raft.electionElapsed = 0;
       raft.vote = message.from;
+      raft.postponed = undefined;
       if (isTransferContext(message.context)) raft.heir = message.from;
     }
   } else {
@@ -115,7 +147,10 @@ export function learnCommit(raft: Raft, { commit, logTerm }: Message): void {
   if (!log.matchTerm(commit, logTerm)) return;
   log.commitTo(commit);
   const isAsking = raft.role === StateType.Candidate || raft.role === StateType.PreCandidate;
-  if (isAsking && log.hasUnappliedChanges()) becomeFollower(raft, raft.term, NONE);
+  if (!isAsking || !log.hasUnappliedChanges()) return;
+  const kind = raft.heir === raft.id ? 'transfer' : timeoutKind(raft);
+  becomeFollower(raft, raft.term, NONE);
+  postpone(raft, kind);
 }
 
 /**

@@ -225,6 +225,8 @@ export function stepQuietly(raw: RawNode, message: Message): void {
 export class TestGroup {
   readonly nodes: TestNode[];
   wire: Message[] = [];
+  /** Nodes that apply nothing at the moment. */
+  readonly stuck: Set<RaftId> = new Set();
   /** Messages that get lost in `settle`. */
   isLost: (message: Message) => boolean = () => false;
   onReady: (node: TestNode, ready: Ready) => void = () => {};
@@ -278,7 +280,10 @@ export class TestGroup {
       isBusy = true;
       this.takeReady(node);
       while (node.appendQueue.length > 0) this.send(node.writeOne());
-      while (node.applyQueue.length > 0) this.send(node.applyOne());
+    }
+    while (node.applyQueue.length > 0 && !this.stuck.has(node.id)) {
+      isBusy = true;
+      this.send(node.applyOne());
     }
     return isBusy;
   }

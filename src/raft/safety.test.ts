@@ -27,6 +27,15 @@ const VARIANTS: Readonly<Record<string, TestOptions>> = {
     asyncStorageWrites: false,
   },
   'step-down on removal': { preVote: true, checkQuorum: true, stepDownOnRemoval: true },
+  'as RaftNode has it': {
+    preVote: true,
+    checkQuorum: true,
+    stepDownOnRemoval: true,
+    disableProposalForwarding: true,
+    tellCommitInVotes: true,
+    postponeCampaigns: true,
+    lateFirstAppends: true,
+  },
 };
 
 describe('safety under any sequence of events', () => {

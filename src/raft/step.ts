@@ -9,12 +9,14 @@ import {
   handleUnreachable,
 } from './acknowledging.ts';
 import {
+  forgetPostponed,
   handleVoteRequest,
   handleVoteResponse,
   isTransferContext,
   learnCommit,
   maybeCampaign,
   sendVoteResponse,
+  timeoutKind,
 } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './following.ts';
 import { forwardMessage } from './messages.ts';
@@ -45,7 +47,7 @@ export function step(raft: Raft, message: Message): boolean {
   }
   switch (message.type) {
     case MessageType.Hup:
-      maybeCampaign(raft, raft.config.preVote ? 'pre-election' : 'election');
+      maybeCampaign(raft, timeoutKind(raft));
       return true;
     case MessageType.StorageAppendResp:
       handleStorageAppended(raft, message);
@@ -237,6 +239,7 @@ function stepFollower(raft: Raft, message: Message): boolean {
 }
 
 function heardFromLeader(raft: Raft, message: Message): void {
+  forgetPostponed(raft, message);
   raft.electionElapsed = 0;
   raft.lead = message.from;
   raft.heir = NONE;

@@ -3,6 +3,7 @@
  * threads or, in synchronous mode, out of `advance`.
  */
 import { encodeConfChangeV2 } from './codec/index.ts';
+import { resumeCampaign } from './election.ts';
 import { EMPTY_BYTES, entriesSize, makeEntry, payloadBytes } from './entries.ts';
 import { leaderPropose, shrinkUncommitted } from './proposing.ts';
 import type { Raft } from './raft.ts';
@@ -52,6 +53,7 @@ function snapshotInstalled(raft: Raft, snapshot: Snapshot): void {
 function appliedTo(raft: Raft, index: LogIndex, bytes: number): void {
   const applied = Math.max(index, raft.log.applied);
   raft.log.appliedTo(applied, bytes);
+  resumeCampaign(raft);
   if (!raft.tracker.config.autoLeave || !raft.isLeader) return;
   if (applied < raft.pendingConfIndex) return;
   // Dropped during a transfer, or over the uncommitted bound; the next applied entry tries again,

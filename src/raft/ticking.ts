@@ -3,7 +3,7 @@
  * election; leaders count towards heartbeats, and towards the quorum check once an election timeout.
  */
 
-import { maybeCampaign } from './election.ts';
+import { maybeCampaign, timeoutKind } from './election.ts';
 import type { Raft } from './raft.ts';
 import { broadcastHeartbeat } from './replication.ts';
 import { becomeFollower } from './roles.ts';
@@ -18,7 +18,7 @@ function tickFollower(raft: Raft): void {
   raft.electionElapsed += 1;
   if (!raft.isPromotable || raft.electionElapsed < raft.randomizedElectionTimeout) return;
   raft.electionElapsed = 0;
-  maybeCampaign(raft, raft.config.preVote ? 'pre-election' : 'election');
+  maybeCampaign(raft, timeoutKind(raft));
 }
 
 function tickLeader(raft: Raft): void {
