@@ -28,7 +28,7 @@ const UNFIT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export function verdictOf(error: ClusterError, mayRepeat: boolean): Verdict {
-  // Each try may keep all writes waiting for an election timeout: whether it is worth that, the caller says.
+  // A try may keep all writes waiting for an election timeout: whether another one is worth it, the caller says.
   if (error.code === 'TRANSFER_TIMED_OUT') return 'settle';
   // Gone for good: a repetition is refused, and what happened before stays unknown.
   if (error.code === 'SESSION_EXPIRED' || error.code === 'INTERNAL') return 'settle';

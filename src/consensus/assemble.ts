@@ -8,9 +8,9 @@ import type { Identity } from '../storage/index.ts';
 import { promotionOf } from './admission.ts';
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { handOver } from './handing-over.ts';
 import { Incoming } from './incoming.ts';
 import { Loop } from './loop.ts';
-import type { MemberRecord } from './members.ts';
 import { Neighbours } from './neighbours.ts';
 import type { NodeParts } from './node-parts.ts';
 import { Promotion } from './promotion.ts';
@@ -185,14 +185,6 @@ export function endLive(
   notices.stop();
 }
 
-/** Begins to hand leadership to the voter that is furthest; who that is. */
-export function handOver(parts: NodeParts, live: Live): MemberRecord | undefined {
-  const to = bestSuccessor(parts, live);
-  if (to === undefined) return undefined;
-  live.loop.guard(() => live.core.transferLeadership(to));
-  return parts.replica.members.get(to);
-}
-
 function newCore({ config, storage, replica, world }: NodeParts, id: RaftId): RawNode {
   return new RawNode({
     id,
@@ -259,19 +251,4 @@ export async function startTransport(parts: NodeParts, live: Live): Promise<void
       admit: (peer) => admission.admit(peer),
     },
   );
-}
-
-/** The voter that is connected and furthest: whom leadership is best handed to. */
-function bestSuccessor({ replica, transport }: NodeParts, { core }: Live): RaftId | undefined {
-  const { voters } = replica.members.confState;
-  const connected = new Set(
-    transport.status().flatMap((peer) => (peer.connected ? [peer.raftId] : [])),
-  );
-  let best: RaftId | undefined;
-  let furthest = -1;
-  for (const [id, { match }] of core.status().progress) {
-    if (id === core.id || !voters.includes(id) || !connected.has(id)) continue;
-    if (match > furthest) [best, furthest] = [id, match];
-  }
-  return best;
 }

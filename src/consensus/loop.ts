@@ -165,11 +165,12 @@ export class Loop {
    */
   #placeQueued(): void {
     const { proposals } = this.#host;
-    const { state, lead } = this.#core.softState;
+    const { heir, id, softState } = this.#core;
+    const { state, lead } = softState;
     if (state === StateType.Leader) proposals.appendQueued();
     // Who votes for the heir of a leader sends it what waits at once; it has that until all is decided.
-    else if (state === StateType.Candidate) proposals.keepQueued();
-    else proposals.forwardQueued(lead === NONE ? this.#core.heir : lead);
+    else if (state === StateType.Candidate || heir === id) proposals.keepQueued();
+    else proposals.forwardQueued(lead === NONE ? heir : lead);
   }
 
   #handleReady(ready: Ready): void {

@@ -5,12 +5,19 @@
  * that, the caller is to ask again.
  */
 import { ClusterError } from '../errors.ts';
-import { type ConfChangeV2, NONE, type RaftId } from '../raft/index.ts';
+import { type ConfChangeV2, type RaftId, StateType } from '../raft/index.ts';
 import { parseAddress } from '../transport/index.ts';
 import { promotionOf } from './admission.ts';
-import { abandoned, checkNotAborted, unknownMember, unlessAborted } from './complaints.ts';
+import {
+  abandoned,
+  checkNotAborted,
+  notLeader,
+  unknownMember,
+  unlessAborted,
+} from './complaints.ts';
 import { CommandKind } from './envelope.ts';
 import { nobodyLeads } from './explain.ts';
+import { hasGivenUp } from './handing-over.ts';
 import { type AddCall, type LeaderCall, unpackAnswer } from './leader-calls.ts';
 import { checkNodeId, type MemberRecord } from './members.ts';
 import {
@@ -223,9 +230,12 @@ export class MembershipDesk {
         { details: { nodeId: toNodeId } },
       );
     }
+    // Deposed in this turn: it would be another one's to do, and to answer.
+    if (core.softState.state !== StateType.Leader) throw notLeader(undefined);
     loop.guard(() => core.transferLeadership(raftId));
     const isDone = (): boolean => loop.leaderId === raftId;
-    const isOver = (): boolean => isDone() || this.#hasFailed(raftId) || signal?.aborted === true;
+    const isOver = (): boolean =>
+      isDone() || hasGivenUp(core.basicStatus(), raftId) || signal?.aborted === true;
     await life.waitUntil(isOver, deadline);
     if (isDone()) return;
     if (signal?.aborted === true) throw abandoned(signal);
@@ -235,13 +245,6 @@ export class MembershipDesk {
       `${toNodeId} did not take over in time; ${life.leader?.nodeId ?? 'nobody'} leads: ` +
         'see whether it is running and has caught up, then try again',
     );
-  }
-
-  /** The core gives a transfer up after an election timeout; or others were faster to elect somebody. */
-  #hasFailed(heir: RaftId): boolean {
-    const { lead, leadTransferee } = this.#life.started.core.basicStatus();
-    if (lead === NONE || lead === heir) return false;
-    return lead !== this.#life.started.core.id || leadTransferee !== heir;
   }
 
   /** On behalf of another node. */

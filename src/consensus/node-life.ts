@@ -7,8 +7,8 @@
  * or by `stop` notices it.
  */
 import { ClusterError } from '../errors.ts';
-import { NONE, type RaftId, StateType } from '../raft/index.ts';
-import { assemble, endLive, handOver, type Live, startTransport } from './assemble.ts';
+import { type RaftId, StateType } from '../raft/index.ts';
+import { assemble, endLive, type Live, startTransport } from './assemble.ts';
 import {
   checkNotAborted,
   notLeader,
@@ -23,6 +23,7 @@ import { Departure } from './departure.ts';
 import type { CommandKind } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
+import { handOver, isHandOverOver } from './handing-over.ts';
 import type { LeaderCall } from './leader-calls.ts';
 import { checkNotMarked } from './marks.ts';
 import {
@@ -260,15 +261,13 @@ export class NodeLife implements PartsOwner {
     return await isDoneWithin(world.clock, config.stopTimeoutMs, work);
   }
 
-  /** Hands leadership to the follower that is furthest, and waits until it has it. */
+  /** Hands leadership to the follower that is furthest, and waits until it has it, or nothing comes of it. */
   async #handOver(until: number): Promise<void> {
-    const { loop } = this.started;
-    const to = this.isLeader ? handOver(this.parts, this.started) : undefined;
+    const { parts, started } = this;
+    const to = this.isLeader ? handOver(parts, started) : undefined;
     if (to === undefined) return;
-    this.parts.logger.info('leader.handingOver', { to: to.nodeId });
-    const isDone = (): boolean => !this.isLeader && loop.leaderId !== NONE;
-    const isAlone = (): boolean => !this.parts.transport.status().some((peer) => peer.connected);
-    await this.waitUntil(() => isDone() || isAlone(), until);
+    parts.logger.info('leader.handingOver', { to: to.nodeId });
+    await this.waitUntil(() => isHandOverOver(parts, started, to.raftId), until);
   }
 
   /** Resolves when the condition holds, or this node takes no part any more, at the latest at `until`. */

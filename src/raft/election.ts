@@ -14,8 +14,9 @@
  *
  * Nobody stands for election over a committed change of the members that it has not applied (NASTY 31). With
  * `postponeCampaigns` it stands when it has: applying takes a moment, an election timeout many, and a leader
- * that hands over takes no proposals meanwhile. What is postponed is over with its term, with a vote for
- * another one, and when a leader is heard: unless that one asked for it, and has not gone on appending since.
+ * that hands over takes no proposals meanwhile. What is postponed is over after an election timeout, when that
+ * leader serves again; with its term; with a vote for another one; and when a leader is heard that has not asked
+ * for it, or has gone on since.
  */
 
 import type { MessageDraft } from './messages.ts';
@@ -24,9 +25,17 @@ import type { Raft } from './raft.ts';
 import { broadcastAppend } from './replication.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
 import { votingIds } from './tracker/configuration.ts';
-import { type Message, MessageType, NONE, StateType } from './types.ts';
+import { type Message, MessageType, NONE, type RaftId, StateType } from './types.ts';
 
 export type CampaignKind = 'pre-election' | 'election' | 'transfer';
+
+/** A campaign that waits until a change of the members is applied. */
+export interface PostponedCampaign {
+  readonly kind: CampaignKind;
+  /** The leader that has asked for it; NONE: nobody. */
+  readonly wisher: RaftId;
+  ticksLeft: number;
+}
 
 /** Marks a vote request that the leader itself has called for, so that its lease does not count. */
 const TRANSFER_CONTEXT: Uint8Array = Uint8Array.from('CampaignTransfer', (c) => c.charCodeAt(0));
@@ -41,30 +50,49 @@ export function timeoutKind(raft: Raft): CampaignKind {
   return raft.config.preVote ? 'pre-election' : 'election';
 }
 
-/** Campaigns, unless this node must not: it leads, has no vote, or does not know the membership. */
-export function maybeCampaign(raft: Raft, kind: CampaignKind): void {
+/**
+ * Campaigns, unless this node must not: it leads, has no vote, or does not know the membership. `wisher`: the
+ * leader that hands over to it.
+ */
+export function maybeCampaign(raft: Raft, kind: CampaignKind, wisher: RaftId = NONE): void {
   if (raft.isLeader) return;
   // One of them may be what gives it a vote.
-  if (raft.log.hasUnappliedChanges()) postpone(raft, kind);
+  if (raft.log.hasUnappliedChanges()) postpone(raft, kind, wisher);
   else if (raft.isPromotable) campaign(raft, kind);
 }
 
-function postpone(raft: Raft, kind: CampaignKind): void {
-  if (raft.config.postponeCampaigns) raft.postponed = kind;
+function postpone(raft: Raft, kind: CampaignKind, wisher: RaftId): void {
+  if (!raft.config.postponeCampaigns) return;
+  raft.postponed = { kind, wisher, ticksLeft: raft.config.electionTick };
+}
+
+function forgetPostponed(raft: Raft): void {
+  raft.postponed = undefined;
+  if (raft.heir === raft.id) raft.heir = NONE;
 }
 
 /** Something was applied: what was postponed may begin. */
 export function resumeCampaign(raft: Raft): void {
-  const kind = raft.postponed;
-  if (kind === undefined || raft.log.hasUnappliedChanges()) return;
-  raft.postponed = undefined;
-  maybeCampaign(raft, kind);
+  const { postponed } = raft;
+  if (postponed === undefined || raft.log.hasUnappliedChanges()) return;
+  forgetPostponed(raft);
+  maybeCampaign(raft, postponed.kind);
 }
 
-/** A leader was heard: no other one is needed, but for the one that it asked for itself. */
-export function forgetPostponed(raft: Raft, { from, entries }: Message): void {
-  const isStillWished = raft.postponed === 'transfer' && raft.lead === from && entries.length === 0;
-  if (!isStillWished) raft.postponed = undefined;
+/** A unit of time has passed. */
+export function agePostponed(raft: Raft): void {
+  const { postponed } = raft;
+  if (postponed === undefined) return;
+  postponed.ticksLeft -= 1;
+  if (postponed.ticksLeft <= 0) forgetPostponed(raft);
+}
+
+/** A leader was heard. One that hands over appends nothing any more: whose log goes on has given up. */
+export function leaderHeard(raft: Raft, { from, index, entries, snapshot }: Message): void {
+  const { postponed } = raft;
+  if (postponed === undefined) return;
+  const last = snapshot?.metadata.index ?? index + entries.length;
+  if (postponed.wisher !== from || last > raft.log.lastIndex()) forgetPostponed(raft);
 }
 
 function campaign(raft: Raft, kind: CampaignKind): void {
@@ -115,7 +143,7 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
     if (!isPreVote) {
       raft.electionElapsed = 0;
       raft.vote = message.from;
-      raft.postponed = undefined;
+      forgetPostponed(raft);
       if (isTransferContext(message.context)) raft.heir = message.from;
     }
   } else {
@@ -148,9 +176,10 @@ export function learnCommit(raft: Raft, { commit, logTerm }: Message): void {
   log.commitTo(commit);
   const isAsking = raft.role === StateType.Candidate || raft.role === StateType.PreCandidate;
   if (!isAsking || !log.hasUnappliedChanges()) return;
-  const kind = raft.heir === raft.id ? 'transfer' : timeoutKind(raft);
+  const isHeir = raft.heir === raft.id;
   becomeFollower(raft, raft.term, NONE);
-  postpone(raft, kind);
+  postpone(raft, isHeir ? 'transfer' : timeoutKind(raft), NONE);
+  if (isHeir && raft.postponed !== undefined) raft.heir = raft.id;
 }
 
 /**

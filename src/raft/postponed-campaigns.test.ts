@@ -11,10 +11,11 @@ import {
   ConfChangeType,
   type Message,
   MessageType,
+  NONE,
   StateType,
 } from './types.ts';
 
-const { App, Heartbeat, PreVote, Vote } = MessageType;
+const { App, Heartbeat, PreVote, Snap, Vote } = MessageType;
 const { Follower, PreCandidate } = StateType;
 const OFF: TestOptions = {
   asyncStorageWrites: true,
@@ -38,10 +39,15 @@ function propose({ raw }: TestNode, change: Change): void {
 }
 
 /** 1 leads; 2 knows that a change is committed and has not applied it. */
-function behind(options: TestOptions, change: Change = ADD): TestGroup {
+function behind(
+  options: TestOptions,
+  change: Change = ADD,
+  onSend: TestGroup['onSend'] = () => {},
+): TestGroup {
   const isLearner = change === PROMOTE;
   const others = isLearner ? { learners: [2] } : {};
   const group = new TestGroup(isLearner ? [1, 3] : [1, 2, 3], options, others);
+  group.onSend = onSend;
   const leader = group.elect(1);
   group.stuck.add(2);
   propose(leader, change);
@@ -88,19 +94,108 @@ describe('a member that the leader hands over to', () => {
     expect(leadersOf(group)).toEqual([1]);
   });
 
-  it('does not stand any more when the leader has given up and goes on', () => {
-    const group = behind(ON);
+  it('stands, whatever old mail says, and also where it had lost sight of the leader', () => {
+    const appends: Message[] = [];
+    const group = behind(ON, ADD, (messages) => {
+      appends.push(
+        ...messages.filter(
+          ({ to, type, entries }) => to === 2 && type === App && entries.length > 0,
+        ),
+      );
+    });
+    group.node(2).raw.forgetLeader();
     group.node(1).raw.transferLeadership(2);
-    group.tick(10);
+    group.settle();
+    group.node(2).raw.step(appends.at(-1) as Message);
+    group.tick();
+    apply(group);
+    expect(leadersOf(group)).toEqual([2]);
+  });
+
+  /** Given the word, and not able to stand yet. */
+  function wished(options: TestOptions): TestGroup {
+    const group = behind(options);
+    group.node(1).raw.transferLeadership(2);
+    group.settle();
+    return group;
+  }
+
+  function expectUndisturbed(group: TestGroup, leader: number): void {
+    const { term } = group.node(leader).raw;
+    apply(group);
+    expect([leadersOf(group), group.node(leader).raw.term]).toEqual([[leader], term]);
+    expect(roleOf(group)).toBe(Follower);
+  }
+
+  it('N-26 does not stand any more after an election timeout, when the leader serves again', () => {
+    const group = wished(ON);
+    group.tick(9);
+    expect(group.node(1).raw.basicStatus().leadTransferee).toBe(2);
+    group.tick();
+    expect(group.node(1).raw.basicStatus().leadTransferee).toBe(0);
+    expectUndisturbed(group, 1);
+  });
+
+  it('does not stand any more when the log of the leader goes on', () => {
+    const group = wished(ON);
+    // It gives up by itself: its time is over before the heir's.
+    for (let i = 0; i < 10; i++) group.node(1).raw.tick();
     group.node(1).raw.propose(bytes('goes on'));
     group.settle();
-    const term = termOf(group);
+    expectUndisturbed(group, 1);
+  });
+
+  it('does not stand any more when it gets a snapshot of what it lacks', () => {
+    const group = wished(ON);
+    for (let i = 0; i < 10; i++) group.node(1).raw.tick();
+    group.isLost = ({ to, type }) => to === 2 && type === App;
+    group.node(1).raw.propose(bytes('goes on'));
+    group.settle();
+    group.node(1).compact();
+    let snapshots = 0;
+    group.onSend = (messages) => {
+      snapshots += messages.filter(({ to, type }) => to === 2 && type === Snap).length;
+    };
+    group.node(1).raw.reportUnreachable(2);
+    group.isLost = () => false;
+    for (let i = 0; i < 3; i++) group.node(1).raw.tick();
+    group.settle();
+    expect(snapshots).toBeGreaterThan(0);
+    // What it had to apply is in there.
+    group.node(2).applyQueue = [];
+    expectUndisturbed(group, 1);
+  });
+
+  it('does not stand any more when another one leads', () => {
+    const group = wished(ON);
+    for (let i = 0; i < 10; i++) group.node(1).raw.tick();
+    group.isLost = ({ to }) => to === 2;
+    group.node(1).raw.transferLeadership(3);
+    group.settle();
+    expect(leadersOf(group)).toEqual([3]);
+    // It hears of the new leader, and gets nothing of its log.
+    group.isLost = ({ to, entries }) => to === 2 && entries.length > 0;
+    group.node(3).raw.tick();
+    group.settle();
+    expectUndisturbed(group, 3);
+  });
+
+  it('does not stand any more in a later term', () => {
+    const group = wished(ON);
+    const { raw } = group.node(2);
+    const context = Buffer.from('CampaignTransfer');
+    // Of one with a log that lacks everything, so it is refused.
+    raw.step(makeMessage({ type: Vote, from: 3, to: 2, term: raw.term + 1, context }));
+    const { term } = raw;
     apply(group);
-    expect([leadersOf(group), termOf(group), roleOf(group)]).toEqual([[1], term, Follower]);
+    expect([raw.term, roleOf(group)]).toEqual([term, Follower]);
   });
 
   /** 2 has the change and does not know that it is committed; who is asked for a vote does. */
-  function unaware(options: TestOptions): { group: TestGroup; requests: Message[] } {
+  function unaware(
+    options: TestOptions,
+    stuck: readonly number[] = [],
+  ): { group: TestGroup; requests: Message[] } {
     const group = new TestGroup([1, 2, 3], options);
     const leader = group.elect(1);
     const news = leader.raw.lastIndex + 1;
@@ -109,6 +204,7 @@ describe('a member that the leader hands over to', () => {
     propose(leader, ADD);
     group.settle();
     expect(group.node(2).raw.basicStatus().hardState.commit).toBe(news - 1);
+    for (const id of stuck) group.stuck.add(id);
     const requests: Message[] = [];
     group.onSend = (messages) => requests.push(...messages.filter(({ type }) => type === Vote));
     leader.raw.transferLeadership(2);
@@ -125,6 +221,16 @@ describe('a member that the leader hands over to', () => {
     // By the leader's wish each time: the others need not have lost sight of it.
     const marks = requests.map(({ context }) => Buffer.from(context ?? []).toString());
     expect(new Set(marks)).toEqual(new Set(['CampaignTransfer']));
+  });
+
+  it('is the heir also while it waits', () => {
+    const { group } = unaware(ON, [2]);
+    const { raw } = group.node(2);
+    expect([roleOf(group), raw.softState.lead, raw.heir]).toEqual([Follower, NONE, 2]);
+    for (let i = 0; i < 9; i++) raw.tick();
+    expect(raw.heir).toBe(2);
+    raw.tick();
+    expect(raw.heir).toBe(NONE);
   });
 
   it('leads nobody after that where it is not asked for', () => {

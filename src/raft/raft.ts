@@ -12,7 +12,7 @@
 import { assert, violated } from '../errors.ts';
 import { restoreMembership } from './confchange/restore.ts';
 import type { CheckedConfig } from './config.ts';
-import type { CampaignKind } from './election.ts';
+import type { PostponedCampaign } from './election.ts';
 import { RaftLog } from './log.ts';
 import { draftMessage, type MessageDraft, mustWaitForDisk, withMessage } from './messages.ts';
 import { ReadOnly } from './read-only.ts';
@@ -51,10 +51,9 @@ export class Raft {
   uncommittedBytes = 0;
 
   readOnly: ReadOnly = new ReadOnly();
-  /** Whom this node (the heir itself, too) has voted for at the leader's own wish, until it leads or nothing came of it. */
+  /** Who was voted for here at the leader's own wish, until it leads or nothing came of it; perhaps this node. */
   heir: RaftId = NONE;
-  /** A campaign that waits for a change of the members to be applied (see election.ts). */
-  postponed: CampaignKind | undefined;
+  postponed: PostponedCampaign | undefined;
   /** This leader's first appends are not made yet, see `announce`. */
   isUnannounced = false;
   /** Reads that wait for this leader's first commit in its term (NASTY 22). */

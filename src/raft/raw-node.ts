@@ -91,8 +91,8 @@ export class RawNode {
   }
 
   /**
-   * Whom this node has voted for because the leader hands over to it (itself, where it is that one): it will lead
-   * in a moment, if nothing goes wrong. NONE where there is no such one, and once it leads.
+   * Whom this node has voted for because the leader hands over to it: it will lead in a moment, if nothing goes
+   * wrong. Perhaps itself, also between two campaigns. NONE where there is no such one, and once it leads.
    */
   get heir(): RaftId {
     return this.#raft.heir;

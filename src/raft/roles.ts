@@ -29,7 +29,6 @@ export function becomePreCandidate(raft: Raft): void {
   raft.tracker.resetVotes();
   raft.lead = NONE;
   raft.heir = NONE;
-  raft.postponed = undefined;
   raft.role = StateType.PreCandidate;
 }
 

@@ -27,15 +27,17 @@ const VARIANTS: Readonly<Record<string, TestOptions>> = {
     asyncStorageWrites: false,
   },
   'step-down on removal': { preVote: true, checkQuorum: true, stepDownOnRemoval: true },
-  'as RaftNode has it': {
-    preVote: true,
-    checkQuorum: true,
-    stepDownOnRemoval: true,
-    disableProposalForwarding: true,
-    tellCommitInVotes: true,
-    postponeCampaigns: true,
-    lateFirstAppends: true,
-  },
+};
+
+/** `RaftNode` has these on. */
+const OURS: TestOptions = {
+  preVote: true,
+  checkQuorum: true,
+  stepDownOnRemoval: true,
+  disableProposalForwarding: true,
+  tellCommitInVotes: true,
+  postponeCampaigns: true,
+  lateFirstAppends: true,
 };
 
 describe('safety under any sequence of events', () => {
@@ -44,6 +46,15 @@ describe('safety under any sequence of events', () => {
       fc.assert(stormProperty(options), { numRuns: RUNS, endOnFailure: true });
     });
   }
+
+  it('as RaftNode has it', () => {
+    fc.assert(stormProperty(OURS), { numRuns: RUNS, endOnFailure: true });
+  });
+
+  it.each([true, false])('campaigns that are postponed (asynchronous storage: %s)', (isAsync) => {
+    const property = stormProperty({ ...OURS, asyncStorageWrites: isAsync }, ['heirs']);
+    fc.assert(property, { numRuns: 4 * RUNS, endOnFailure: true });
+  });
 
   it('reaches what it checks: leaders, commits, snapshots and reads do occur', () => {
     const storm = new Storm(stormOptions({}, 7));

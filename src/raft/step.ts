@@ -9,10 +9,10 @@ import {
   handleUnreachable,
 } from './acknowledging.ts';
 import {
-  forgetPostponed,
   handleVoteRequest,
   handleVoteResponse,
   isTransferContext,
+  leaderHeard,
   learnCommit,
   maybeCampaign,
   sendVoteResponse,
@@ -228,7 +228,7 @@ function stepFollower(raft: Raft, message: Message): boolean {
       return true;
     case MessageType.TimeoutNow:
       // The leader itself asks for it: no need to find out whether it is still alive.
-      maybeCampaign(raft, 'transfer');
+      maybeCampaign(raft, 'transfer', message.from);
       return true;
     case MessageType.ReadIndexResp:
       followerReadAnswered(raft, message);
@@ -239,7 +239,7 @@ function stepFollower(raft: Raft, message: Message): boolean {
 }
 
 function heardFromLeader(raft: Raft, message: Message): void {
-  forgetPostponed(raft, message);
+  leaderHeard(raft, message);
   raft.electionElapsed = 0;
   raft.lead = message.from;
   raft.heir = NONE;

@@ -50,7 +50,7 @@ const KINDS = [
 type Kind = (typeof KINDS)[number];
 type Weights = Readonly<Partial<Record<Kind, number>>>;
 
-export type Theme = 'everything' | 'elections' | 'logs' | 'members' | 'reads';
+export type Theme = 'everything' | 'elections' | 'heirs' | 'logs' | 'members' | 'reads';
 
 /** A storm of everything at once seldom gets far in anything; so most have a theme. */
 const THEMES: Readonly<Record<Theme, Weights>> = {
@@ -65,6 +65,22 @@ const THEMES: Readonly<Record<Theme, Weights>> = {
     crash: 5,
     double: 1,
     propose: 1,
+  },
+  /** Leaders that hand over to members that have not applied who the members are. */
+  heirs: {
+    transfer: 5,
+    change: 5,
+    elect: 3,
+    ready: 6,
+    write: 6,
+    receive: 9,
+    work: 2,
+    apply: 1,
+    flush: 1,
+    propose: 1,
+    tick: 2,
+    double: 1,
+    crash: 1,
   },
   /** Leaders that follow on one another quickly, each with something that few have got. */
   logs: {

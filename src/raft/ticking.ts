@@ -3,7 +3,7 @@
  * election; leaders count towards heartbeats, and towards the quorum check once an election timeout.
  */
 
-import { maybeCampaign, timeoutKind } from './election.ts';
+import { agePostponed, maybeCampaign, timeoutKind } from './election.ts';
 import type { Raft } from './raft.ts';
 import { broadcastHeartbeat } from './replication.ts';
 import { becomeFollower } from './roles.ts';
@@ -16,6 +16,7 @@ export function tick(raft: Raft): void {
 
 function tickFollower(raft: Raft): void {
   raft.electionElapsed += 1;
+  agePostponed(raft);
   if (!raft.isPromotable || raft.electionElapsed < raft.randomizedElectionTimeout) return;
   raft.electionElapsed = 0;
   maybeCampaign(raft, timeoutKind(raft));
