@@ -30,7 +30,7 @@ function bestSuccessor({ replica, transport }: NodeParts, { core }: Live): RaftI
 }
 
 /** Whether there is nothing more to wait for: it has come about, has come to nothing, or nobody is there any more. */
-export function isHandOverOver(
+export function isHandOverDecided(
   { transport }: NodeParts,
   { core, loop }: Live,
   heir: RaftId,

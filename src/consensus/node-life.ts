@@ -23,7 +23,7 @@ import { Departure } from './departure.ts';
 import type { CommandKind } from './envelope.ts';
 import { statusOf, waitedInVain } from './explain.ts';
 import { foundOrCheck } from './founding.ts';
-import { handOver, isHandOverOver } from './handing-over.ts';
+import { handOver, isHandOverDecided } from './handing-over.ts';
 import type { LeaderCall } from './leader-calls.ts';
 import { checkNotMarked } from './marks.ts';
 import {
@@ -267,7 +267,7 @@ export class NodeLife implements PartsOwner {
     const to = this.isLeader ? handOver(parts, started) : undefined;
     if (to === undefined) return;
     parts.logger.info('leader.handingOver', { to: to.nodeId });
-    await this.waitUntil(() => isHandOverOver(parts, started, to.raftId), until);
+    await this.waitUntil(() => isHandOverDecided(parts, started, to.raftId), until);
   }
 
   /** Resolves when the condition holds, or this node takes no part any more, at the latest at `until`. */

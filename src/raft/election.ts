@@ -88,7 +88,7 @@ export function agePostponed(raft: Raft): void {
 }
 
 /** A leader was heard. One that hands over appends nothing any more: whose log goes on has given up. */
-export function leaderHeard(raft: Raft, { from, index, entries, snapshot }: Message): void {
+export function reconsiderPostponed(raft: Raft, { from, index, entries, snapshot }: Message): void {
   const { postponed } = raft;
   if (postponed === undefined) return;
   const last = snapshot?.metadata.index ?? index + entries.length;

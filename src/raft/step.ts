@@ -12,9 +12,9 @@ import {
   handleVoteRequest,
   handleVoteResponse,
   isTransferContext,
-  leaderHeard,
   learnCommit,
   maybeCampaign,
+  reconsiderPostponed,
   sendVoteResponse,
   timeoutKind,
 } from './election.ts';
@@ -239,7 +239,7 @@ function stepFollower(raft: Raft, message: Message): boolean {
 }
 
 function heardFromLeader(raft: Raft, message: Message): void {
-  leaderHeard(raft, message);
+  reconsiderPostponed(raft, message);
   raft.electionElapsed = 0;
   raft.lead = message.from;
   raft.heir = NONE;
